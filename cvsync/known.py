@@ -1,0 +1,42 @@
+"""KnownImages: which key is which image, as the ledger remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("fingerprint", pa.int64()),  # of the labels that were last seen to be right
+        pa.field("version", pa.string()),  # the manifest's `version` cell at that time
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class KnownImages:
+    """The ledger's image id for each key; several keys may be one image (twins)."""
+
+    table: pa.Table
+    """Columns of ``SCHEMA``, each key once."""
+
+    @classmethod
+    def empty(cls) -> KnownImages:
+        """Give what a new ledger knows."""
+        return cls(SCHEMA.empty_table())
+
+    @classmethod
+    def of(cls, image_ids: dict[str, str]) -> KnownImages:
+        """Build from key → image id."""
+        keys = pa.array(list(image_ids), pa.string())
+        ids = pa.array(list(image_ids.values()), pa.string())
+        blank = pa.nulls(len(keys))
+        return cls(
+            pa.Table.from_arrays([keys, ids, blank.cast(pa.int64()), blank.cast(pa.string())], schema=SCHEMA)
+        )
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)

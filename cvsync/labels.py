@@ -1,0 +1,118 @@
+"""Labels: the columnar data set that manifests, snapshots and plans are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema(
+    [
+        pa.field("key", TEXT, nullable=False),  # what makes two rows the same image
+        pa.field("url", TEXT),  # where the service can fetch it; null: `path` says where the bytes are
+        pa.field("path", TEXT),  # as written in the manifest, relative to its folder
+        pa.field("tag", TEXT),  # null: an image known to have no label
+        pa.field("left", pa.float32()),  # fractions 0..1; all four null: a whole-image tag
+        pa.field("top", pa.float32()),
+        pa.field("width", pa.float32()),
+        pa.field("height", pa.float32()),
+        pa.field("source", TEXT),  # the manifest file, for messages
+        pa.field("row", pa.int64()),  # 1-based data row in it
+    ]
+)
+BOX = ("left", "top", "width", "height")
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What a project should hold: one row a label, about 60 bytes each.
+
+    Rows of one ``key`` are one image. A row without a tag says that the image has no label.
+    """
+
+    table: pa.Table
+    """Columns of ``SCHEMA``, in one chunk each."""
+
+    @classmethod
+    def from_columns(cls, columns: dict[str, object]) -> Labels:
+        """Build from columns by name; missing ones are null, ``key`` is needed."""
+        size = len(columns["key"])  # type: ignore[arg-type]
+        arrays = []
+        for column in SCHEMA:
+            value = columns.get(column.name)
+            if value is None:
+                value = pa.nulls(size, pa.string() if column.type == TEXT else column.type)
+            arrays.append(as_column(value, column.type))
+        return cls(pa.Table.from_arrays(arrays, schema=SCHEMA))
+
+    @classmethod
+    def from_pandas(cls, frame: pd.DataFrame) -> Labels:
+        """Build from a DataFrame with the columns of ``SCHEMA`` that it has."""
+        return cls.from_columns({n: pa.array(frame[n], from_pandas=True) for n in SCHEMA.names if n in frame})
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Give the rows as a DataFrame."""
+        return self.table.to_pandas()
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @cached_property
+    def keys(self) -> pa.Array:
+        """The distinct keys, in the order of ``key_codes``."""
+        return self._keys[1]
+
+    @cached_property
+    def key_codes(self) -> NDArray[np.int64]:
+        """For each row the position of its key in ``keys``."""
+        return self._keys[0]
+
+    @cached_property
+    def _keys(self) -> tuple[NDArray[np.int64], pa.Array]:
+        return codes_of(self.table.column("key"))
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Labels:
+        """Keep some rows: positions, or one truth value a row."""
+        if rows.dtype == np.bool_:
+            return Labels(self.table.filter(pa.array(rows)).combine_chunks())
+        return Labels(self.table.take(pa.array(rows)).combine_chunks())
+
+
+def as_column(value: Any, type_: pa.DataType) -> pa.Array:
+    """Turn a sequence or an Arrow array into one chunk of a type."""
+    if isinstance(value, pa.ChunkedArray):
+        value = value.combine_chunks()
+    if not isinstance(value, pa.Array):
+        value = pa.array(value, from_pandas=True)
+    if value.type == type_:
+        return value
+    if pa.types.is_dictionary(type_):
+        value = value if pa.types.is_dictionary(value.type) else value.cast(pa.string()).dictionary_encode()
+    return value.cast(type_)
+
+
+def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
+    """Number the distinct values of a text column.
+
+    Returns:
+        A code for each row (-1 for null) and the values that the codes stand for, each once.
+    """
+    array = as_column(column, TEXT)
+    values = array.dictionary
+    codes = np.asarray(pc.fill_null(array.indices, -1)).astype(np.int64)
+    distinct = pc.count_distinct(values).as_py()
+    if distinct != len(values):  # a dictionary may name a value twice after a concat
+        encoded = values.dictionary_encode()
+        remap = np.append(np.asarray(encoded.indices).astype(np.int64), -1)
+        codes, values = remap[codes], encoded.dictionary
+    return codes, values
