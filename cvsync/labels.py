@@ -62,7 +62,8 @@ class Labels:
 
     def to_pandas(self) -> pd.DataFrame:
         """Give the rows as a DataFrame."""
-        return self.table.to_pandas()
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

@@ -1,0 +1,208 @@
+"""The kinds of intended change, and Plan: all of them in the order in which they are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from cvsync.labels import TEXT
+from cvsync.model import ProjectType
+
+
+class Kind(IntEnum):
+    """What an action does; the numbers are the apply order and stand in saved plans."""
+
+    CREATE_TAG = 0
+    CREATE_IMAGE = 1
+    ADD_LABEL = 2
+    REMOVE_LABEL = 4
+    DELETE_IMAGE = 5
+
+    @property
+    def words(self) -> str:
+        """The kind as people read it: ``create image``."""
+        return self.name.lower().replace("_", " ")
+
+
+SCHEMA = pa.schema(
+    [
+        pa.field("kind", pa.int8(), nullable=False),
+        pa.field("item", pa.int64(), nullable=False),  # rows of one image and kind share it and lie together
+        pa.field("key", TEXT),  # null: no key of the manifest or the ledger is this image
+        pa.field("url", TEXT),
+        pa.field("path", TEXT),
+        pa.field("image_id", pa.string()),  # null: the image is yet to be created
+        pa.field("tag", TEXT),  # its name; null: an image without labels
+        pa.field("region_id", pa.string()),  # of a box to remove
+        pa.field("left", pa.float32()),
+        pa.field("top", pa.float32()),
+        pa.field("width", pa.float32()),
+        pa.field("height", pa.float32()),
+        pa.field("source", TEXT),
+        pa.field("row", pa.int64()),
+    ]
+)
+
+
+class Box(NamedTuple):
+    """A box as fractions of the image, single precision."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def __str__(self) -> str:
+        return "[" + " ".join(f"{v:.4g}" for v in self) + "]"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A tag of an image, with its box if it has one."""
+
+    tag: str
+    box: Box | None = None
+
+    def __str__(self) -> str:
+        return f"{self.tag} {self.box}" if self.box else self.tag
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a label stands in a manifest."""
+
+    source: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One intended change of one image."""
+
+    kind: Kind
+    key: str | None
+    labels: tuple[Label, ...] = ()
+    image_id: str | None = None
+    url: str | None = None
+    path: str | None = None
+    region_ids: tuple[str | None, ...] = ()
+    """Of the labels to remove, in their order; None for a whole-image tag."""
+    origins: tuple[Origin, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What a person calls the image."""
+        return self.key or self.image_id or "?"
+
+    def __str__(self) -> str:
+        what = ", ".join(map(str, self.labels))
+        match self.kind:
+            case Kind.CREATE_TAG:
+                return f"create tag {what}"
+            case Kind.CREATE_IMAGE:
+                return f"create image {self.name} with {what or 'no label'}"
+            case Kind.ADD_LABEL:
+                return f"add {what} to {self.name}"
+            case Kind.REMOVE_LABEL:
+                return f"remove {what} from {self.name}"
+            case Kind.DELETE_IMAGE:
+                return f"delete image {self.name}"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The changes that make a project match a manifest.
+
+    Held whole as columns, about 80 bytes a changed label; what stays as it is costs nothing.
+    """
+
+    project_id: str
+    type: ProjectType
+    new_tags: tuple[str, ...]
+    """Names of the tags to create, in the order of the manifest."""
+    table: pa.Table
+    """Columns of ``SCHEMA``, in apply order."""
+    unchanged: int
+    """Images of the manifest that the project holds with the same labels."""
+    unknown: int
+    """Keys that the ledger does not know: new images, or images to adopt."""
+    unmanaged: int
+    """Images of the project that no key is known to be; they are never touched."""
+    present: int
+    """Images that the project held when the plan was made."""
+    twins: int = 0
+    """Keys that are the same image to the service as another key."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.new_tags and self.table.num_rows == 0
+
+    @property
+    def creates_bare(self) -> bool:
+        """Whether new keys are first sent without labels.
+
+        An unknown key may turn out to be an unmanaged image, and labels that ride along with a duplicate
+        would be merged into it before anyone could compare.
+        """
+        return self.unmanaged > 0
+
+    @cached_property
+    def counts(self) -> dict[Kind, int]:
+        """How many actions of each kind; an image counts once a kind."""
+        kinds, items = (np.asarray(self.table.column(c)) for c in ("kind", "item"))
+        firsts = kinds[np.r_[True, items[1:] != items[:-1]]] if len(items) else kinds
+        found = {kind: int((firsts == kind).sum()) for kind in Kind}
+        return found | {Kind.CREATE_TAG: len(self.new_tags)}
+
+    def actions(self, *kinds: Kind) -> Iterator[Action]:
+        """Give the actions of some kinds (default: all) one by one, in apply order."""
+        wanted = kinds or tuple(Kind)
+        if Kind.CREATE_TAG in wanted:
+            for name in self.new_tags:
+                yield Action(Kind.CREATE_TAG, None, (Label(name),))
+        column = np.asarray(self.table.column("kind"))
+        for kind in wanted:
+            rows = np.flatnonzero(column == kind)
+            if len(rows):
+                yield from _actions(self.table.slice(int(rows[0]), len(rows)))
+
+
+def _actions(table: pa.Table, *, step: int = 4096) -> Iterator[Action]:
+    """Turn rows into actions; only ``step`` rows at a time are Python objects."""
+    pending: list[dict[str, Any]] = []
+    for start in range(0, table.num_rows, step):
+        for row in table.slice(start, step).to_pylist():
+            if pending and pending[-1]["item"] != row["item"]:
+                yield _action(pending)
+                pending = []
+            pending.append(row)
+    if pending:
+        yield _action(pending)
+
+
+def _action(rows: list[dict[str, Any]]) -> Action:
+    head = rows[0]
+    labelled = [r for r in rows if r["tag"] is not None]
+    return Action(
+        Kind(head["kind"]),
+        head["key"],
+        tuple(Label(r["tag"], _box(r)) for r in labelled),
+        image_id=head["image_id"],
+        url=head["url"],
+        path=head["path"],
+        region_ids=tuple(r["region_id"] for r in labelled),
+        origins=tuple(Origin(r["source"] or "", r["row"]) for r in rows if r["row"] is not None),
+    )
+
+
+def _box(row: dict[str, Any]) -> Box | None:
+    if row["left"] is None:
+        return None
+    return Box(row["left"], row["top"], row["width"], row["height"])

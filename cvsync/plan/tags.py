@@ -1,0 +1,37 @@
+"""Tag names as the service compares them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from cvsync.model import Tag
+
+
+def fold(name: str) -> str:
+    """Give the form in which two spellings of one tag are equal: NFC, trimmed, without case."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
+class TagNames:
+    """Numbers tags: those of the project first, then new ones in the order in which they are met."""
+
+    def __init__(self, present: Sequence[Tag]) -> None:
+        self.names = [tag.name for tag in present]
+        self._codes = {fold(tag.name): code for code, tag in enumerate(present)}
+        self._present = len(self.names)
+
+    @property
+    def new(self) -> tuple[str, ...]:
+        """The names that the project lacks."""
+        return tuple(self.names[self._present :])
+
+    def codes(self, names: Iterable[str]) -> list[int]:
+        """Number some names, new ones included."""
+        return [self._code(name) for name in names]
+
+    def _code(self, name: str) -> int:
+        code = self._codes.setdefault(fold(name), len(self.names))
+        if code == len(self.names):
+            self.names.append(name)
+        return code
