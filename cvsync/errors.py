@@ -3,6 +3,7 @@
 CvsyncError
 ├── SettingsError       what is missing or contradictory, and the flag and variable that set it
 ├── ManifestError       a manifest that cannot be used: its path and all problems
+├── MissingProjectError there is no such project
 ├── PlanError           the manifest cannot be met as it stands
 │   └── GuardError      a plan that may not be applied: delete limit, quota, stale plan
 ├── LockedError         another run holds the lock of this destination
@@ -12,8 +13,9 @@ CvsyncError
 │   └── ThrottledError  429
 ├── TransportError      no answer at all; the cause is chained
 ├── UnsupportedError    the chosen API version has no such operation
-├── TrainingError       training, a gate or an export failed; the data is in
-└── IncompleteRun       finished, but some rows or images were refused
+└── TrainingError       training, a gate or an export failed; the data is in
+
+Refused rows and images are no errors: a run goes on without them and its report names them.
 """
 
 from __future__ import annotations
@@ -36,6 +38,10 @@ class ManifestError(CvsyncError):
         self.path = path
         self.problems = list(problems)
         super().__init__(f"{path}: " + "; ".join(self.problems))
+
+
+class MissingProjectError(CvsyncError):
+    """There is no such project."""
 
 
 class PlanError(CvsyncError):
@@ -106,12 +112,3 @@ class UnsupportedError(CvsyncError):
 
 class TrainingError(CvsyncError):
     """Training, a quality gate or an export failed; the data is in."""
-
-
-class IncompleteRun(CvsyncError):  # noqa: N818  (a result more than an error: the run did finish)
-    """The run finished, but some rows or images were refused."""
-
-    def __init__(self, message: str, *, rejects: str | None = None) -> None:
-        self.rejects = rejects
-        """Where the refused rows were written."""
-        super().__init__(message)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,10 @@ def ignore(event: Event) -> None:
 def tell(observer: Observer, name: str, **facts: object) -> None:
     """Give an observer an event."""
     observer(Event(name, facts))
+
+
+def without_query(url: str) -> str:
+    """Give a URL, or any other key, as it may be shown: signatures stand in queries."""
+    if "://" not in url:
+        return url
+    return urlsplit(url)._replace(query="", fragment="").geturl()

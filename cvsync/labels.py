@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -117,3 +118,8 @@ def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.
         remap = np.append(np.asarray(encoded.indices).astype(np.int64), -1)
         codes, values = remap[codes], encoded.dictionary
     return codes, values
+
+
+def fold(name: str) -> str:
+    """Give the form in which two spellings of one tag are equal: NFC, trimmed, without case."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from cvsync.events import without_query
 from cvsync.labels import TEXT
 from cvsync.model import ProjectType
 
@@ -98,7 +99,7 @@ class Action:
     @property
     def name(self) -> str:
         """What a person calls the image."""
-        return self.key or self.image_id or "?"
+        return without_query(self.key or self.image_id or "?")
 
     def __str__(self) -> str:
         what = ", ".join(map(str, self.labels))

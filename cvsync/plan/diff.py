@@ -47,7 +47,8 @@ def diff(
         snapshot: What the project holds now.
         known: The ledger's image id for each key that it has seen.
         prune: What happens to images that the manifest no longer names.
-        incomplete: Keys of which a row could not be read: their images never count as gone and keep all labels.
+        incomplete: Keys of which a row could not be read: their images never count as gone and keep all
+            their labels.
         tolerance: How far apart the numbers of two boxes may be that are the same box.
 
     Returns:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 
+from cvsync.labels import fold
 from cvsync.model import Tag
-
-
-def fold(name: str) -> str:
-    """Give the form in which two spellings of one tag are equal: NFC, trimmed, without case."""
-    return unicodedata.normalize("NFC", name.strip()).casefold()
 
 
 class TagNames:

@@ -1,0 +1,64 @@
+"""How every method of the client makes its call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from cvsync.api.transport import Request, Transport
+from cvsync.api.versions import (
+    check_version,
+    is_at_least,
+    prediction_base,
+    require_operation,
+    training_base,
+)
+from cvsync.errors import UnsupportedError
+
+
+class Caller:
+    """Builds requests of one API version and hands them to a transport."""
+
+    def __init__(self, transport: Transport, *, api_version: str) -> None:
+        check_version(api_version)
+        self._transport = transport
+        self.api_version = api_version
+
+    async def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+        is_prediction: bool = False,
+    ) -> Any:
+        """Make one call; parameters that are None are left out, lists are sent comma-separated."""
+        require_operation(self.api_version, operation)
+        base = (prediction_base if is_prediction else training_base)(self.api_version)
+        texts = tuple((n, _text(v)) for n, v in (params or {}).items() if v is not None)
+        body = orjson.dumps(json) if json is not None else content
+        kind = "application/octet-stream" if content is not None else "application/json"
+        return await self._transport.send(
+            Request(operation, method, f"{base}/{path}", texts, body, kind, is_prediction)
+        )
+
+    def _since(self, version: str, option: str, value: Any) -> Any:
+        """Give an argument that only later versions take; refuse it, if it is set, in older ones."""
+        if value is not None and not is_at_least(self.api_version, version):
+            raise UnsupportedError(
+                f"{option} needs --api-version {version} or later; this is {self.api_version}"
+            )
+        return value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return str(value)
+    return ",".join(str(item) for item in value)

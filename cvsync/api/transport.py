@@ -1,0 +1,171 @@
+"""The Transport protocol, the aiohttp one, and the only place where HTTP turns into cvsync's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from cvsync.errors import (
+    AuthError,
+    NotFoundError,
+    ServiceError,
+    SettingsError,
+    ThrottledError,
+    TransportError,
+)
+from cvsync.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of an operation."""
+
+    operation: str
+    """The specification's operationId."""
+    method: str
+    path: str
+    """From the endpoint on, as ``/customvision/v3.3/training/projects``."""
+    params: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = field(default=None, repr=False)
+    content_type: str = "application/json"
+    is_prediction: bool = False
+
+
+class Transport(Protocol):
+    """Whatever carries a request to the service and brings the answer's JSON back."""
+
+    async def send(self, request: Request) -> Any:
+        """Give the value that the answer holds; None for an empty answer.
+
+        Raises:
+            ServiceError: The service said no.
+            TransportError: No answer, or none that can be read.
+        """
+        ...
+
+
+class AiohttpTransport:
+    """One attempt of one request over HTTP; redirects are never followed, as they would carry the key on."""
+
+    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+        self._settings = settings
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=settings.timeout)
+
+    async def send(self, request: Request) -> Any:
+        """Send once."""
+        headers = {**self._credentials(request), "Content-Type": request.content_type}
+        try:
+            async with self._session.request(
+                request.method,
+                self._settings.endpoint + request.path,
+                params=request.params,
+                data=request.body if request.body is not None else b"",
+                headers=headers,
+                allow_redirects=False,
+                timeout=self._timeout,
+            ) as response:
+                content = await response.read()
+                status, answered = response.status, response.headers
+        except aiohttp.InvalidURL as error:
+            raise SettingsError(f"the endpoint {self._settings.endpoint!r} is no URL") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise transport_error(request.operation, error) from error
+        if not 200 <= status < 300:
+            raise service_error(request.operation, status, answered, content)
+        return _value(request.operation, content)
+
+    def _credentials(self, request: Request) -> dict[str, str]:
+        if not request.is_prediction:
+            return {"Training-Key": self._settings.training_key}
+        if not self._settings.prediction_key:
+            raise SettingsError("a prediction key is needed: set CVSYNC_PREDICTION_KEY")
+        return {"Prediction-Key": self._settings.prediction_key}
+
+
+def open_session(settings: Settings) -> aiohttp.ClientSession:
+    """Open connections for a resource; proxy variables are honoured, but never for loopback."""
+    connector = aiohttp.TCPConnector(limit=0)
+    return aiohttp.ClientSession(connector=connector, trust_env=not is_loopback(settings.endpoint))
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL is of this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def transport_error(operation: str, error: Exception) -> TransportError:
+    """Say what became of a request without an answer."""
+    connecting = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+    said = str(error) or type(error).__name__
+    message = "no answer in time" if isinstance(error, TimeoutError) else said
+    return TransportError(operation, message, sent=not isinstance(error, connecting))
+
+
+def _value(operation: str, content: bytes) -> Any:
+    if not content:
+        return None
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise TransportError(
+            operation, "the answer is no JSON: a gateway or a cut line", sent=True
+        ) from error
+
+
+_ERRORS: dict[int, type[ServiceError]] = {
+    401: AuthError,
+    403: AuthError,
+    404: NotFoundError,
+    429: ThrottledError,
+}
+
+
+def service_error(operation: str, status: int, headers: Mapping[str, str], content: bytes) -> ServiceError:
+    """Read an error answer of the service, or of a gateway before it, in any of its recorded forms."""
+    code, message = _code_and_message(content)
+    kind = _ERRORS.get(status, ServiceError)
+    return kind(
+        operation, status, code or str(status), message, retry_after=_retry_after(headers.get("Retry-After"))
+    )
+
+
+def _code_and_message(content: bytes) -> tuple[str, str]:
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return "", ""  # a gateway's HTML says nothing that the status does not
+    if not isinstance(body, dict):
+        return "", ""
+    fields = {name.lower(): value for name, value in body.items()}
+    if isinstance(fields.get("error"), dict):
+        fields = {name.lower(): value for name, value in fields["error"].items()}
+    code = fields.get("code", fields.get("statuscode", ""))
+    return str(code or ""), str(fields.get("message") or "")
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Read seconds or an HTTP date."""
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,58 @@
+"""What differs between the versions of the API."""
+
+from __future__ import annotations
+
+from cvsync.errors import SettingsError, UnsupportedError
+from cvsync.settings import API_VERSIONS
+
+SINCE = {  # operations that the oldest version lacks; spec
+    "GetImages": "v3.3",
+    "GetImageCount": "v3.3",
+    "UpdateImageMetadata": "v3.3",
+    "GetArtifact": "v3.3",
+    "ExportProject": "v3.2",
+    "ImportProject": "v3.2",
+    "SuggestTagsAndRegions": "v3.1",
+    "QuerySuggestedImages": "v3.1",
+    "QuerySuggestedImageCount": "v3.1",
+    "PublishIteration": "v3.0",
+    "UnpublishIteration": "v3.0",
+}
+CLASSIFICATION_TYPE_SINCE = "v2.1"  # spec: CreateProject
+TAG_TYPE_SINCE = "v2.2"  # spec: CreateTag
+METADATA_SINCE = "v3.3"  # spec: image metadata
+TRAIN_OPTIONS_SINCE = "v3.0"  # spec: TrainProject
+PREDICTION_VERSIONS = {"v2.0": "v2.0", "v2.1": "v2.0", "v2.2": "v2.0", "v3.0": "v3.0"}  # the others: v3.1
+
+
+def check_version(version: str) -> None:
+    """Refuse a version that does not exist."""
+    if version not in API_VERSIONS:
+        raise SettingsError(f"--api-version {version!r} is none of {', '.join(API_VERSIONS)}")
+
+
+def is_at_least(version: str, since: str) -> bool:
+    """Tell whether a version is another or a later one."""
+    return API_VERSIONS.index(version) >= API_VERSIONS.index(since)
+
+
+def training_base(version: str) -> str:
+    """Give the path before every training operation; v2.x writes Training with a capital."""
+    return f"/customvision/{version}/{'training' if is_at_least(version, 'v3.0') else 'Training'}"
+
+
+def prediction_base(version: str) -> str:
+    """Give the path before every prediction operation of the prediction API that goes with a version."""
+    number = PREDICTION_VERSIONS.get(version, "v3.1")
+    return f"/customvision/{number}/{'Prediction' if number == 'v2.0' else 'prediction'}"
+
+
+def require_operation(version: str, operation: str) -> None:
+    """Refuse an operation that a version lacks, before any call.
+
+    Raises:
+        UnsupportedError: The version lacks it.
+    """
+    since = SINCE.get(operation, API_VERSIONS[0])
+    if not is_at_least(version, since):
+        raise UnsupportedError(f"{operation} needs --api-version {since} or later; this is {version}")

@@ -1,0 +1,88 @@
+"""JSON -> model: one decoder for every value of ``model.py``, built from its annotations.
+
+Names are compared without case, since v2.x leaks PascalCase; absent arrays are empty; unknown names are
+passed over, and unknown enum values kept, since the service adds both at any time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable, Hashable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from cvsync.model import Image
+
+T = TypeVar("T")
+Convert = Callable[[Any], Any]
+
+_OLDER_NAMES: dict[tuple[type, str], str] = {  # v2.0 and v2.1 have one link for both
+    (Image, "original_image_uri"): "imageuri",
+    (Image, "resized_image_uri"): "imageuri",
+}
+
+
+def decode(kind: type[T], value: Any) -> T:
+    """Read one value of a class of ``model.py``."""
+    found: T = _decoder(cast(Hashable, kind))(value)
+    return found
+
+
+def decode_all(kind: type[T], values: Any) -> tuple[T, ...]:
+    """Read a list; None is empty."""
+    decoder = _decoder(cast(Hashable, kind))
+    return tuple(decoder(value) for value in values or ())
+
+
+@cache
+def _decoder(kind: Any) -> Convert:
+    hints = get_type_hints(kind)
+    fields = [
+        (f.name.replace("_", ""), _OLDER_NAMES.get((kind, f.name), ""), f.name, _converter(hints[f.name]))
+        for f in dataclasses.fields(kind)
+    ]
+    needed = [f.name for f in dataclasses.fields(kind) if _has_no_default(f)]
+
+    def decode_one(value: Mapping[str, Any]) -> Any:
+        present = {name.lower(): item for name, item in value.items()}
+        arguments: dict[str, Any] = dict.fromkeys(needed)
+        for name, older, attribute, convert in fields:
+            item = present.get(name)
+            if item is None and older:
+                item = present.get(older)
+            if item is not None:
+                arguments[attribute] = convert(item)
+        return kind(**arguments)
+
+    return decode_one
+
+
+def _has_no_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _converter(hint: Any) -> Convert:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _converter(next(a for a in arguments if a is not type(None)))
+    if origin is tuple:
+        item = _converter(arguments[0])
+        return lambda values: tuple(item(value) for value in values)
+    if hint is datetime:
+        return read_datetime
+    if dataclasses.is_dataclass(hint):
+        return _decoder(cast(Hashable, hint))
+    return _as_is
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def read_datetime(text: str) -> datetime:
+    """Read any recorded form: with or without zone (UTC), with none to seven digits of a second."""
+    head, dot, fraction = text.rstrip("Z").partition(".")
+    moment = datetime.fromisoformat(head + (dot + fraction[:6].ljust(6, "0") if dot else ""))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,42 @@
+"""One run at a time per destination."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cvsync.errors import LockedError
+
+
+@contextmanager
+def hold_lock(folder: Path, *, run_id: str) -> Iterator[None]:
+    """Hold the lock of a destination's state folder.
+
+    The operating system frees it when the process dies, so there is no stale lock to clear.
+
+    Raises:
+        LockedError: Another run holds it; the message says which.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    holder = folder / "holder"
+    lock = FileLock(folder / "lock", timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        who = holder.read_text() if holder.exists() else "another process"
+        raise LockedError(f"another run is at work on this project: {who}") from None
+    try:
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        text = f"run {run_id}, process {os.getpid()} on {socket.gethostname()}, since {started}"
+        with os.fdopen(os.open(holder, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+            file.write(text)
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
