@@ -1,0 +1,130 @@
+"""Exported models: an ONNX file made from the trained one; anything else says why it cannot be made."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import sqlite3
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvsync.emulator.errors import ServiceFault
+from cvsync.emulator.numbers import compact, now
+from cvsync.emulator.site import Site
+from cvsync.emulator.store import iterations, tags
+from cvsync.emulator.store.iterations import Iteration
+
+log = logging.getLogger("cvsync.emulator")
+EXPORTING, DONE, FAILED = "Exporting", "Done", "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    pk: int
+    iteration: int
+    platform: str
+    flavor: str | None
+    status: str
+    created: int
+
+    def file_name(self, iteration: Iteration) -> str:
+        flavor = f".{self.flavor}" if self.flavor else ""
+        return f"{compact(iteration.id)}.{self.platform}{flavor}.zip"
+
+
+_SELECT = "SELECT pk, iteration, platform, flavor, status, created FROM exports "
+
+
+def of_iteration(db: sqlite3.Connection, iteration: Iteration) -> list[Export]:
+    rows = db.execute(_SELECT + "WHERE iteration = ? ORDER BY pk", (iteration.pk,))
+    return [Export(*row) for row in rows]
+
+
+class Exporter:
+    """Makes exports in the background."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._folder = site.settings.data / "exports"
+        self._folder.mkdir(exist_ok=True)
+
+    def resume(self) -> None:
+        """Go on with the exports that a stop or a kill interrupted."""
+        db = self._site.store.db
+        for export in [Export(*row) for row in db.execute(_SELECT + "WHERE status = ?", (EXPORTING,))]:
+            iteration = iterations.by_key(db, export.iteration)
+            if iteration is not None:
+                self._begin(export, iteration)
+
+    def start(self, iteration: Iteration, platform: str, flavor: str | None) -> Export:
+        """Begin an export. recorded: a second one is refused; inferred: a failed one may be tried again."""
+        with self._site.store.writing() as db:
+            for export in of_iteration(db, iteration):
+                if (export.platform, export.flavor) == (platform, flavor):
+                    if export.status != FAILED:
+                        raise ServiceFault("BadRequestExportAlreadyInProgress", "")
+                    db.execute("DELETE FROM exports WHERE pk = ?", (export.pk,))
+            db.execute(
+                "INSERT INTO exports(iteration, platform, flavor, status, created) VALUES(?,?,?,?,?)",
+                (iteration.pk, platform, flavor, EXPORTING, now()),
+            )
+            export = of_iteration(db, iteration)[-1]
+        self._begin(export, iteration)
+        return export
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, export: Export, iteration: Iteration) -> None:
+        task = asyncio.create_task(self._make(export, iteration))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _make(self, export: Export, iteration: Iteration) -> None:
+        status, reason = DONE, None
+        try:
+            if export.platform != "ONNX":
+                raise ServiceFault(
+                    "BadRequestNotSupported", f"{export.platform} cannot be made on this machine"
+                )
+            content = await self._site.trainer.onnx(iteration)
+            names = {tag.id: tag.name for tag in tags.of_frame(self._site.store.db, iteration.frame)}
+            labels = [names.get(tag, tag) for tag in iteration.tag_ids]
+            path = self._folder / export.file_name(iteration)
+            await asyncio.to_thread(_write_zip, path, content, labels, iteration)
+        except asyncio.CancelledError:
+            raise
+        except ServiceFault as fault:
+            status, reason = FAILED, fault.message
+            log.warning("export of %s failed: %s", iteration.name, reason)
+        except Exception as error:
+            status, reason = FAILED, f"{type(error).__name__}: {error}"
+            log.exception("export of %s failed", iteration.name)
+        with self._site.store.writing() as db:
+            db.execute("UPDATE exports SET status = ?, reason = ? WHERE pk = ?", (status, reason, export.pk))
+
+
+_ABOUT = """A model that the cvsync emulator trained.
+
+iteration: {name}
+trained at: {trained} (ticks of 100 ns since 1970)
+model.onnx takes one picture, float32 N x 3 x H x W, resized to H x W by Pillow's default filter. Its metadata
+properties Image.BitmapPixelFormat and Image.NominalPixelRange say the order of the channels and their range.
+labels.txt names the tags in the order of the model's outputs.
+"""
+
+
+def _write_zip(path: Path, model: bytes, labels: list[str], iteration: Iteration) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.onnx", model)
+        archive.writestr("labels.txt", "\n".join(labels) + "\n")
+        archive.writestr("README.txt", _ABOUT.format(name=iteration.name, trained=iteration.trained))
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(buffer.getvalue())
+    temporary.replace(path)

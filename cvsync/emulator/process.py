@@ -1,0 +1,101 @@
+"""An emulator in a process of its own, so that whoever kills a client never kills the service."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+_LINE = "cvsync emulator listening on "
+_STOP_SECONDS = 10.0
+
+
+class EmulatorProcessError(Exception):
+    """The emulator ended before it served."""
+
+
+class EmulatorProcess:
+    """Runs `cvsync emulate` for as long as the `with` block lasts; may be killed and started again.
+
+    Safe to start twice one after the other: the state is in the folder, so it goes on where it was.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int = 0,
+        tps: float | None = None,
+        tps_kind: str | None = None,
+        latency: float | None = None,
+        quota: str | None = None,
+        files: Path | None = None,
+        fetch: bool = True,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        options = {
+            "--port": port, "--data": data, "--tps": tps, "--tps-kind": tps_kind, "--latency": latency,
+            "--quota": quota, "--files": files,
+        }  # fmt: skip
+        self._command = [sys.executable, "-m", "cvsync", "emulate"]
+        for name, value in options.items():
+            if value is not None:
+                self._command += [name, str(value)]
+        if not fetch:
+            self._command.append("--no-fetch")
+        self._environment = os.environ | (environment or {})
+        self._process: subprocess.Popen[str] | None = None
+        self.url = ""
+        """Where it serves, once started."""
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start and wait until it serves."""
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            self._command, stdout=subprocess.PIPE, text=True, env=self._environment
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.startswith(_LINE):
+            self.stop()
+            raise EmulatorProcessError(f"the emulator did not start: {line.strip() or 'it said nothing'}")
+        self.url = line.removeprefix(_LINE).strip()
+
+    def kill(self) -> None:
+        """End it at once, as `kill -9` does."""
+        self._end(hard=True)
+
+    def stop(self) -> None:
+        """End it cleanly; safe to call again."""
+        self._end(hard=False)
+
+    def _end(self, *, hard: bool) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if hard:
+            process.kill()
+        else:
+            process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def __enter__(self) -> EmulatorProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

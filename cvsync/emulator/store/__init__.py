@@ -1,0 +1,1 @@
+"""The state behind the emulator: what each call decides and leaves behind, in SQLite."""

@@ -1,0 +1,152 @@
+"""Predictions that were kept, and suggestions for untagged images."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from cvsync.emulator.numbers import now
+from cvsync.emulator.store.images import as_json
+from cvsync.emulator.store.projects import Project
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrediction:
+    pk: int
+    id: str
+    project: int
+    iteration: str
+    domain: str
+    created: int
+    application: str | None
+    sha: bytes
+    made: int
+    width: int
+    height: int
+    uncertainty: float
+    candidates: str
+
+
+COLUMNS = ", ".join(field.name for field in fields(StoredPrediction))
+_SELECT = f"SELECT {COLUMNS} FROM predictions "  # noqa: S608
+
+
+def keep(
+    db: sqlite3.Connection,
+    project: Project,
+    *,
+    iteration: str,
+    domain: str,
+    application: str | None,
+    sha: bytes,
+    made: bool,
+    size: tuple[int, int],
+    uncertainty: float,
+    candidates: str,
+) -> tuple[str, int]:
+    """Store a prediction; its id and moment."""
+    prediction_id, moment = str(uuid.uuid4()), now()
+    db.execute(
+        "INSERT INTO predictions(id, project, iteration, domain, created, application, sha, made, width,"
+        " height, uncertainty, candidates) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
+        (prediction_id, project.pk, iteration, domain, moment, application, sha, int(made), *size,
+         uncertainty, candidates),
+    )  # fmt: skip
+    return prediction_id, moment
+
+
+def by_ids(db: sqlite3.Connection, project: Project, ids: Sequence[str]) -> dict[str, StoredPrediction]:
+    rows = db.execute(
+        _SELECT + "WHERE project = ? AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (project.pk, as_json(ids)),
+    )
+    return {row[1]: StoredPrediction(*row) for row in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """Which predictions are asked for, in which order."""
+
+    order_by: str
+    iteration: str | None
+    application: str | None
+    start: int | None
+    end: int | None
+    tags: Sequence[tuple[str, float, float]]
+    """Tag id, least and largest probability; all must hold."""
+
+
+_ORDERS = {
+    "Newest": "created DESC, pk DESC",
+    "Oldest": "created, pk",
+    "Suggested": "uncertainty DESC, created DESC, pk DESC",
+}
+
+
+def query(
+    db: sqlite3.Connection, project: Project, wanted: Query, *, take: int, skip: int
+) -> list[StoredPrediction]:
+    where, parameters = "WHERE project = ?", [project.pk]  # type: tuple[str, list[object]]
+    conditions: list[tuple[str, object]] = [
+        (" AND iteration = ?", wanted.iteration),
+        (" AND application = ?", wanted.application or None),
+        (" AND created >= ?", wanted.start),
+        (" AND created <= ?", wanted.end),
+    ]
+    for text, value in conditions:
+        if value is not None:
+            where += text
+            parameters.append(value)
+    for tag in wanted.tags:
+        where += (
+            " AND EXISTS(SELECT 1 FROM json_each(candidates) WHERE value ->> 0 = ?"
+            " AND value ->> 1 BETWEEN ? AND ?)"
+        )
+        parameters += tag
+    rows = db.execute(
+        _SELECT + f"{where} ORDER BY {_ORDERS[wanted.order_by]} LIMIT ? OFFSET ?", (*parameters, take, skip)
+    )
+    return [StoredPrediction(*row) for row in rows]
+
+
+def delete(db: sqlite3.Connection, project: Project, ids: Sequence[str]) -> None:
+    db.execute(
+        "DELETE FROM predictions WHERE project = ? AND id IN (SELECT value FROM json_each(?))",
+        (project.pk, as_json(ids)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    iteration: str
+    image: str
+    created: int
+    uncertainty: float
+    candidates: str
+
+
+def keep_suggestions(db: sqlite3.Connection, project: Project, made: Sequence[Suggestion]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO suggestions VALUES(?,?,?,?,?,?)",
+        [(project.pk, s.iteration, s.image, s.created, s.uncertainty, s.candidates) for s in made],
+    )
+
+
+def suggestions(
+    db: sqlite3.Connection, project: Project, iteration: str, tag_ids: Sequence[str], threshold: float
+) -> list[Suggestion]:
+    """Suggestions for images that are still untagged, the most certain first.
+
+    A suggestion counts if any of the tags (any at all without a list) reaches the threshold.
+    """
+    rows = db.execute(
+        "SELECT s.iteration, s.image, s.created, s.uncertainty, s.candidates FROM suggestions s"
+        " JOIN images i ON i.frame = ? AND i.id = s.image AND i.tagged = 0"
+        " WHERE s.project = ? AND s.iteration = ? AND EXISTS(SELECT 1 FROM json_each(s.candidates)"
+        " WHERE value ->> 1 >= ? AND (? OR value ->> 0 IN (SELECT value FROM json_each(?))))"
+        " ORDER BY s.uncertainty, i.sort",
+        (project.workspace, project.pk, iteration, threshold, not tag_ids, as_json(tag_ids)),
+    )
+    return [Suggestion(*row) for row in rows]

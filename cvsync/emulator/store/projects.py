@@ -1,0 +1,169 @@
+"""Projects: the settings of each, and the frame that is its workspace."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from dataclasses import dataclass, fields
+
+import orjson
+
+from cvsync.emulator import domains
+from cvsync.emulator.errors import ServiceFault
+from cvsync.emulator.numbers import now, sql_datetime
+from cvsync.emulator.quotas import Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    pk: int
+    id: str
+    name: str
+    description: str
+    domain: str
+    classification: str
+    platforms: str
+    augmentation: str | None
+    container_uri: str | None
+    queue_uri: str | None
+    created: int
+    modified: int
+    ready: int
+    workspace: int
+    opened: int
+    iteration_number: int
+    revision: int
+    imported: int
+
+    @property
+    def is_detection(self) -> bool:
+        return domains.require(self.domain).is_detection
+
+    @property
+    def is_multiclass(self) -> bool:
+        return self.classification == "Multiclass" and not self.is_detection
+
+    @property
+    def is_importing(self) -> bool:
+        return now() < self.ready
+
+
+COLUMNS = ", ".join(field.name for field in fields(Project))
+
+
+def all_projects(db: sqlite3.Connection) -> list[Project]:
+    """Every project, newest first. recorded."""
+    rows = db.execute(f"SELECT {COLUMNS} FROM projects ORDER BY created DESC, pk DESC")  # noqa: S608
+    return [Project(*row) for row in rows]
+
+
+def find(db: sqlite3.Connection, project_id: str) -> Project:
+    row = db.execute(f"SELECT {COLUMNS} FROM projects WHERE id = ?", (project_id,)).fetchone()  # noqa: S608
+    if row is None:
+        raise ServiceFault("NotFoundProject", "Project not found")
+    return Project(*row)
+
+
+def create(
+    db: sqlite3.Connection,
+    name: str,
+    *,
+    description: str,
+    domain: str,
+    classification: str,
+    platforms: list[str],
+    quota: Quota,
+    container_uri: str | None = None,
+    queue_uri: str | None = None,
+    ready: int = 0,
+) -> Project:
+    check_name(name)
+    if db.execute("SELECT count(*) FROM projects").fetchone()[0] >= quota.projects:
+        raise ServiceFault("BadRequestExceedProjectLimit", "The number of projects is at its limit")
+    moment = sql_datetime(now())
+    project_id = str(uuid.uuid4())
+    cursor = db.execute(
+        "INSERT INTO projects(id, name, description, domain, classification, platforms, container_uri,"
+        " queue_uri, created, modified, ready, workspace, opened, imported)"
+        " VALUES(?,?,?,?,?,?,?,?,?,?,?,0,?,?)",
+        (project_id, name, description, domain, classification, orjson.dumps(platforms).decode(),
+         container_uri, queue_uri, moment, moment, ready, moment, ready > 0),
+    )  # fmt: skip
+    frame = db.execute("INSERT INTO frames(project) VALUES(?)", (cursor.lastrowid,)).lastrowid
+    db.execute("UPDATE projects SET workspace = ? WHERE pk = ?", (frame, cursor.lastrowid))
+    return find(db, project_id)
+
+
+def check_name(name: str) -> None:
+    if not name.strip():
+        raise ServiceFault("BadRequestProjectName", "A project needs a name")
+
+
+def update(db: sqlite3.Connection, project: Project, changes: dict[str, str | None]) -> Project:
+    """Write the changed columns; a new domain or type is a change that training sees."""
+    trains_anew = any(changes.get(name, getattr(project, name)) != getattr(project, name)
+                      for name in ("domain", "classification"))  # fmt: skip
+    assignments = "".join(f"{name} = ?, " for name in changes)
+    db.execute(
+        f"UPDATE projects SET {assignments}modified = ?, revision = revision + ? WHERE pk = ?",  # noqa: S608
+        (*changes.values(), max(now(), project.created), int(trains_anew), project.pk),
+    )
+    return find(db, project.id)
+
+
+def touch(db: sqlite3.Connection, project: Project) -> None:
+    """Note that the next training would see something else."""
+    db.execute("UPDATE projects SET revision = revision + 1 WHERE pk = ?", (project.pk,))
+
+
+def delete(db: sqlite3.Connection, project: Project) -> None:
+    for frame in db.execute("SELECT pk FROM frames WHERE project = ?", (project.pk,)).fetchall():
+        delete_frame(db, frame[0])
+    db.execute(
+        "DELETE FROM held_out WHERE iteration IN (SELECT pk FROM iterations WHERE project = ?)", (project.pk,)
+    )
+    db.execute(
+        "DELETE FROM exports WHERE iteration IN (SELECT pk FROM iterations WHERE project = ?)", (project.pk,)
+    )
+    for table in ("iterations", "predictions", "suggestions", "submissions"):
+        db.execute(f"DELETE FROM {table} WHERE project = ?", (project.pk,))  # noqa: S608
+    db.execute("DELETE FROM projects WHERE pk = ?", (project.pk,))
+
+
+def delete_frame(db: sqlite3.Connection, frame: int) -> None:
+    for table in ("image_tags", "regions", "metadata"):
+        db.execute(
+            f"DELETE FROM {table} WHERE image IN (SELECT pk FROM images WHERE frame = ?)",  # noqa: S608
+            (frame,),
+        )
+    for table in ("images", "tags"):
+        db.execute(f"DELETE FROM {table} WHERE frame = ?", (frame,))  # noqa: S608
+    db.execute("DELETE FROM frames WHERE pk = ?", (frame,))
+
+
+def copy_frame(db: sqlite3.Connection, source: int, *, project: int) -> int:
+    """Copy a frame whole, ids included, by shifting every `pk` past the largest."""
+    frame = db.execute("INSERT INTO frames(project) VALUES(?)", (project,)).lastrowid
+    shift = {
+        table: db.execute(f"SELECT coalesce(max(pk), 0) FROM {table}").fetchone()[0]  # noqa: S608
+        for table in ("images", "tags", "regions")
+    }
+    shift |= {"frame": frame, "source": source}
+    for statement in _COPY_STATEMENTS:
+        db.execute(statement, shift)
+    assert frame is not None
+    return frame
+
+
+_COPY_STATEMENTS = (
+    "INSERT INTO tags SELECT pk + :tags, :frame, id, sort, name, folded, description, type"
+    " FROM tags WHERE frame = :source",
+    "INSERT INTO images SELECT pk + :images, :frame, id, sort, created, width, height, sha, made, tagged"
+    " FROM images WHERE frame = :source",
+    "INSERT INTO image_tags SELECT image + :images, tag + :tags, created, seq FROM image_tags"
+    " WHERE image IN (SELECT pk FROM images WHERE frame = :source)",
+    "INSERT INTO regions SELECT pk + :regions, id, image + :images, tag + :tags, created, box"
+    " FROM regions WHERE image IN (SELECT pk FROM images WHERE frame = :source)",
+    "INSERT INTO metadata SELECT image + :images, key, value FROM metadata"
+    " WHERE image IN (SELECT pk FROM images WHERE frame = :source)",
+)

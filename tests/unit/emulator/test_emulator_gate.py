@@ -1,0 +1,155 @@
+import itertools
+
+import pytest
+
+from cvsync.emulator.routes import OPERATIONS, match
+from cvsync.emulator.shaping import Bucket, Shaping, Window
+
+
+async def test_paths_match_whatever_their_case(emulator_api):
+    url = f"{emulator_api.emulator.url}/CustomVision/V3.3/TRAINING/Domains"
+    async with emulator_api.session.get(url, headers={"training-KEY": "local-training-key"}) as response:
+        assert response.status == 200
+
+
+async def test_answers_have_the_headers_of_the_service(emulator_api):
+    new, old = await emulator_api.get("domains"), await emulator_api.at("v2.0").get("domains")
+
+    assert new.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert new.headers["apim-request-id"] == new.headers["Request-Id"]
+    assert new.headers["x-content-type-options"] == "nosniff"
+    assert "Request-Id" not in old.headers
+
+
+@pytest.mark.parametrize("headers", [{"Training-Key": ""}, {"Training-Key": "local-prediction-key"}])
+async def test_a_wrong_key_is_refused_by_the_gateway(emulator_api, headers):
+    answer = await emulator_api.get("domains", headers=headers)
+
+    assert answer.status == 401
+    assert answer.value["error"]["code"] == "401"
+
+
+async def test_a_training_key_is_wrong_on_prediction(emulator_api):
+    path = f"{'0' * 8}-0000-0000-0000-{'0' * 12}/classify/iterations/x/url"
+    headers = {"Prediction-Key": "local-training-key"}
+
+    answer = await emulator_api.at("v3.1").post(path, {"url": "x"}, kind="prediction", headers=headers)
+
+    assert answer.status == 401
+
+
+async def test_a_bearer_token_is_accepted_when_configured(start_api):
+    api = await start_api(bearer_token="token", training_key="secret")
+    bearer = {"Training-Key": "", "Authorization": "Bearer token"}
+
+    assert (await api.get("domains", headers=bearer)).status == 200
+    assert (await api.get("domains")).status == 401
+    assert (await api.get("domains", headers={"Training-Key": "secret"})).status == 200
+
+
+async def test_strangers_get_404_and_old_versions_501(emulator_api):
+    assert (await emulator_api.get("nothing")).status == 404
+    assert (await emulator_api.at("v2.0").get("projects/x/artifacts")).status == 404
+    old = await emulator_api.at("v1.2").get("domains")
+    assert old.status == 501
+    assert "before v2.0" in old.value["error"]["message"]
+
+
+@pytest.mark.parametrize("kind", ["bucket", "window"])
+async def test_a_rate_cap_throttles_each_class_for_itself(start_api, kind):
+    api = await start_api(tps=2, tps_kind=kind)
+
+    statuses = [(await api.get("domains")).status for _ in range(6)]
+    throttled = next(a for a in [await api.get("domains") for _ in range(4)] if a.status == 429)
+
+    assert statuses[:2] == [200, 200]
+    assert 429 in statuses
+    assert throttled.headers["Retry-After"] == "1"
+    assert "Please retry after 1 second" in throttled.value["error"]["message"]
+    assert (await api.post("projects?name=x")).status == 200
+
+
+def test_a_bucket_fills_steadily_and_a_window_at_once():
+    time = [0.0]
+    bucket, window = Bucket(10, lambda: time[0]), Window(10, lambda: time[0])
+
+    for cap in (bucket, window):
+        time[0] = 100.0
+        assert sum(cap.admit() == 0 for _ in range(30)) == 10
+        time[0] = 100.5
+        half = sum(cap.admit() == 0 for _ in range(30))
+        time[0] = 101.01
+        rest = sum(cap.admit() == 0 for _ in range(30))
+        assert (half, rest) == ((5, 5) if cap is bucket else (0, 10))
+
+
+def test_service_times_are_lognormal_around_their_median():
+    times = sorted(Shaping(None, "bucket", 0.6, seed).service_time() for seed in range(999))
+
+    assert 0.55 < times[499] < 0.65
+    assert Shaping(None, "bucket", 0.0, 1).service_time() == 0.0
+
+
+async def test_counters_know_operations_statuses_and_versions(emulator_api):
+    api = emulator_api
+    await api.get("domains")
+    await api.at("v2.0").get("domains")
+    await api.get("domains", headers={"Training-Key": "no"})
+
+    seen = (await api.control("GET", "requests")).value
+
+    assert seen["total"] == 3
+    assert seen["by_operation"] == {"GetDomains": {"200": 2, "401": 1}}
+    assert seen["by_version"] == {"v3.3": 2, "v2.0": 1}
+    assert seen["max_in_flight"] == 1
+    await api.control("POST", "reset")
+    assert (await api.control("GET", "requests")).value["total"] == 0
+    assert (await api.control("GET", "health")).value == {"status": "ok"}
+
+
+async def test_long_queries_and_large_bodies_are_accepted(emulator_api):
+    api = emulator_api
+    project = await api.project()
+    ids = ",".join(f"{n:08x}-0000-0000-0000-000000000000" for n in range(256))
+
+    assert (await api.get(f"projects/{project}/images/id", params={"imageIds": ids})).value == []
+    body = b'{"images":[{"name":"a","contents":"' + b"A" * 65_000_000 + b'"}]}'
+    answer = await api.call(
+        "POST", f"projects/{project}/images/files", data=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.value["images"][0]["status"] == "ErrorImageSize"
+
+
+NONSENSE = [b"", b"{", b"[]", b"null", b"7", b'{"images":7}', b'{"images":[7]}', b'{"tags":[{}]}', b'"\xff"',
+            b'{"regions":[{"imageId":1}]}', b'{"images":[{"url":5}]}', b'{"name":5}', b'{"url":null}',
+            b'{"images":[{"name":"a","contents":7}]}', b'{"images":[{"id":"x"}]}', b'{"orderBy":3}',
+            b'{"settings":7}', b'{"settings":{"domainId":"x"}}', b'{"selectedTags":3}',
+            b'{"images":[{"url":"x","regions":[{"tagId":"x","left":1e999}]}]}']  # fmt: skip
+
+
+async def test_nonsense_never_is_an_error_of_the_server(emulator_api):
+    api = emulator_api
+    project = await api.project()
+    paths = [
+        ("POST", f"projects/{project}/{end}")
+        for end in ("images/urls", "images/files", "images/predictions", "images/tags", "images/regions",
+                    "images", "images/metadata?imageIds=" + project, "predictions/query", "train",
+                    "quicktest/url", "quicktest/image")
+    ]  # fmt: skip
+    paths += [("PATCH", f"projects/{project}"), ("POST", "projects"), ("POST", "projects/import?token=x")]
+    for (method, path), body in itertools.product(paths, NONSENSE):
+        answer = await api.call(method, path, data=body, headers={"Content-Type": "application/json"})
+        assert answer.status < 500, (path, body, answer)
+    for query in ("take=x", "take=257", "skip=-1", "orderBy=Up", "tagIds=x", "iterationId=x", "$filter=x"):
+        answer = await api.get(f"projects/{project}/images?{query}")
+        assert answer.status == 400, query
+    assert (await api.get("projects/not-a-guid")).status == 400
+
+
+def test_every_route_of_the_table_is_found_by_its_own_path():
+    found = match("POST", "/customvision/v2.0/Training/abc/images/def/RegionProposals")
+
+    assert found is not None
+    assert found.route.operation == "GetImageRegionProposals"
+    assert match("POST", "/customvision/v3.0/Training/abc/images/def/regionproposals") is None
+    assert len(OPERATIONS) >= 52 + 12
