@@ -1,3 +1,49 @@
-"""Keep Azure Custom Vision projects equal to manifests."""
+"""Keep Azure Custom Vision projects equal to manifests.
+
+The public names are loaded on first use, so that ``import cvsync`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cvsync.api.client import Client, open_client
+    from cvsync.errors import CvsyncError
+    from cvsync.events import Event
+    from cvsync.flows.push import PushReport, PushRequest, plan, push
+    from cvsync.flows.service import Service, open_service
+    from cvsync.labels import Labels
+    from cvsync.manifest import Manifest, read
+    from cvsync.settings import Settings
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Client": "cvsync.api.client",
+    "CvsyncError": "cvsync.errors",
+    "Event": "cvsync.events",
+    "Labels": "cvsync.labels",
+    "Manifest": "cvsync.manifest",
+    "PushReport": "cvsync.flows.push",
+    "PushRequest": "cvsync.flows.push",
+    "Service": "cvsync.flows.service",
+    "Settings": "cvsync.settings",
+    "open_client": "cvsync.api.client",
+    "open_service": "cvsync.flows.service",
+    "plan": "cvsync.flows.push",
+    "push": "cvsync.flows.push",
+    "read": "cvsync.manifest",
+}
+
+__all__ = [
+    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PushReport", "PushRequest", "Service", "Settings",
+    "__version__", "open_client", "open_service", "plan", "push", "read",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cvsync' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

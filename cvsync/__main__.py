@@ -1,0 +1,5 @@
+"""`python -m cvsync`."""
+
+from cvsync.cli.main import run
+
+run()

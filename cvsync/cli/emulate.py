@@ -1,0 +1,84 @@
+"""`cvsync emulate`: the service on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Where to listen.  [default: a free port]"
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where to listen; loopback keeps it yours."
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("cvsync-emulator"),
+    show_default=True,
+    help="The folder of its state; it goes on where it was.",
+)
+@click.option(
+    "--tps", type=click.FloatRange(0, min_open=True), help="Calls a second before 429.  [default: no cap]"
+)
+@click.option("--tps-kind", type=click.Choice(["bucket", "window"]), default="bucket", show_default=True)
+@click.option(
+    "--latency", type=click.FloatRange(0), default=0.0, help="Median seconds of an answer, lognormal."
+)
+@click.option("--quota", type=click.Choice(["S0", "F0", "none"]), default="S0", show_default=True)
+@click.option(
+    "--files",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="A folder to serve under /files/, so that its pictures have URLs.",
+)
+@click.option(
+    "--fetch/--no-fetch",
+    default=True,
+    help="Whether submitted URLs are downloaded; if not, the URL's text stands for the bytes.",
+)
+@click.option(
+    "--link-lifetime", type=click.FloatRange(0), default=86400.0, help="Seconds that image links live."
+)
+@click.option("--seed", type=int, default=0, help="Of everything random, training included.")
+def emulate(**options: Any) -> int:
+    r"""Run a local Custom Vision service until SIGTERM or Ctrl-C.
+
+    Its keys are local-training-key and local-prediction-key, unless CVSYNC_EMULATOR_TRAINING_KEY and
+    CVSYNC_EMULATOR_PREDICTION_KEY say otherwise.
+
+    \b
+    Example:
+      cvsync emulate --port 8000 --data ./custom-vision
+    """
+    from cvsync.cli import exits
+    from cvsync.cli.local import NEEDS, keys
+    from cvsync.errors import CvsyncError
+    from cvsync.run.lock import hold_lock
+
+    try:
+        from cvsync.emulator import EmulatorSettings, serve
+    except ImportError as error:
+        raise click.ClickException(NEEDS) from error
+    settings = replace(EmulatorSettings(**options), **keys())
+    try:
+        with hold_lock(settings.data, run_id="emulator"):
+            asyncio.run(serve(settings, ready=_say_listening))
+    except CvsyncError as error:
+        click.echo(f"cvsync: {error}", err=True)
+        return exits.exit_code(error)
+    except OSError as error:
+        click.echo(
+            f"cvsync: cannot listen on {settings.host} port {settings.port}: {error.strerror}", err=True
+        )
+        return exits.UNEXPECTED
+    return exits.OK
+
+
+def _say_listening(url: str) -> None:
+    click.echo(f"cvsync emulator listening on {url}")

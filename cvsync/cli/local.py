@@ -1,0 +1,55 @@
+"""`--endpoint local`: the emulator inside this process, with the manifests' folder mounted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cvsync.errors import SettingsError
+
+NEEDS = "this needs cvsync's `local` extra: pip install 'cvsync[local]'"
+
+
+@asynccontextmanager
+async def local_emulator(
+    data: Path, manifests: Sequence[Path]
+) -> AsyncIterator[tuple[str, str, tuple[Path, str] | None]]:
+    """Run the emulator for as long as the block lasts.
+
+    Gives:
+        Its URL, its training key, and the folder that it serves with the URL of that.
+
+    Raises:
+        LockedError: Another process has this data folder.
+    """
+    from cvsync.run.lock import hold_lock
+
+    try:
+        from cvsync.emulator import Emulator, EmulatorSettings
+    except ImportError as error:
+        raise SettingsError(NEEDS) from error
+    folder = common_folder(manifests)
+    with hold_lock(data, run_id="emulator"):
+        async with Emulator(replace(EmulatorSettings(data=data, files=folder), **keys())) as emulator:
+            files = (folder, f"{emulator.url}/files") if folder else None
+            yield emulator.url, emulator.settings.training_key, files
+
+
+def keys() -> dict[str, Any]:
+    """Give the emulator's keys as the environment says; it has defaults of its own."""
+    names = {
+        "training_key": "CVSYNC_EMULATOR_TRAINING_KEY",
+        "prediction_key": "CVSYNC_EMULATOR_PREDICTION_KEY",
+    }
+    return {field: os.environ[name] for field, name in names.items() if os.environ.get(name)}
+
+
+def common_folder(manifests: Sequence[Path]) -> Path | None:
+    """Give the folder that holds all manifests."""
+    if not manifests:
+        return None
+    return Path(os.path.commonpath([path.resolve().parent for path in manifests]))

@@ -1,0 +1,80 @@
+"""What of a manifest a project of some type can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+
+from cvsync.labels import TEXT, Labels, as_column, codes_of
+from cvsync.manifest import Manifest, Problem
+from cvsync.model import ProjectType
+from cvsync.plan.fit import misfits
+
+
+@dataclass(frozen=True, eq=False)
+class Desired:
+    """The labels that a project should hold, and the rows that it cannot."""
+
+    manifest: Manifest
+    type: ProjectType
+    labels: Labels
+    problems: list[Problem]
+    """Of the manifest itself, and of rows that do not fit the project's type."""
+    bad_keys: frozenset[str]
+    """Images with such a row: they never count as gone."""
+
+
+def want(manifest: Manifest, type_: ProjectType, *, files: tuple[Path, str] | None = None) -> Desired:
+    """Split a manifest into what a project of a type can hold and what it cannot.
+
+    Args:
+        manifest: As read.
+        type_: Of the project.
+        files: A folder that the service can read under a URL: paths below it become URLs.
+    """
+    labels = manifest.labels
+    problems, bad_keys = [*manifest.problems], set(manifest.bad_keys)
+    unfit = [*misfits(labels, type_)]
+    if unfit:
+        rows = labels.table.take(pa.array([m.position for m in unfit])).to_pylist()
+        for misfit, row in zip(unfit, rows, strict=True):
+            problems.append(
+                Problem(misfit.code, row["source"], row["row"], "tag", row["tag"], misfit.message)
+            )
+            bad_keys.add(row["key"])
+        keep = np.ones(len(labels), bool)
+        keep[[m.position for m in unfit]] = False
+        labels = labels.take(keep)
+    if files is not None:
+        labels = with_urls(labels, *files)
+    return Desired(manifest, type_, labels, problems, frozenset(bad_keys))
+
+
+def with_urls(labels: Labels, folder: Path, url: str) -> Labels:
+    """Give paths below a folder the URL under which the service can read them; keys stay."""
+    paths, path_values = codes_of(labels.table.column("path"))
+    sources, source_values = codes_of(labels.table.column("source"))
+    urls = labels.table.column("url").to_pylist()
+    root = folder.resolve()
+    found: dict[tuple[int, int], str | None] = {}
+    for row in np.flatnonzero(paths >= 0).tolist():
+        if urls[row] is None:
+            place = (int(sources[row]), int(paths[row]))
+            if place not in found:
+                source, path = source_values[place[0]].as_py(), path_values[place[1]].as_py()
+                found[place] = _url_of((Path(source).parent / path).resolve(), root, url)
+            urls[row] = found[place]
+    column = as_column(pa.array(urls, pa.string()), TEXT)
+    table = labels.table.set_column(labels.table.schema.get_field_index("url"), "url", column)
+    return replace(labels, table=table)
+
+
+def _url_of(file: Path, root: Path, url: str) -> str | None:
+    """Name a file below a folder by URL; None for what is outside or not there."""
+    if not file.is_file() or not file.is_relative_to(root):
+        return None
+    return f"{url}/{quote(file.relative_to(root).as_posix())}"

@@ -1,0 +1,80 @@
+"""Finding the project that is meant, and creating it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cvsync.api.client import Client
+from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, is_at_least
+from cvsync.errors import SettingsError
+from cvsync.model import Domain, Project, ProjectType
+
+DEFAULT_DOMAIN = "General"
+DEFAULT_EXPORTABLE_DOMAIN = "General (compact)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewProject:
+    """How a project is made that does not exist yet."""
+
+    type: ProjectType | None = None
+    """None: what the manifest's labels need."""
+    domain: str | None = None
+    """Name or id; None: General, compact if it is to be exported."""
+    exportable: bool = False
+
+
+async def find_project(client: Client, wanted: str) -> Project | None:
+    """Find a project by id or by name.
+
+    Raises:
+        SettingsError: Several projects have that name.
+    """
+    projects = await client.get_projects()
+    for project in projects:
+        if project.id == wanted.lower():
+            return project
+    named = [project for project in projects if project.name == wanted]
+    if len(named) > 1:
+        ids = ", ".join(project.id for project in named)
+        raise SettingsError(f"{len(named)} projects are named {wanted!r}; give one of their ids: {ids}")
+    return named[0] if named else None
+
+
+async def create_project(client: Client, name: str, new: NewProject, *, inferred: ProjectType) -> Project:
+    """Create a project of the type that is wanted, or that the labels need.
+
+    Raises:
+        SettingsError: The version cannot make such a project, or has no such domain.
+    """
+    type_ = choose_type(client, new, inferred=inferred)
+    domain = choose_domain(await client.get_domains(), type_, new)
+    has_choice = is_at_least(client.api_version, CLASSIFICATION_TYPE_SINCE)
+    kind = type_.value.capitalize() if type_ is not ProjectType.DETECTION and has_choice else None
+    return await client.create_project(name, domain_id=domain.id, classification_type=kind)
+
+
+def choose_type(client: Client, new: NewProject, *, inferred: ProjectType) -> ProjectType:
+    """Settle the type of a new project; v2.0 makes multilabel classifiers only."""
+    if is_at_least(client.api_version, CLASSIFICATION_TYPE_SINCE):
+        return new.type or inferred
+    if new.type is ProjectType.MULTICLASS:
+        raise SettingsError(
+            f"--type multiclass needs --api-version {CLASSIFICATION_TYPE_SINCE} or later: "
+            f"{client.api_version} makes multilabel projects only"
+        )
+    wanted = new.type or inferred
+    return ProjectType.MULTILABEL if wanted is ProjectType.MULTICLASS else wanted
+
+
+def choose_domain(domains: Sequence[Domain], type_: ProjectType, new: NewProject) -> Domain:
+    """Look a domain up by name or id among those of a type."""
+    fitting = [domain for domain in domains if domain.type == type_.domain_type]
+    wanted = new.domain or (DEFAULT_EXPORTABLE_DOMAIN if new.exportable else DEFAULT_DOMAIN)
+    for domain in fitting:
+        if wanted.casefold() in (domain.id, domain.name.casefold()):
+            return domain
+    names = ", ".join(sorted(domain.name for domain in fitting))
+    why = "" if new.domain else " (needed for --export)" if new.exportable else ""
+    raise SettingsError(f"no {type_} domain {wanted!r}{why}; this API version has: {names}")

@@ -1,0 +1,68 @@
+"""What every verb works with: a client, where its destination keeps state, and who watches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cvsync.api.client import Client, open_client
+from cvsync.api.download import Downloader
+from cvsync.api.retry import RetryPolicy
+from cvsync.events import Observer, ignore
+from cvsync.run.workers import Stop
+from cvsync.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One resource, ready to be talked to."""
+
+    client: Client
+    downloader: Downloader
+    destination: str
+    """What names the resource in the state folder: its endpoint, or the local emulator's data folder."""
+    state: Path
+    """The root of all state."""
+    workers: int = 8
+    observer: Observer = ignore
+    stop: Stop = field(default_factory=Stop)
+
+    def folder(self, project_id: str) -> Path:
+        """Give the state folder of one project of this resource."""
+        name = hashlib.sha256(self.destination.casefold().encode()).hexdigest()[:16]
+        return self.state / name / project_id
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings,
+    *,
+    state: Path,
+    destination: str | None = None,
+    policy: RetryPolicy | None = None,
+    observer: Observer = ignore,
+    stop: Stop | None = None,
+) -> AsyncIterator[Service]:
+    """Open a resource for a flow.
+
+    Args:
+        settings: Endpoint, keys, API version.
+        state: The root of all state.
+        destination: What names the resource; default: its endpoint.
+        policy: How long to try again.
+        observer: Is told what happens.
+        stop: Ends the run early.
+    """
+    async with open_client(settings, policy=policy, observer=observer) as (client, downloader):
+        yield Service(
+            client=client,
+            downloader=downloader,
+            destination=destination or settings.endpoint,
+            state=state,
+            workers=settings.concurrency,
+            observer=observer,
+            stop=stop or Stop(),
+        )
