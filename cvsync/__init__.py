@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cvsync.api.client import Client, open_client
     from cvsync.errors import CvsyncError
     from cvsync.events import Event
-    from cvsync.flows.push import PushReport, PushRequest, plan, push
+    from cvsync.flows.push import PushReport, PushRequest, make_plan, push
     from cvsync.flows.service import Service, open_service
     from cvsync.labels import Labels
     from cvsync.manifest import Manifest, read
@@ -30,16 +30,17 @@ _HOMES = {
     "PushRequest": "cvsync.flows.push",
     "Service": "cvsync.flows.service",
     "Settings": "cvsync.settings",
+    "make_plan": "cvsync.flows.push",
     "open_client": "cvsync.api.client",
     "open_service": "cvsync.flows.service",
-    "plan": "cvsync.flows.push",
     "push": "cvsync.flows.push",
     "read": "cvsync.manifest",
 }
 
 __all__ = [
-    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PushReport", "PushRequest", "Service", "Settings",
-    "__version__", "open_client", "open_service", "plan", "push", "read",
+    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PushReport", "PushRequest", "Service",
+    "Settings",
+    "__version__", "make_plan", "open_client", "open_service", "push", "read",
 ]  # fmt: skip
 
 

@@ -1,5 +1,15 @@
 """Fixtures of every test, named after the thing they give."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import Mock
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
 from emulator_fixtures import (
     emulator,
     emulator_api,
@@ -10,6 +20,8 @@ from emulator_fixtures import (
     start_emulator,
 )
 
+SHARED = Path(__file__).parents[2] / "shared"
+
 __all__ = [
     "emulator",
     "emulator_api",
@@ -19,3 +31,34 @@ __all__ = [
     "start_api",
     "start_emulator",
 ]
+
+
+class _Response(aiohttp.ClientResponse):
+    """aiohttp 3.14 asks for a `stream_writer`, which aioresponses 0.7.9 does not pass."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs.setdefault("stream_writer", Mock(output_size=0))
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def answers() -> Iterator[aioresponses]:
+    """Answers that the emulator does not give; add them with `response_class=answers.response`."""
+    with aioresponses() as mocked:
+        mocked.response = _Response
+        yield mocked
+
+
+@pytest.fixture
+def cutlery() -> Path:
+    """Real photographs with published boxes."""
+    folder = SHARED / "data" / "cutlery"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data/cutlery, which is not beside this folder")
+    return folder
+
+
+@pytest.fixture
+def python() -> str:
+    """The interpreter, for tests of whole processes."""
+    return sys.executable

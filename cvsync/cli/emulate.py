@@ -27,11 +27,23 @@ import click
 @click.option(
     "--tps", type=click.FloatRange(0, min_open=True), help="Calls a second before 429.  [default: no cap]"
 )
-@click.option("--tps-kind", type=click.Choice(["bucket", "window"]), default="bucket", show_default=True)
+@click.option(
+    "--tps-kind",
+    type=click.Choice(["bucket", "window"]),
+    default="bucket",
+    show_default=True,
+    help="How the cap counts: a token bucket, or a window of one second.",
+)
 @click.option(
     "--latency", type=click.FloatRange(0), default=0.0, help="Median seconds of an answer, lognormal."
 )
-@click.option("--quota", type=click.Choice(["S0", "F0", "none"]), default="S0", show_default=True)
+@click.option(
+    "--quota",
+    type=click.Choice(["S0", "F0", "none"]),
+    default="S0",
+    show_default=True,
+    help="How many projects, images, tags and iterations there may be.",
+)
 @click.option(
     "--files",
     type=click.Path(file_okay=False, exists=True, path_type=Path),

@@ -114,7 +114,7 @@ def _push(
                 if report.rejects:
                     click.echo(f"rejects: {report.rejects}")
             return exits.OK if report.is_complete else exits.REFUSED
-        plan, desired = await flow.plan(service, request)
+        plan, desired = await flow.make_plan(service, request)
         for action in plan.actions() if common.json else ():
             tell(
                 service.observer, "action", kind=action.kind.name.lower(), image=action.name, text=str(action)

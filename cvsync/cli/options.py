@@ -27,6 +27,7 @@ class Common:
     state_dir: Path | None
     local_data: Path | None
     concurrency: int
+    max_outage: float
     json: bool
     quiet: bool
     verbose: bool
@@ -89,6 +90,15 @@ _COMMON = (
         default=8,
         show_default=True,
         help="Requests in flight at most.",
+    ),
+    click.option(
+        "--max-outage",
+        envvar="CVSYNC_MAX_OUTAGE",
+        type=click.FloatRange(0),
+        default=300.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to go on trying while the service fails.",
     ),
     click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line."),
     click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),

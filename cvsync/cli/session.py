@@ -96,11 +96,13 @@ def _watch_signals(handle: Callable[[int], None]) -> None:
 async def _service(
     common: Common, output: Output, stop: object, manifests: Sequence[Path]
 ) -> AsyncIterator[tuple[Service, Files | None]]:
+    from cvsync.api.retry import RetryPolicy
     from cvsync.flows.service import open_service
     from cvsync.run.workers import Stop
     from cvsync.settings import Settings
 
     assert isinstance(stop, Stop)
+    policy = RetryPolicy(max_outage=common.max_outage)
     if common.endpoint == LOCAL:
         from cvsync.cli.local import local_emulator
 
@@ -110,7 +112,12 @@ async def _service(
             )
             destination = f"local {common.local_folder}"
             async with open_service(
-                settings, state=common.state, destination=destination, observer=output, stop=stop
+                settings,
+                state=common.state,
+                destination=destination,
+                observer=output,
+                stop=stop,
+                policy=policy,
             ) as service:
                 yield service, files
         return
@@ -120,7 +127,9 @@ async def _service(
         api_version=common.api_version,
         concurrency=common.concurrency,
     )
-    async with open_service(settings, state=common.state, observer=output, stop=stop) as service:
+    async with open_service(
+        settings, state=common.state, observer=output, stop=stop, policy=policy
+    ) as service:
         yield service, None
 
 

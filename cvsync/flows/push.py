@@ -28,6 +28,7 @@ from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
 from cvsync.run.lock import hold_lock
 from cvsync.run.outcome import Outcomes
+from cvsync.run.private import make_folder
 from cvsync.snapshot import Snapshot
 
 
@@ -70,7 +71,7 @@ class PushReport:
         return not self.counts["refused"] and not self.counts["rows_refused"]
 
 
-async def plan(service: Service, request: PushRequest) -> tuple[Plan, Desired]:
+async def make_plan(service: Service, request: PushRequest) -> tuple[Plan, Desired]:
     """Work out what a push would do, and touch nothing.
 
     Raises:
@@ -227,6 +228,7 @@ def _reject(service: Service, desired: Desired, outcomes: Outcomes, path: Path) 
     rows = [*_refused_rows(desired, outcomes)]
     if not rows:
         return None
+    make_folder(path.parent)
     write_rejects(desired.manifest, path, rows)
     return path
 

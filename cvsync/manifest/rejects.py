@@ -37,7 +37,6 @@ def write_rejects(manifest: Manifest, destination: Path, refusals: Iterable[Refu
         if reasons.get(str(path))
     ]
     table = pa.concat_tables(parts, promote_options="permissive")
-    destination.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with os.fdopen(os.open(destination, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
         if destination.suffix.lower() in (".parquet", ".pq"):
             pa.parquet.write_table(table, file)

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cvsync.errors import LockedError
+from cvsync.run.private import make_folder
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def hold_lock(folder: Path, *, run_id: str) -> Iterator[None]:
     Raises:
         LockedError: Another run holds it; the message says which.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     holder = folder / "holder"
     lock = FileLock(folder / "lock", timeout=0, mode=0o600)
     try:

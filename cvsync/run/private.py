@@ -6,7 +6,14 @@ import os
 from pathlib import Path
 
 
+def make_folder(path: Path) -> None:
+    """Make sure that a folder exists; what is made of it and its parents has mode 0700."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def make_private(path: Path) -> None:
     """Make sure that a file exists with mode 0600, in a folder made with mode 0700."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -12,8 +12,8 @@ from cvsync.emulator.learn.head import Head, fit_one, fit_shifts
 from cvsync.emulator.learn.model import Model, activate
 
 _SHAPES = 5  # sizes of windows
-_STEP = 0.2  # between two windows, in sizes of the window
-_MAX_STEPS = 12
+_STEP = 0.12  # between two windows, in sizes of the window
+_MAX_STEPS = 16
 _MATCH, _OTHER = 0.5, 0.3  # overlap from which a window is its box; up to which it is background
 _BACKGROUNDS = 24  # an image
 _HARD = 12  # an image

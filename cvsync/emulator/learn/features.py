@@ -125,4 +125,4 @@ def _shares(first: Array, last: Array) -> Array:
 def window_features(cells: Array, weights: Array) -> Array:
     """Features of each window: n x PARTS * PARTS * channels."""
     found: Array = weights @ cells
-    return found.reshape(len(weights) // (PARTS * PARTS), -1)
+    return found.reshape(len(weights) // (PARTS * PARTS), PARTS * PARTS * cells.shape[1])

@@ -6,7 +6,7 @@ import numpy as np
 
 from cvsync.emulator.learn.data import Array
 
-_STRENGTH = 0.02  # inverse of the penalty: many features, few examples
+_STRENGTH = 0.005  # inverse of the penalty: many features, few examples
 _NEVER = -20.0  # the logit of a class without examples
 _RIDGE = 300.0
 

@@ -1,5 +1,7 @@
 import asyncio
 import io
+import sys
+import threading
 import zipfile
 
 import pytest
@@ -77,12 +79,15 @@ async def test_too_few_images_are_refused(emulator_api):
     assert (await api.trained(await boxed(api, 15)))["status"] == "Completed"
 
 
-async def test_nothing_changed_is_refused_unless_forced(emulator_api):
+async def test_nothing_changed_is_refused_unless_forced(emulator_api, monkeypatch):
     api = emulator_api
     project = await ready(api)
     await api.trained(project)
 
     refused = await api.post(f"projects/{project}/train")
+    learner, done = sys.modules["cvsync.emulator.learn"], threading.Event()
+    fit = learner.fit
+    monkeypatch.setattr(learner, "fit", lambda *args, **options: done.wait(30) and fit(*args, **options))
     forced = await api.post(f"projects/{project}/train?forceTrain=true")
 
     assert refused.value == {
@@ -91,6 +96,7 @@ async def test_nothing_changed_is_refused_unless_forced(emulator_api):
     assert forced.value["name"] == "Iteration 2"
     twice = await api.post(f"projects/{project}/train?forceTrain=true")
     assert twice.value["code"] == "BadRequestTrainingAlreadyInProgress"
+    done.set()
     await api.until(f"projects/{project}/iterations/{forced.value['id']}", "Training")
     await api.add(project, "new")
     assert (await api.post(f"projects/{project}/train")).status == 200

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from make import make_png
+from shelf import Shelf
+
+StartShelf = Callable[..., Awaitable[Shelf]]
+
+
+@pytest.fixture
+def start_shelf(start_emulator: Any, tmp_path: Path) -> StartShelf:
+    """Start an emulator that downloads what is in a folder."""
+
+    async def start(folder: Path | None = None, api_version: str = "v3.3", **settings: Any) -> Shelf:
+        files = folder or tmp_path / "pictures"
+        files.mkdir(exist_ok=True)
+        emulator = await start_emulator(fetch=True, files=files, **settings)
+        return Shelf(emulator, files, tmp_path / "state", api_version)
+
+    return start
+
+
+@pytest.fixture
+async def shelf(start_shelf: StartShelf) -> Shelf:
+    """An empty project's home with ten pictures to push, 0.png to 9.png."""
+    made = await start_shelf()
+    for n in range(10):
+        (made.folder / f"{n}.png").write_bytes(make_png(n))
+    return made

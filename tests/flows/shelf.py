@@ -1,0 +1,88 @@
+"""A project on an emulator that really downloads, and pushes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from cvsync import PushReport, PushRequest, Settings, make_plan, open_service, push
+from cvsync.api.client import Client, open_client
+from cvsync.api.listing import fetch_all_images
+from cvsync.emulator import Emulator
+from cvsync.events import Event
+from cvsync.flows.project import NewProject
+from cvsync.model import Image
+from cvsync.plan import Plan
+
+WRITES = ("Create", "Delete", "Update", "Train", "Export")
+
+
+@dataclass
+class Shelf:
+    emulator: Emulator
+    folder: Path
+    """Served under /files/."""
+    state: Path
+    api_version: str = "v3.3"
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            endpoint=self.emulator.url, training_key="local-training-key", api_version=self.api_version
+        )
+
+    def url(self, name: str) -> str:
+        return f"{self.emulator.url}/files/{name}"
+
+    def request(self, *manifests: Path, **options: Any) -> PushRequest:
+        options = {"project": "shelf", "create": NewProject()} | options
+        return PushRequest(manifests=manifests, **options)
+
+    async def push(self, *manifests: Path, **options: Any) -> PushReport:
+        async with open_service(self.settings, state=self.state, observer=self.events.append) as service:
+            return await push(service, self.request(*manifests, **options))
+
+    async def plan(self, *manifests: Path, **options: Any) -> Plan:
+        async with open_service(self.settings, state=self.state, observer=self.events.append) as service:
+            return (await make_plan(service, self.request(*manifests, **options)))[0]
+
+    async def images(self) -> list[Image]:
+        async with open_client(self.settings) as (client, _):
+            return await fetch_all_images(client, await self.project_id(client))
+
+    async def tags(self) -> list[str]:
+        async with open_client(self.settings) as (client, _):
+            return sorted(tag.name for tag in await client.get_tags(await self.project_id(client)))
+
+    async def project_id(self, client: Client) -> str:
+        (project,) = await client.get_projects()
+        return project.id
+
+    async def writes(self) -> dict[str, int]:
+        """The write calls since the last `forget`, by operation."""
+        counts = (await self.control("GET", "requests"))["by_operation"]
+        return {n: sum(by.values()) for n, by in counts.items() if n.startswith(WRITES)}
+
+    async def forget(self) -> None:
+        await self.control("POST", "reset")
+
+    async def control(self, method: str, path: str, json: Any = None) -> Any:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, f"{self.emulator.url}/_emulator/{path}", json=json) as response,
+        ):
+            return await response.json(content_type=None)
+
+    async def sources(self) -> list[dict[str, Any]]:
+        async with open_client(self.settings) as (client, _):
+            project = await self.project_id(client)
+        return list(await self.control("GET", f"projects/{project}/images"))
+
+
+def boxes_by_key(images: Sequence[Image]) -> list[tuple[str | None, float, float, float, float]]:
+    return sorted((r.tag_name, r.left, r.top, r.width, r.height) for image in images for r in image.regions)

@@ -1,0 +1,187 @@
+"""The command as a process of its own, against an emulator in another."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from make import make_png, write_csv
+
+from cvsync.emulator.process import EmulatorProcess
+
+COMMAND = [sys.executable, "-m", "cvsync"]
+
+
+class Desk:
+    """A folder with pictures and a manifest, and the command."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.emulator: EmulatorProcess | None = None
+        self.environment = {k: v for k, v in os.environ.items() if "CVSYNC" not in k}
+        self.environment |= {
+            "CVSYNC_STATE_DIR": str(folder / "state"),
+            "CVSYNC_LOCAL_DATA": str(folder / "local"),
+            "CVSYNC_TRAINING_KEY": "local-training-key",
+        }
+
+    def manifest(self, count: int, *, path: bool = False) -> Path:
+        (self.folder / "in").mkdir(exist_ok=True)
+        rows = []
+        for n in range(count):
+            (self.folder / "in" / f"{n}.png").write_bytes(make_png(n, (8, 6)))
+            place = {"path": f"in/{n}.png"} if path else {"url": f"https://pictures.test/{n}.png"}
+            rows.append(place | {"tag": f"tag {n % 2}"})
+        return write_csv(self.folder / "m.csv", rows)
+
+    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+        if self.emulator is not None:
+            environment.setdefault("CVSYNC_ENDPOINT", self.emulator.url)
+        return subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            cwd=self.folder, env=self.environment | environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        assert self.emulator is not None
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"{self.emulator.url}/{path}", data,
+            {"Training-Key": "local-training-key", "Content-Type": "application/json"},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def served(desk: Desk) -> Iterator[Desk]:
+    """With an emulator that downloads nothing."""
+    with EmulatorProcess(desk.folder / "emulator", fetch=False) as emulator:
+        desk.emulator = emulator
+        yield desk
+
+
+def test_local_needs_no_account(desk: Desk) -> None:
+    manifest = desk.manifest(3, path=True)
+
+    first = desk.run("push", manifest, "-p", "shelf", "-e", "local", "--create-project")
+    second = desk.run("push", manifest, "-p", "shelf", "-e", "local")
+
+    assert (first.returncode, first.stdout) == (0, "2 tags created, 3 images created, 3 labels added\n")
+    assert (second.returncode, second.stdout) == (0, "nothing to do\n")
+    assert "\r" not in first.stderr  # a progress bar is for terminals
+
+
+def test_events_are_json_and_end_with_run_end(served: Desk) -> None:
+    done = served.run("push", served.manifest(3), "-p", "shelf", "--create-project", "--json")
+
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [e["event"] for e in events][:1] == ["run_start"]
+    assert events[-1] == {"event": "run_end", "exit_code": 0}
+    assert next(e for e in events if e["event"] == "totals")["images_created"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "words"),
+    [
+        (["push", "m.csv"], {}, 2, "CVSYNC_PROJECT"),
+        (["push", "m.csv", "-p", "x"], {"CVSYNC_ENDPOINT": ""}, 2, "CVSYNC_ENDPOINT"),
+        (["push", "m.csv", "-p", "x"], {"CVSYNC_TRAINING_KEY": ""}, 2, "CVSYNC_TRAINING_KEY"),
+        (["push", "m.csv", "-p", "x"], {"CVSYNC_TRAINING_KEY": "canary"}, 7, "401"),
+        (["push", "m.csv", "-p", "x"], {}, 7, "--create-project"),
+        (["push", "none.csv", "-p", "x"], {}, 4, "no such file"),
+        (["push", "bad.csv", "-p", "x"], {}, 4, "no column 'tag'"),
+        (["push", "empty.csv", "-p", "x"], {}, 4, "is empty"),
+        (["push", "m.csv", "-p", "x", "--export", "toaster"], {}, 2, "CoreML"),
+        (
+            ["push", "m.csv", "-p", "x", "--create-project", "--type", "multiclass", "--api-version", "v2.0"],
+            {}, 2, "v2.1",
+        ),
+        (["plan", "m.csv", "-p", "x", "--create-project", "--exit-code"], {}, 10, ""),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_has_a_code_and_a_reason(
+    served: Desk, arguments: list[str], environment: dict[str, str], code: int, words: str
+) -> None:
+    served.manifest(2)
+    (served.folder / "bad.csv").write_text("url,left\nhttps://pictures.test/1,0.5\n")
+    (served.folder / "empty.csv").write_text("")
+
+    done = served.run(*arguments, **environment)
+
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_unreachable_service_is_a_temporary_fault(desk: Desk) -> None:
+    done = desk.run(
+        "push", desk.manifest(1), "-p", "x", "--max-outage", "0", CVSYNC_ENDPOINT="http://127.0.0.1:9"
+    )
+
+    assert done.returncode == 5
+    assert "GetProjects" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_push_goes_on_and_stores_nothing_twice(served: Desk, number: signal.Signals) -> None:
+    manifest = served.manifest(640)
+    served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 0.4}])
+    push = ["push", manifest, "-p", "shelf", "--create-project", "-c", "2"]
+    process = served.start(*push, "--json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "batch_done":
+            break
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    stopped = process.returncode
+
+    resumed = served.run(*push)
+
+    assert stopped == 128 + number
+    assert json.loads(out.splitlines()[-1])["event"] == "run_end"
+    assert "run the same command again" in err
+    assert resumed.returncode == 0
+    (project,) = served.ask("customvision/v3.3/training/projects")
+    stored = served.ask(f"_emulator/projects/{project['id']}/images")
+    assert len(stored) == 640
+    assert {image["submissions"] for image in stored} == {1}
+
+
+def test_second_run_on_the_same_local_data_is_locked_out(desk: Desk) -> None:
+    manifest = desk.manifest(1, path=True)
+    with EmulatorProcess(desk.folder / "local"):
+        done = desk.run("push", manifest, "-p", "x", "-e", "local", "--create-project")
+
+    assert done.returncode == 8
+    assert "another run" in done.stderr
+
+
+def test_state_is_for_its_owner_only(served: Desk) -> None:
+    served.run("push", served.manifest(2), "-p", "shelf", "--create-project")
+
+    modes = {p.name: p.stat().st_mode & 0o777 for p in (served.folder / "state").rglob("*")}
+    assert modes
+    assert {mode for name, mode in modes.items() if "." in name} == {0o600}
+    assert all(mode & 0o077 == 0 for mode in modes.values())

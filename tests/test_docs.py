@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from cvsync.cli import exits
+from cvsync.cli.main import cli
+from cvsync.errors import CvsyncError
+from cvsync.manifest.problems import CODES, WARNINGS
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_command_is_in_the_readme_and_has_help_with_an_example(name: str) -> None:
+    command = cli.commands[name]
+
+    assert f"cvsync {name}" in README
+    assert command.help
+    assert "Example:" in command.help
+
+
+def options() -> list[tuple[str, click.Option]]:
+    return [(n, p) for n, c in sorted(cli.commands.items()) for p in c.params if isinstance(p, click.Option)]
+
+
+def test_every_option_has_help() -> None:
+    assert [(n, p.opts) for n, p in options() if not p.help] == []
+
+
+def test_no_option_takes_a_key() -> None:
+    assert [p.opts for _, p in options() if "key" in "".join(p.opts)] == []
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 130])
+def test_exit_code_is_in_the_readme(code: int) -> None:
+    assert f"| {code}" in README
+
+
+@pytest.mark.parametrize("code", sorted(CODES | WARNINGS))
+def test_code_of_a_problem_is_in_the_readme(code: str) -> None:
+    text = (CODES | WARNINGS)[code]
+
+    assert f"| {code} | {text} |" in README
+
+
+def test_every_error_has_an_exit_code_of_its_own() -> None:
+    kinds = {kind for kind in CvsyncError.__subclasses__() if kind.__name__ != "ServiceError"}
+    known = {kind for kind, _ in exits._CODES}
+
+    assert kinds <= known

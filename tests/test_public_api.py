@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import cvsync
+
+
+def test_every_public_name_can_be_had() -> None:
+    assert all(getattr(cvsync, name) is not None for name in cvsync.__all__)
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = cvsync.nonsense
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["push", "--help"]])
+def test_version_and_help_load_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys; from cvsync.cli.main import cli; cli.main(sys.argv[1:], standalone_mode=False);"
+        "print(sorted({'pandas', 'pyarrow', 'aiohttp', 'numpy', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from cvsync.api.retry import NEVER_REPEATED, RetryPolicy, RetryTransport
+from cvsync.api.transport import AiohttpTransport, Request, is_loopback, open_session
+from cvsync.errors import AuthError, NotFoundError, ServiceError, ThrottledError, TransportError
+from cvsync.settings import Settings
+
+SETTINGS = Settings(endpoint="https://resource.test/", training_key="canary-key")
+REQUEST = Request("GetProjects", "GET", "/customvision/v3.3/training/projects")
+URL = "https://resource.test" + REQUEST.path
+
+
+async def send(answers: Any, **answer: Any) -> Any:
+    answers.get(URL, response_class=answers.response, **answer)
+    async with open_session(SETTINGS) as session:
+        return await AiohttpTransport(SETTINGS, session).send(REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code"),
+    [
+        (400, '{"code":"BadRequestTagName","message":"m"}', ServiceError, "BadRequestTagName"),
+        (400, '{"Code":"BadRequestTagName","Message":"m"}', ServiceError, "BadRequestTagName"),
+        (404, '{"error":{"code":"404","message":"m"}}', NotFoundError, "404"),
+        (401, '{"statusCode":401,"message":"m"}', AuthError, "401"),
+        (
+            403,
+            '{"code":"ForbiddenUserInsufficientCapability"}',
+            AuthError,
+            "ForbiddenUserInsufficientCapability",
+        ),
+        (429, '{"error":{"code":"429","message":"m"}}', ThrottledError, "429"),
+        (302, "", ServiceError, "302"),
+        (502, "<html>bad gateway</html>", ServiceError, "502"),
+    ],
+)
+async def test_every_form_of_error_is_read(
+    answers: Any, status: int, body: str, kind: type[ServiceError], code: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        await send(answers, status=status, body=body)
+
+    assert (caught.value.status, caught.value.code) == (status, code)
+    assert "canary" not in f"{caught.value!r} {caught.value}"
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("3", 3.0), ("0.5", 0.5), ("soon", None), (None, None)])
+async def test_retry_after_is_read_in_seconds(answers: Any, text: str | None, seconds: float | None) -> None:
+    with pytest.raises(ThrottledError) as caught:
+        await send(answers, status=429, headers={"Retry-After": text} if text else {})
+
+    assert caught.value.retry_after == seconds
+
+
+async def test_retry_after_may_be_a_date_that_is_over(answers: Any) -> None:
+    with pytest.raises(ThrottledError) as caught:
+        await send(answers, status=429, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})
+
+    assert caught.value.retry_after == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "sent"),
+    [
+        (aiohttp.ServerDisconnectedError(), True),
+        (aiohttp.ClientPayloadError("cut"), True),
+        (TimeoutError(), True),
+        (aiohttp.ConnectionTimeoutError(), False),
+    ],
+)
+async def test_failed_connection_says_whether_the_request_left(
+    answers: Any, error: Exception, *, sent: bool
+) -> None:
+    with pytest.raises(TransportError) as caught:
+        await send(answers, exception=error)
+
+    assert caught.value.sent is sent
+    assert caught.value.__cause__ is error
+
+
+async def test_answer_that_is_no_json_is_no_answer(answers: Any) -> None:
+    with pytest.raises(TransportError, match="no JSON"):
+        await send(answers, status=200, body="<html></html>")
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("http://127.0.0.1:1", True),
+        ("http://[::1]:1", True),
+        ("http://localhost", True),
+        ("http://a.test", False),
+    ],
+)
+def test_loopback_is_known(url: str, *, loopback: bool) -> None:
+    assert is_loopback(url) is loopback
+
+
+def test_key_is_in_no_repr() -> None:
+    assert "canary" not in repr(SETTINGS)
+
+
+class Failing:
+    """Fails as told, then answers."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+
+    async def send(self, request: Request) -> Any:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "answer"
+
+
+async def retried(
+    operation: str, *errors: Exception, policy: RetryPolicy | None = None
+) -> tuple[Any, list[float]]:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    transport = RetryTransport(
+        Failing(*errors), policy, sleep=sleep, clock=lambda: sum(waits), chance=lambda: 1.0
+    )
+    return await transport.send(Request(operation, "POST", "/x")), waits
+
+
+def error(status: int, retry_after: float | None = None) -> ServiceError:
+    return ServiceError("X", status, "code", "message", retry_after=retry_after)
+
+
+THROTTLED = ThrottledError("X", 429, "429", "", retry_after=7.0)
+LOST = TransportError("X", "reset", sent=True)
+REFUSED = TransportError("X", "refused", sent=False)
+
+
+async def test_waits_grow_and_heed_retry_after() -> None:
+    answer, waits = await retried("GetTags", error(500), error(503), error(408), THROTTLED, LOST)
+
+    assert answer == "answer"
+    assert waits == [0.5, 1.0, 2.0, 7.5, 8.0]
+
+
+@pytest.mark.parametrize("operation", sorted(NEVER_REPEATED))
+async def test_what_must_not_happen_twice_is_repeated_only_if_it_did_not_happen(operation: str) -> None:
+    answer, _ = await retried(operation, THROTTLED, REFUSED)
+
+    assert answer == "answer"
+    for ambiguous in (LOST, error(500)):
+        with pytest.raises(type(ambiguous)):
+            await retried(operation, ambiguous)
+
+
+async def test_permanent_error_is_not_tried_again() -> None:
+    with pytest.raises(ServiceError):
+        await retried("GetTags", error(400))
+
+
+async def test_outage_has_an_end() -> None:
+    with pytest.raises(TransportError):
+        await retried("GetTags", *[REFUSED] * 100, policy=RetryPolicy(max_outage=60))
