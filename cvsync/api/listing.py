@@ -21,15 +21,13 @@ _READINGS = 3
 Page = Callable[[int], Awaitable[Sequence[Image]]]
 
 
-async def fetch_snapshot(client: Client, project: Project) -> Snapshot:
-    """Read the tags, images and labels of a project.
+async def fetch_snapshot(client: Client, project: Project, type_: ProjectType) -> Snapshot:
+    """Read the tags, images and labels of a project of a type, as ``project_type`` tells it.
 
     Raises:
         PlanError: The project changed at every reading, so that no reading was whole.
     """
-    type_, tags, images = await asyncio.gather(
-        project_type(client, project), client.get_tags(project.id), fetch_all_images(client, project.id)
-    )
+    tags, images = await asyncio.gather(client.get_tags(project.id), fetch_all_images(client, project.id))
     labels = _label_columns(images, type_)
     return Snapshot(project, type_, tags, _image_columns(images), labels)
 

@@ -174,7 +174,7 @@ async def _plan(
     service: Service, request: PushRequest, project: Project, desired: Desired, known: KnownImages
 ) -> Plan:
     if project.id:
-        snapshot = await fetch_snapshot(service.client, project)
+        snapshot = await fetch_snapshot(service.client, project, desired.type)
     else:
         snapshot = Snapshot.empty(project, desired.type)
     actions = diff(desired.labels, snapshot, known, prune=request.prune, incomplete=desired.bad_keys)

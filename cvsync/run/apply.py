@@ -71,6 +71,8 @@ class Run:
         return self.outcomes
 
     async def _apply(self) -> None:
+        if self.plan.is_empty:
+            return
         await self._prepare_tags()
         await self._create_images()
         await self._settle_duplicates()
@@ -83,15 +85,18 @@ class Run:
         await self._delete_images()
 
     async def _prepare_tags(self) -> None:
-        project = self.plan.project_id
-        present = {fold(tag.name) for tag in await self.client.get_tags(project)}
-        for name in self.plan.new_tags:
+        await self._read_tags()
+        missing = [name for name in self.plan.new_tags if fold(name) not in self._tag_ids]
+        for name in missing:
             if self.stop.requested:
                 return
-            if fold(name) not in present:
-                await self._create_tag(name)
-        for tag in await self.client.get_tags(project):
-            self._tag_ids[fold(tag.name)] = tag.id
+            await self._create_tag(name)
+        if missing:
+            await self._read_tags()
+
+    async def _read_tags(self) -> None:
+        tags = await self.client.get_tags(self.plan.project_id)
+        self._tag_ids = {fold(tag.name): tag.id for tag in tags}
 
     async def _create_tag(self, name: str) -> None:
         try:

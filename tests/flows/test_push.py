@@ -322,8 +322,8 @@ async def test_shuffled_and_half_failed_answers_are_read_one_by_one(shelf: Shelf
         "POST",
         "faults",
         [
-            {"operation": "CreateImagesFromUrls", "kind": "partial", "image_status": "ErrorStorage", "every": 3,
-             "count": 1},
+            {"operation": "CreateImagesFromUrls", "kind": "partial", "image_status": "ErrorStorage",
+             "every": 3, "count": 1},
             {"operation": "CreateImagesFromUrls", "kind": "shuffle", "seed": 1},
         ],
     )  # fmt: skip
