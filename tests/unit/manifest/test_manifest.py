@@ -106,7 +106,7 @@ def test_overhang_of_rounding_is_clamped_and_counted(tmp_path: Path) -> None:
 
     (row,) = manifest.labels.table.to_pylist()
     assert row["width"] == 0.5
-    assert [str(w) for w in manifest.warnings][0].startswith("W001 1 ")
+    assert str(manifest.warnings[0]).startswith("W001 1 ")
 
 
 @pytest.mark.parametrize(
