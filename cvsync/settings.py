@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+
+TokenSource = Callable[[], Awaitable[str]]
 
 API_VERSIONS = ("v2.0", "v2.1", "v2.2", "v3.0", "v3.1", "v3.2", "v3.3", "v3.4-preview")
 DEFAULT_API_VERSION = "v3.3"
@@ -14,8 +17,10 @@ class Settings:
 
     endpoint: str
     """Scheme and host of the resource, without ``/customvision``."""
-    training_key: str = field(repr=False)
+    training_key: str = field(default="", repr=False)
     prediction_key: str | None = field(default=None, repr=False)
+    token: TokenSource | None = field(default=None, repr=False)
+    """Gives a bearer token; used in the place of both keys."""
     api_version: str = DEFAULT_API_VERSION
     concurrency: int = 8
     """Requests in flight at most."""

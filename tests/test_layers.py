@@ -10,7 +10,18 @@ import pytest
 import cvsync
 
 ROOT = Path(cvsync.__file__).parent
-VALUES = {"model", "labels", "snapshot", "known", "events", "settings", "limits", "errors", "__init__"}
+VALUES = {
+    "model",
+    "predictions",
+    "labels",
+    "snapshot",
+    "known",
+    "events",
+    "settings",
+    "limits",
+    "errors",
+    "__init__",
+}
 MAY_IMPORT = {
     "manifest": VALUES,
     "plan": VALUES,

@@ -36,6 +36,7 @@ class Caller:
         json: Any = None,
         content: bytes | None = None,
         is_prediction: bool = False,
+        wants_bytes: bool = False,
     ) -> Any:
         """Make one call; parameters that are None are left out, lists are sent comma-separated."""
         require_operation(self.api_version, operation)
@@ -44,7 +45,7 @@ class Caller:
         body = orjson.dumps(json) if json is not None else content
         kind = "application/octet-stream" if content is not None else "application/json"
         return await self._transport.send(
-            Request(operation, method, f"{base}/{path}", texts, body, kind, is_prediction)
+            Request(operation, method, f"{base}/{path}", texts, body, kind, is_prediction, wants_bytes)
         )
 
     def _since(self, version: str, option: str, value: Any) -> Any:

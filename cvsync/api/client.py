@@ -8,14 +8,20 @@ from contextlib import asynccontextmanager
 from cvsync.api.download import Downloader
 from cvsync.api.images import ImageCalls
 from cvsync.api.iterations import IterationCalls
+from cvsync.api.labels import LabelCalls
+from cvsync.api.predictions import PredictionCalls
 from cvsync.api.projects import ProjectCalls
+from cvsync.api.reading import ReadCalls
 from cvsync.api.retry import RetryPolicy, RetryTransport
+from cvsync.api.suggestions import SuggestionCalls
 from cvsync.api.transport import AiohttpTransport, open_session
 from cvsync.events import Observer, ignore
 from cvsync.settings import Settings
 
 
-class Client(ProjectCalls, ImageCalls, IterationCalls):
+class Client(
+    ProjectCalls, ReadCalls, ImageCalls, LabelCalls, IterationCalls, PredictionCalls, SuggestionCalls
+):
     """Every operation of one resource, in one API version.
 
     Each method makes one call and raises ``ServiceError`` or ``TransportError`` when it fails for good, and

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cvsync.api.call import Caller
-from cvsync.api.versions import TRAIN_OPTIONS_SINCE
+from cvsync.api.versions import SELECTED_TAGS_SINCE, TRAIN_OPTIONS_SINCE
 from cvsync.api.wire import decode, decode_all
+from cvsync.limits import MAX_PAGE
 from cvsync.model import Export, Iteration
+from cvsync.predictions import ImagePerformance, IterationPerformance
 
 
 class IterationCalls(Caller):
@@ -20,6 +23,8 @@ class IterationCalls(Caller):
         training_type: str | None = None,
         reserved_budget_in_hours: int | None = None,
         force_train: bool | None = None,
+        notification_email_address: str | None = None,
+        selected_tags: Sequence[str] | None = None,
     ) -> Iteration:
         """Begin a training; to call this twice may train twice.
 
@@ -28,16 +33,21 @@ class IterationCalls(Caller):
             training_type: ``Regular`` or ``Advanced`` (v3.0 and later, as the other options).
             reserved_budget_in_hours: For an advanced training.
             force_train: Train even if nothing changed.
+            notification_email_address: Is told of the end of an advanced training.
+            selected_tags: Ids of the only tags to learn (v3.2 and later).
         """
         params = {
             "trainingType": training_type,
             "reservedBudgetInHours": reserved_budget_in_hours,
             "forceTrain": force_train,
+            "notificationEmailAddress": notification_email_address,
         }
         for name, value in params.items():
             self._since(TRAIN_OPTIONS_SINCE, name, value)
         path = f"projects/{project_id}/train"
-        return decode(Iteration, await self._call("TrainProject", "POST", path, params=params))
+        chosen = self._since(SELECTED_TAGS_SINCE, "selected_tags", selected_tags)
+        body = {"selectedTags": list(chosen)} if chosen else None
+        return decode(Iteration, await self._call("TrainProject", "POST", path, params=params, json=body))
 
     async def get_iterations(self, project_id: str) -> tuple[Iteration, ...]:
         """List the iterations of a project."""
@@ -72,3 +82,62 @@ class IterationCalls(Caller):
         """List the exports of an iteration, with links where they are done."""
         path = f"projects/{project_id}/iterations/{iteration_id}/export"
         return decode_all(Export, await self._call("GetExports", "GET", path))
+
+    async def publish_iteration(
+        self,
+        project_id: str,
+        iteration_id: str,
+        publish_name: str,
+        prediction_id: str,
+        *,
+        overwrite: bool | None = None,
+    ) -> bool:
+        """Let a prediction resource, named by its resource id, answer with an iteration (v3.0 and later)."""
+        params = {"publishName": publish_name, "predictionId": prediction_id, "overwrite": overwrite}
+        path = f"projects/{project_id}/iterations/{iteration_id}/publish"
+        return bool(await self._call("PublishIteration", "POST", path, params=params))
+
+    async def unpublish_iteration(self, project_id: str, iteration_id: str) -> None:
+        """Take an iteration back from its prediction resource (v3.0 and later)."""
+        path = f"projects/{project_id}/iterations/{iteration_id}/publish"
+        await self._call("UnpublishIteration", "DELETE", path)
+
+    async def get_iteration_performance(
+        self,
+        project_id: str,
+        iteration_id: str,
+        *,
+        threshold: float | None = None,
+        overlap_threshold: float | None = None,
+    ) -> IterationPerformance:
+        """Ask how good an iteration is; predictions below ``threshold`` do not count."""
+        params = {"threshold": threshold, "overlapThreshold": overlap_threshold}
+        path = f"projects/{project_id}/iterations/{iteration_id}/performance"
+        answer = await self._call("GetIterationPerformance", "GET", path, params=params)
+        return decode(IterationPerformance, answer)
+
+    async def get_image_performances(
+        self,
+        project_id: str,
+        iteration_id: str,
+        *,
+        tag_ids: Sequence[str] | None = None,
+        order_by: str | None = None,
+        take: int = MAX_PAGE,
+        skip: int = 0,
+    ) -> tuple[ImagePerformance, ...]:
+        """Read a page of an iteration's test images, with what it says of them."""
+        params = {"tagIds": tag_ids, "orderBy": order_by, "take": take, "skip": skip}
+        path = f"projects/{project_id}/iterations/{iteration_id}/performance/images"
+        answer = await self._call("GetImagePerformances", "GET", path, params=params)
+        return decode_all(ImagePerformance, answer)
+
+    async def get_image_performance_count(
+        self, project_id: str, iteration_id: str, *, tag_ids: Sequence[str] | None = None
+    ) -> int:
+        """Count an iteration's test images."""
+        path, params = (
+            f"projects/{project_id}/iterations/{iteration_id}/performance/images/count",
+            {"tagIds": tag_ids},
+        )
+        return int(await self._call("GetImagePerformanceCount", "GET", path, params=params))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from cvsync.api.call import Caller
-from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, TAG_TYPE_SINCE
+from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, TAG_TYPE_SINCE, TARGET_PLATFORMS_SINCE
 from cvsync.api.wire import decode, decode_all
 from cvsync.model import Domain, Project, Tag
+from cvsync.predictions import ProjectExport
 
 
 class ProjectCalls(Caller):
@@ -49,12 +50,13 @@ class ProjectCalls(Caller):
             target_export_platforms: Where its models are to run (v3.0 and later).
         """
         kind = self._since(CLASSIFICATION_TYPE_SINCE, "classification_type", classification_type)
+        platforms = self._since(TARGET_PLATFORMS_SINCE, "target_export_platforms", target_export_platforms)
         params = {
             "name": name,
             "description": description,
             "domainId": domain_id,
             "classificationType": kind,
-            "targetExportPlatforms": target_export_platforms,
+            "targetExportPlatforms": platforms,
         }
         return decode(Project, await self._call("CreateProject", "POST", "projects", params=params))
 
@@ -66,6 +68,24 @@ class ProjectCalls(Caller):
     async def delete_project(self, project_id: str) -> None:
         """Delete a project and all that it holds."""
         await self._call("DeleteProject", "DELETE", f"projects/{project_id}")
+
+    async def export_project(self, project_id: str) -> ProjectExport:
+        """Get a token with which a copy of the project can be made (v3.2 and later)."""
+        path = f"projects/{project_id}/export"
+        return decode(ProjectExport, await self._call("ExportProject", "GET", path))
+
+    async def import_project(self, token: str, *, name: str | None = None) -> Project:
+        """Begin a copy of a project; its status is ``Importing`` until it is done (v3.2 and later)."""
+        params = {"token": token, "name": name}
+        return decode(Project, await self._call("ImportProject", "POST", "projects/import", params=params))
+
+    async def get_artifact(self, project_id: str, path: str) -> bytes:
+        """Read what a relative link of a resource in a virtual network means (v3.3 and later)."""
+        params = {"path": path}
+        content: bytes = await self._call(
+            "GetArtifact", "GET", f"projects/{project_id}/artifacts", params=params, wants_bytes=True
+        )
+        return content
 
     async def get_tags(self, project_id: str, *, iteration_id: str | None = None) -> tuple[Tag, ...]:
         """List the tags of a project, or of the project as an iteration saw it."""

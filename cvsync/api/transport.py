@@ -37,6 +37,8 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     content_type: str = "application/json"
     is_prediction: bool = False
+    wants_bytes: bool = False
+    """Whether the answer is a file, not JSON."""
 
 
 class Transport(Protocol):
@@ -62,7 +64,7 @@ class AiohttpTransport:
 
     async def send(self, request: Request) -> Any:
         """Send once."""
-        headers = {**self._credentials(request), "Content-Type": request.content_type}
+        headers = {**await self._credentials(request), "Content-Type": request.content_type}
         try:
             async with self._session.request(
                 request.method,
@@ -81,9 +83,11 @@ class AiohttpTransport:
             raise transport_error(request.operation, error) from error
         if not 200 <= status < 300:
             raise service_error(request.operation, status, answered, content)
-        return _value(request.operation, content)
+        return content if request.wants_bytes else _value(request.operation, content)
 
-    def _credentials(self, request: Request) -> dict[str, str]:
+    async def _credentials(self, request: Request) -> dict[str, str]:
+        if self._settings.token is not None:
+            return {"Authorization": f"Bearer {await self._settings.token()}"}
         if not request.is_prediction:
             return {"Training-Key": self._settings.training_key}
         if not self._settings.prediction_key:

@@ -17,11 +17,30 @@ SINCE = {  # operations that the oldest version lacks; spec
     "QuerySuggestedImageCount": "v3.1",
     "PublishIteration": "v3.0",
     "UnpublishIteration": "v3.0",
+    "ClassifyImage": "v3.0",
+    "ClassifyImageWithNoStore": "v3.0",
+    "ClassifyImageUrl": "v3.0",
+    "ClassifyImageUrlWithNoStore": "v3.0",
+    "DetectImage": "v3.0",
+    "DetectImageWithNoStore": "v3.0",
+    "DetectImageUrl": "v3.0",
+    "DetectImageUrlWithNoStore": "v3.0",
+}
+UNTIL = {  # operations that later versions replaced; spec
+    "PredictImage": "v2.2",
+    "PredictImageWithNoStore": "v2.2",
+    "PredictImageUrl": "v2.2",
+    "PredictImageUrlWithNoStore": "v2.2",
 }
 CLASSIFICATION_TYPE_SINCE = "v2.1"  # spec: CreateProject
 TAG_TYPE_SINCE = "v2.2"  # spec: CreateTag
+DELETE_ALL_SINCE = "v3.1"  # spec: DeleteImages
 METADATA_SINCE = "v3.3"  # spec: image metadata
 TRAIN_OPTIONS_SINCE = "v3.0"  # spec: TrainProject
+SELECTED_TAGS_SINCE = "v3.2"  # spec: TrainProject, selectedTags
+TARGET_PLATFORMS_SINCE = "v3.0"  # spec: CreateProject
+STORE_SINCE = "v3.1"  # spec: quick tests, store
+PROPOSALS_MOVED_IN = "v3.0"  # spec: GetImageRegionProposals went below /projects
 PREDICTION_VERSIONS = {"v2.0": "v2.0", "v2.1": "v2.0", "v2.2": "v2.0", "v3.0": "v3.0"}  # the others: v3.1
 
 
@@ -56,3 +75,6 @@ def require_operation(version: str, operation: str) -> None:
     since = SINCE.get(operation, API_VERSIONS[0])
     if not is_at_least(version, since):
         raise UnsupportedError(f"{operation} needs --api-version {since} or later; this is {version}")
+    until = UNTIL.get(operation, API_VERSIONS[-1])
+    if not is_at_least(until, version):
+        raise UnsupportedError(f"{operation} ended with --api-version {until}; this is {version}")

@@ -77,6 +77,19 @@ def _converter(hint: Any) -> Convert:
     return _as_is
 
 
+def encode(value: Any) -> Any:
+    """Write a value of ``model.py`` or ``predictions.py`` as JSON has it; None and empty are left out."""
+    if dataclasses.is_dataclass(value):
+        pairs = ((f.name, encode(getattr(value, f.name))) for f in dataclasses.fields(value))
+        return {_camel(name): item for name, item in pairs if item not in (None, [])}
+    return [encode(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
 def _as_is(value: Any) -> Any:
     return value
 

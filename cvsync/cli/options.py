@@ -23,6 +23,7 @@ class Common:
 
     endpoint: str | None
     project: str | None
+    auth: str
     api_version: str
     state_dir: Path | None
     local_data: Path | None
@@ -61,6 +62,14 @@ _COMMON = (
         envvar=["CVSYNC_ENDPOINT", "VISION_TRAINING_ENDPOINT"],
         metavar="URL|local",
         help="The resource's endpoint; `local` is an emulator on this machine, without any account.",
+    ),
+    click.option(
+        "--auth",
+        envvar="CVSYNC_AUTH",
+        type=click.Choice(["key", "azure"]),
+        default="key",
+        show_default=True,
+        help="Sign in with CVSYNC_TRAINING_KEY, or as Azure knows you (Entra ID).",
     ),
     click.option(
         "--api-version",

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,11 +123,20 @@ async def _service(
                 yield service, files
         return
     settings = Settings(
-        endpoint=_endpoint(common),
-        training_key=_training_key(),
-        api_version=common.api_version,
-        concurrency=common.concurrency,
+        endpoint=_endpoint(common), api_version=common.api_version, concurrency=common.concurrency
     )
+    if common.auth == "azure":
+        from cvsync.api.token import azure_tokens
+
+        async with (
+            azure_tokens() as token,
+            open_service(
+                replace(settings, token=token), state=common.state, observer=output, stop=stop, policy=policy
+            ) as service,
+        ):
+            yield service, None
+        return
+    settings = replace(settings, training_key=_training_key())
     async with open_service(
         settings, state=common.state, observer=output, stop=stop, policy=policy
     ) as service:
