@@ -131,3 +131,104 @@ async def test_a_project_is_copied(client):
         assert client.get_tagged_image_count(copy.id) == 10
 
     await asyncio.to_thread(session)
+
+
+async def test_what_is_left_of_projects_tags_and_listings(client):
+    def session():
+        assert len(client.get_domains()) > 5
+        assert client.get_domain(COMPACT).name == "General (compact)"
+        project = fill(client, COMPACT)
+        renamed = client.update_project(
+            project.id, models.Project(name="rack", description="of mine", settings=project.settings)
+        )
+        assert renamed.name == "rack"
+        cat = next(tag for tag in client.get_tags(project.id) if tag.name == "cat")
+        assert client.get_tag(project.id, cat.id).image_count == 5
+        assert (
+            client.update_tag(
+                project.id, cat.id, models.Tag(name="lynx", description="wild", type="Regular")
+            ).name
+            == "lynx"
+        )
+        ids = [image.id for image in client.get_tagged_images(project.id)]
+        assert {image.id for image in client.get_images_by_ids(project.id, ids[:3])} == set(ids[:3])
+        client.delete_tag(project.id, cat.id)
+        assert len(client.get_untagged_images(project.id)) == 5
+
+    await asyncio.to_thread(session)
+
+
+async def test_what_is_left_of_iterations_predictions_and_suggestions(emulator, client, make_picture):
+    def session():
+        project = fill(client, COMPACT)
+        iteration = client.train_project(project.id)
+        while iteration.status == "Training":
+            iteration = client.get_iteration(project.id, iteration.id)
+        assert client.update_iteration(project.id, iteration.id, name="best").name == "best"
+        assert [i.name for i in client.get_iterations(project.id)] == ["best"]
+        count = client.get_image_performance_count(project.id, iteration.id)
+        assert len(client.get_image_performances(project.id, iteration.id)) == count > 0
+        assert len(client.quick_test_image_url(project.id, "http://x/q").predictions) == 2
+        (stored,) = client.query_predictions(
+            project.id, models.PredictionQueryToken(order_by="Newest")
+        ).results
+        batch = models.ImageIdCreateBatch(images=[models.ImageIdCreateEntry(id=stored.id)])
+        assert client.create_images_from_predictions(project.id, batch).images[0].status == "OK"
+        client.delete_prediction(project.id, [stored.id])
+        tag_ids = [tag.id for tag in client.get_tags(project.id)]
+        (image,) = client.get_untagged_images(project.id)
+        (suggested,) = client.suggest_tags_and_regions(project.id, iteration.id, [image.id])
+        assert len(suggested.predictions) == 2
+        token = models.SuggestedTagAndRegionQueryToken(threshold=0.0, max_count=5)
+        assert [s.id for s in client.query_suggested_images(project.id, iteration.id, token).results] == [
+            image.id
+        ]
+        assert client.query_suggested_image_count(project.id, iteration.id, threshold=0.0, tag_ids=tag_ids)
+        client.publish_iteration(project.id, iteration.id, "live", RESOURCE)
+        key = ApiKeyCredentials(in_headers={"Prediction-key": "local-prediction-key"})
+        with CustomVisionPredictionClient(emulator.url, key) as predictor:
+            assert predictor.classify_image_with_no_store(project.id, "live", make_picture()).predictions
+            assert predictor.classify_image_url_with_no_store(
+                project.id, "live", url="http://x/z"
+            ).predictions
+
+    await asyncio.to_thread(session)
+
+
+async def test_a_detector_is_published(emulator, client, make_picture):
+    def session():
+        project = client.create_project("shelf", domain_id=DETECTION)
+        tag = client.create_tag(project.id, "cat")
+        region = models.Region(tag_id=tag.id, left=0.1, top=0.1, width=0.2, height=0.2)
+        entries = [models.ImageUrlCreateEntry(url=f"http://x/{n}", regions=[region]) for n in range(15)]
+        client.create_images_from_urls(project.id, models.ImageUrlCreateBatch(images=entries))
+        iteration = client.train_project(project.id)
+        while iteration.status == "Training":
+            iteration = client.get_iteration(project.id, iteration.id)
+        client.publish_iteration(project.id, iteration.id, "live", RESOURCE)
+        key = ApiKeyCredentials(in_headers={"Prediction-key": "local-prediction-key"})
+        with CustomVisionPredictionClient(emulator.url, key) as predictor:
+            for found in (
+                predictor.detect_image(project.id, "live", make_picture()),
+                predictor.detect_image_with_no_store(project.id, "live", make_picture()),
+                predictor.detect_image_url(project.id, "live", url="http://x/1"),
+                predictor.detect_image_url_with_no_store(project.id, "live", url="http://x/2"),
+            ):
+                assert found.predictions[0].bounding_box.width == pytest.approx(0.3)
+
+    await asyncio.to_thread(session)
+
+
+async def test_links_of_a_virtual_network_are_read_as_artifacts(start_emulator, make_picture):
+    emulator = await start_emulator(relative_links=True)
+
+    def session():
+        key = ApiKeyCredentials(in_headers={"Training-key": "local-training-key"})
+        with sdk.CustomVisionTrainingClient(emulator.url, key) as client:
+            project = client.create_project("shelf")
+            client.create_images_from_data(project.id, make_picture())
+            (image,) = client.get_untagged_images(project.id)
+            content = b"".join(client.get_artifact(project.id, image.original_image_uri))
+            assert content == make_picture()
+
+    await asyncio.to_thread(session)
