@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,16 @@ SCHEMA = pa.schema(
         pa.field("row", pa.int64()),  # 1-based data row in it
     ]
 )
+OPTIONAL = pa.schema(  # columns that are there only where somebody gave them
+    [
+        pa.field("version", TEXT),  # of the image's content: another one under the same key is a new image
+        pa.field("tag_type", TEXT),  # as the service says it: Regular, Negative
+        pa.field("image_id", TEXT),  # of the image where it was pulled from; a hint, never an identity
+        pa.field("image_width", pa.int32()),  # pixels
+        pa.field("image_height", pa.int32()),
+    ]
+)
+METADATA = "metadata."  # columns of this prefix are image metadata, TEXT each
 BOX = ("left", "top", "width", "height")
 
 
@@ -42,24 +53,28 @@ class Labels:
     """
 
     table: pa.Table
-    """Columns of ``SCHEMA``, in one chunk each."""
+    """Columns of ``SCHEMA``, then those of ``OPTIONAL`` and ``METADATA`` that there are; one chunk each."""
 
     @classmethod
-    def from_columns(cls, columns: dict[str, object]) -> Labels:
-        """Build from columns by name; missing ones are null, ``key`` is needed."""
+    def from_columns(cls, columns: Mapping[str, object]) -> Labels:
+        """Build from columns by name; missing ones of ``SCHEMA`` are null, ``key`` is needed."""
         size = len(columns["key"])  # type: ignore[arg-type]
+        fields = [*SCHEMA, *(f for f in OPTIONAL if f.name in columns)]
+        fields += [pa.field(name, TEXT) for name in columns if name.startswith(METADATA)]
         arrays = []
-        for column in SCHEMA:
+        for column in fields:
             value = columns.get(column.name)
             if value is None:
                 value = pa.nulls(size, pa.string() if column.type == TEXT else column.type)
             arrays.append(as_column(value, column.type))
-        return cls(pa.Table.from_arrays(arrays, schema=SCHEMA))
+        return cls(pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
 
     @classmethod
     def from_pandas(cls, frame: pd.DataFrame) -> Labels:
-        """Build from a DataFrame with the columns of ``SCHEMA`` that it has."""
-        return cls.from_columns({n: pa.array(frame[n], from_pandas=True) for n in SCHEMA.names if n in frame})
+        """Build from a DataFrame with the columns of the schema that it has."""
+        known = {*SCHEMA.names, *OPTIONAL.names}
+        names = [n for n in map(str, frame.columns) if n in known or n.startswith(METADATA)]
+        return cls.from_columns({n: pa.array(frame[n], from_pandas=True) for n in names})
 
     def to_pandas(self) -> pd.DataFrame:
         """Give the rows as a DataFrame."""
@@ -82,6 +97,16 @@ class Labels:
     @cached_property
     def _keys(self) -> tuple[NDArray[np.int64], pa.Array]:
         return codes_of(self.table.column("key"))
+
+    @property
+    def metadata(self) -> tuple[str, ...]:
+        """The names of the image metadata that the labels carry."""
+        names = self.table.column_names
+        return tuple(name.removeprefix(METADATA) for name in names if name.startswith(METADATA))
+
+    def column(self, name: str) -> pa.ChunkedArray | None:
+        """Give a column, or None where nobody gave it."""
+        return self.table.column(name) if name in self.table.column_names else None
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Labels:
         """Keep some rows: positions, or one truth value a row."""
