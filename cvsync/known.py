@@ -10,7 +10,7 @@ SCHEMA = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
         pa.field("image_id", pa.string(), nullable=False),
-        pa.field("fingerprint", pa.int64()),  # of the labels that were last seen to be right
+        pa.field("fingerprint", pa.int64()),  # of the labels that the image was left with; null: not known
         pa.field("version", pa.string()),  # the manifest's `version` cell at that time
     ]
 )
@@ -22,6 +22,10 @@ class KnownImages:
 
     table: pa.Table
     """Columns of ``SCHEMA``, each key once."""
+    unsettled: frozenset[str] = frozenset()
+    """Ids of images that a request without an answer may have changed: they are not edited by others."""
+    doomed: frozenset[str] = frozenset()
+    """Ids of images that a replacement has made superfluous and that are still to be deleted."""
 
     @classmethod
     def empty(cls) -> KnownImages:

@@ -1,6 +1,6 @@
 """What should change: pure functions from labels and a snapshot to a plan and its batches."""
 
-from cvsync.plan.actions import Action, Box, Kind, Label, Plan
+from cvsync.plan.actions import Action, Box, Kind, Label, NewTag, Plan, TagRename
 from cvsync.plan.diff import Prune, diff
 
-__all__ = ["Action", "Box", "Kind", "Label", "Plan", "Prune", "diff"]
+__all__ = ["Action", "Box", "Kind", "Label", "NewTag", "Plan", "Prune", "TagRename", "diff"]

@@ -12,23 +12,26 @@ import numpy as np
 import pyarrow as pa
 
 from cvsync.events import without_query
-from cvsync.labels import TEXT
+from cvsync.labels import METADATA, TEXT
 from cvsync.model import ProjectType
 
 
 class Kind(IntEnum):
     """What an action does; the numbers are the apply order and stand in saved plans."""
 
-    CREATE_TAG = 0
-    CREATE_IMAGE = 1
-    ADD_LABEL = 2
-    REMOVE_LABEL = 4
-    DELETE_IMAGE = 5
+    RENAME_TAG = 0
+    CREATE_TAG = 1
+    CREATE_IMAGE = 2
+    MAKE_ROOM = 3  # remove a label beside which the one that comes could not stand
+    ADD_LABEL = 4
+    REPLACE_IMAGE = 5  # create anew under the same key; once that is confirmed, delete the old image
+    REMOVE_LABEL = 6
+    DELETE_IMAGE = 7
 
     @property
     def words(self) -> str:
         """The kind as people read it: ``create image``."""
-        return self.name.lower().replace("_", " ")
+        return "remove label" if self is Kind.MAKE_ROOM else self.name.lower().replace("_", " ")
 
 
 SCHEMA = pa.schema(
@@ -47,8 +50,9 @@ SCHEMA = pa.schema(
         pa.field("height", pa.float32()),
         pa.field("source", TEXT),
         pa.field("row", pa.int64()),
+        pa.field("version", TEXT),  # of a new image's content, where the manifest tells it
     ]
-)
+)  # columns of METADATA follow, for new images, where the manifest has some
 
 
 class Box(NamedTuple):
@@ -75,6 +79,30 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class NewTag:
+    """A tag to create."""
+
+    name: str
+    type: str | None = None
+    """As the service says it: ``Regular``, ``Negative``; None: as the service sees fit."""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.type})" if self.type not in (None, "Regular") else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class TagRename:
+    """A tag that gets another name and keeps its images."""
+
+    tag_id: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.old} to {self.new}"
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a label stands in a manifest."""
 
@@ -90,8 +118,12 @@ class Action:
     key: str | None
     labels: tuple[Label, ...] = ()
     image_id: str | None = None
+    """Of the image that it changes; of a replacement, the old one."""
     url: str | None = None
     path: str | None = None
+    version: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+    """Name and value, sorted by name."""
     region_ids: tuple[str | None, ...] = ()
     """Of the labels to remove, in their order; None for a whole-image tag."""
     origins: tuple[Origin, ...] = ()
@@ -104,13 +136,13 @@ class Action:
     def __str__(self) -> str:
         what = ", ".join(map(str, self.labels))
         match self.kind:
-            case Kind.CREATE_TAG:
-                return f"create tag {what}"
-            case Kind.CREATE_IMAGE:
-                return f"create image {self.name} with {what or 'no label'}"
+            case Kind.RENAME_TAG | Kind.CREATE_TAG:
+                return f"{self.kind.words} {self.key}"
+            case Kind.CREATE_IMAGE | Kind.REPLACE_IMAGE:
+                return f"{self.kind.words} {self.name} with {what or 'no label'}"
             case Kind.ADD_LABEL:
                 return f"add {what} to {self.name}"
-            case Kind.REMOVE_LABEL:
+            case Kind.MAKE_ROOM | Kind.REMOVE_LABEL:
                 return f"remove {what} from {self.name}"
             case Kind.DELETE_IMAGE:
                 return f"delete image {self.name}"
@@ -125,10 +157,10 @@ class Plan:
 
     project_id: str
     type: ProjectType
-    new_tags: tuple[str, ...]
-    """Names of the tags to create, in the order of the manifest."""
+    new_tags: tuple[NewTag, ...]
+    """The tags to create, in the order of the manifest."""
     table: pa.Table
-    """Columns of ``SCHEMA``, in apply order."""
+    """Columns of ``SCHEMA`` and metadata, in apply order."""
     unchanged: int
     """Images of the manifest that the project holds with the same labels."""
     unknown: int
@@ -139,11 +171,13 @@ class Plan:
     """Images that the project held when the plan was made."""
     twins: int = 0
     """Keys that are the same image to the service as another key."""
+    renames: tuple[TagRename, ...] = ()
+    """Tags that get another name, before anything else."""
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.new_tags and self.table.num_rows == 0
+        return not self.new_tags and not self.renames and self.table.num_rows == 0
 
     @property
     def creates_bare(self) -> bool:
@@ -160,14 +194,14 @@ class Plan:
         kinds, items = (np.asarray(self.table.column(c)) for c in ("kind", "item"))
         firsts = kinds[np.r_[True, items[1:] != items[:-1]]] if len(items) else kinds
         found = {kind: int((firsts == kind).sum()) for kind in Kind}
-        return found | {Kind.CREATE_TAG: len(self.new_tags)}
+        return found | {Kind.CREATE_TAG: len(self.new_tags), Kind.RENAME_TAG: len(self.renames)}
 
     def actions(self, *kinds: Kind) -> Iterator[Action]:
         """Give the actions of some kinds (default: all) one by one, in apply order."""
         wanted = kinds or tuple(Kind)
-        if Kind.CREATE_TAG in wanted:
-            for name in self.new_tags:
-                yield Action(Kind.CREATE_TAG, None, (Label(name),))
+        for kind, tags in ((Kind.RENAME_TAG, self.renames), (Kind.CREATE_TAG, self.new_tags)):
+            if kind in wanted:
+                yield from (Action(kind, str(tag)) for tag in tags)
         column = np.asarray(self.table.column("kind"))
         for kind in wanted:
             rows = np.flatnonzero(column == kind)
@@ -198,9 +232,17 @@ def _action(rows: list[dict[str, Any]]) -> Action:
         image_id=head["image_id"],
         url=head["url"],
         path=head["path"],
+        version=head["version"],
+        metadata=tuple(sorted(_metadata(head))),
         region_ids=tuple(r["region_id"] for r in labelled),
         origins=tuple(Origin(r["source"] or "", r["row"]) for r in rows if r["row"] is not None),
     )
+
+
+def _metadata(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in row.items():
+        if name.startswith(METADATA) and value is not None:
+            yield name.removeprefix(METADATA), value
 
 
 def _box(row: dict[str, Any]) -> Box | None:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from cvsync.known import KnownImages
 from cvsync.labels import BOX, TEXT, Labels, codes_of
-from cvsync.plan.actions import SCHEMA, Kind, Plan
-from cvsync.plan.match import NO_BOX, LabelSet, Rows, fingerprints, unmatched
+from cvsync.plan.actions import SCHEMA, Kind, NewTag, Plan
+from cvsync.plan.fingerprint import NO_BOX, label_hashes, sums
+from cvsync.plan.match import LabelSet, Rows, unmatched
 from cvsync.plan.tags import TagNames
 from cvsync.snapshot import Snapshot
 
@@ -72,7 +73,7 @@ def diff(
     return Plan(
         project_id=snapshot.project.id,
         type=snapshot.type,
-        new_tags=sides.names.new,
+        new_tags=tuple(NewTag(name) for name in sides.names.new),
         table=pa.concat_tables(parts).unify_dictionaries().combine_chunks(),
         unchanged=len(named) - changed,
         unknown=int((key_image < 0).sum()),
@@ -126,7 +127,7 @@ def _label_changes(sides: _Sides, tolerance: float) -> tuple[Rows, Rows, int]:
     if len(np.unique(sides.key_image[sides.key_image >= 0])) < (sides.key_image >= 0).sum():
         wanted_rows, wanted = _united(wanted_rows, wanted)
     images = len(sides.snapshot)
-    differs = fingerprints(wanted, images) != fingerprints(present, images)
+    differs = _fingerprints(wanted, images) != _fingerprints(present, images)
     ours = np.flatnonzero(differs[wanted.image])
     theirs = np.flatnonzero(differs[present.image])
     add, remove = unmatched(wanted.take(ours), present.take(theirs), tolerance=tolerance)
@@ -134,6 +135,10 @@ def _label_changes(sides: _Sides, tolerance: float) -> tuple[Rows, Rows, int]:
     remove = remove[~_is_incomplete(sides)[present.image[remove]]]
     touched = np.unique(np.concatenate([wanted.image[add], present.image[remove]]))
     return wanted_rows[add], present_rows[remove], len(touched)
+
+
+def _fingerprints(labels: LabelSet, images: int) -> NDArray[np.int64]:
+    return sums(labels.image, label_hashes(labels.tag.astype(np.uint64), labels.box), images)
 
 
 def _united(rows: Rows, labels: LabelSet) -> tuple[Rows, LabelSet]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
+from cvsync.plan.fingerprint import NO_BOX
 
-NO_BOX = np.float32(-1)  # outside 0..1, so no real box looks like it
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,32 +32,6 @@ class LabelSet:
     def take(self, rows: Rows) -> LabelSet:
         """Keep some rows."""
         return LabelSet(self.image[rows], self.tag[rows], self.box[rows])
-
-
-def fingerprints(labels: LabelSet, images: int) -> NDArray[np.uint64]:
-    """Give each image a number that depends on its labels and not on their order.
-
-    A sum of mixed 64-bit hashes: two images with different labels share one with a chance of 2^-64.
-    """
-    total = np.zeros(images, np.uint64)
-    np.add.at(total, labels.image, hashes(labels))
-    return total
-
-
-def hashes(labels: LabelSet) -> NDArray[np.uint64]:
-    """Hash each label by tag and box, bit for bit (-0.0 counts as 0.0)."""
-    bits = np.ascontiguousarray(labels.box + np.float32(0)).view(np.uint32).astype(np.uint64)
-    h = labels.tag.astype(np.uint64)
-    for column in range(4):
-        h = _mix(h ^ (bits[:, column] + np.uint64(0x9E3779B97F4A7C15)))
-    return h
-
-
-def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64: every input bit reaches every output bit."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
 
 
 def unmatched(desired: LabelSet, present: LabelSet, *, tolerance: float) -> tuple[Rows, Rows]:

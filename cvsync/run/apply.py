@@ -15,7 +15,7 @@ from cvsync.errors import ServiceError
 from cvsync.events import Observer, ignore, tell
 from cvsync.labels import fold
 from cvsync.model import ImageOutcome, ProjectType, Region
-from cvsync.plan.actions import Action, Kind, Label, Plan
+from cvsync.plan.actions import Action, Kind, Label, NewTag, Plan
 from cvsync.plan.batch import (
     Batch,
     add_batches,
@@ -86,11 +86,11 @@ class Run:
 
     async def _prepare_tags(self) -> None:
         await self._read_tags()
-        missing = [name for name in self.plan.new_tags if fold(name) not in self._tag_ids]
-        for name in missing:
+        missing = [tag for tag in self.plan.new_tags if fold(tag.name) not in self._tag_ids]
+        for tag in missing:
             if self.stop.requested:
                 return
-            await self._create_tag(name)
+            await self._create_tag(tag)
         if missing:
             await self._read_tags()
 
@@ -98,9 +98,9 @@ class Run:
         tags = await self.client.get_tags(self.plan.project_id)
         self._tag_ids = {fold(tag.name): tag.id for tag in tags}
 
-    async def _create_tag(self, name: str) -> None:
+    async def _create_tag(self, tag: NewTag) -> None:
         try:
-            await self.client.create_tag(self.plan.project_id, name)
+            await self.client.create_tag(self.plan.project_id, tag.name)
         except ServiceError as error:
             if error.code != "BadRequestTagNameNotUnique":  # somebody else made it meanwhile: as good
                 raise

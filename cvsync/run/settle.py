@@ -13,7 +13,8 @@ from cvsync.labels import fold
 from cvsync.model import Image, ProjectType
 from cvsync.plan.actions import Action, Box, Kind, Label, Plan
 from cvsync.plan.diff import TOLERANCE
-from cvsync.plan.match import NO_BOX, LabelSet, unmatched
+from cvsync.plan.fingerprint import NO_BOX
+from cvsync.plan.match import LabelSet, unmatched
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,4 +117,4 @@ def test_tags_match_without_case_and_keep_the_project_s_spelling() -> None:
 
     plan = diff(make_labels([("a", "fork"), ("b", "Löffel")]), snapshot, KnownImages.empty())
 
-    assert plan.new_tags == ("Löffel",)
+    assert [tag.name for tag in plan.new_tags] == ["Löffel"]

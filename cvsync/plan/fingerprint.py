@@ -1,0 +1,67 @@
+"""Fingerprints: one number for all labels of an image, whatever their order.
+
+A fingerprint is the sum, modulo 2^64, of a mixed hash of each label, so a label that comes or goes shifts it
+by its own hash. It is kept as the signed 64-bit integer that SQLite and Arrow have. Two different sets of
+labels share one with a chance of 2^-64. A label is its tag's id and its box, bit for bit (-0.0 is 0.0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+
+NO_BOX = np.float32(-1)  # outside 0..1, so no real box looks like it
+EMPTY = 0
+"""The fingerprint of an image without labels."""
+
+
+def tag_hashes(tag_ids: Iterable[str]) -> Hashes:
+    """Hash tags by their ids, the same in every run."""
+    return np.array(
+        [int.from_bytes(blake2b(i.encode(), digest_size=8).digest(), "little") for i in tag_ids], np.uint64
+    )
+
+
+def label_hashes(tags: Hashes, boxes: NDArray[np.float32]) -> Hashes:
+    """Hash labels.
+
+    Args:
+        tags: A number a label that stands for its tag.
+        boxes: n × 4, ``NO_BOX`` where there is none.
+    """
+    bits = np.ascontiguousarray(boxes + np.float32(0)).view(np.uint32).astype(np.uint64)
+    h = tags
+    for column in range(4):
+        h = _mix(h ^ (bits[:, column] + np.uint64(0x9E3779B97F4A7C15)))
+    return h
+
+
+def sums(images: NDArray[np.int64], hashes: Hashes, count: int) -> NDArray[np.int64]:
+    """Give each of ``count`` images the fingerprint of its labels; ``images`` tells whose each hash is."""
+    total = np.zeros(count, np.uint64)
+    np.add.at(total, images, hashes)
+    return total.view(np.int64)
+
+
+def fingerprint(labels: Sequence[tuple[str, Sequence[float] | None]]) -> int:
+    """Give the fingerprint of a few labels: tag id and box, or None for a whole-image tag."""
+    boxes = np.array([box or (NO_BOX,) * 4 for _, box in labels], np.float32).reshape(len(labels), 4)
+    hashes = label_hashes(tag_hashes(tag for tag, _ in labels), boxes)
+    return int(hashes.sum(dtype=np.uint64).view(np.int64))
+
+
+def shifted(fingerprint: int, *, added: int = EMPTY, removed: int = EMPTY) -> int:
+    """Give a fingerprint after labels came and went; all three are fingerprints."""
+    return (fingerprint + added - removed + 2**63) % 2**64 - 2**63
+
+
+def _mix(x: Hashes) -> Hashes:
+    """The finaliser of splitmix64: every input bit reaches every output bit."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
