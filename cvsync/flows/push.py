@@ -23,7 +23,7 @@ from cvsync.manifest import read, write_rejects
 from cvsync.model import Project
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.fit import infer_type
-from cvsync.plan.guard import DeleteGuard, check_deletions
+from cvsync.plan.guard import DeleteGuard, check_losses, check_source
 from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
 from cvsync.run.lock import hold_lock
@@ -178,9 +178,10 @@ async def _plan(
     else:
         snapshot = Snapshot.empty(project, desired.type)
     actions = diff(desired.labels, snapshot, known, prune=request.prune, incomplete=desired.bad_keys)
-    if request.prune is Prune.DELETE:
+    if request.prune is not Prune.KEEP:
         named = len(set(desired.labels.keys.to_pylist()) | desired.bad_keys)
-        check_deletions(actions, named=named, known=len(known), guard=request.guard)
+        check_source(actions, named=named, known=len(known))
+    check_losses(actions, guard=request.guard)
     tell(service.observer, "plan_summary", **summary(actions))
     return actions
 

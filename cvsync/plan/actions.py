@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvsync.events import without_query
+from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.labels import METADATA, TEXT
 from cvsync.model import ProjectType
 
@@ -148,6 +149,26 @@ class Action:
                 return f"delete image {self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A row that contradicts another one, as can only be seen beside the project."""
+
+    key: str
+    tag: str
+    source: str
+    row: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a project holds of what the service limits."""
+
+    images: int
+    tags: int
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The changes that make a project match a manifest.
@@ -167,17 +188,35 @@ class Plan:
     """Keys that the ledger does not know: new images, or images to adopt."""
     unmanaged: int
     """Images of the project that no key is known to be; they are never touched."""
-    present: int
-    """Images that the project held when the plan was made."""
+    before: Extent
+    """What the project held when the plan was made."""
     twins: int = 0
     """Keys that are the same image to the service as another key."""
     renames: tuple[TagRename, ...] = ()
     """Tags that get another name, before anything else."""
+    drifted: int = 0
+    """Images of the manifest that others edited or deleted since the last run."""
+    conflicts: tuple[Conflict, ...] = ()
+    """Rows that are left out because they contradict others."""
+    learned: pa.Table = field(default_factory=KNOWN_SCHEMA.empty_table)
+    """What the ledger should know before anything is applied: columns of ``known.SCHEMA``."""
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return not self.new_tags and not self.renames and self.table.num_rows == 0
+
+    @property
+    def after(self) -> Extent:
+        """What the project will hold."""
+        counts = self.counts
+        images = self.before.images + counts[Kind.CREATE_IMAGE] - counts[Kind.DELETE_IMAGE]
+        return Extent(images, self.before.tags + len(self.new_tags))
+
+    @property
+    def doomed(self) -> int:
+        """How many images will be gone for good: deleted, or replaced."""
+        return self.counts[Kind.DELETE_IMAGE] + self.counts[Kind.REPLACE_IMAGE]
 
     @property
     def creates_bare(self) -> bool:

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from cvsync import limits
+from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
-from cvsync.labels import BOX, TEXT, Labels, codes_of
-from cvsync.plan.actions import SCHEMA, Kind, NewTag, Plan
-from cvsync.plan.fingerprint import NO_BOX, label_hashes, sums
+from cvsync.labels import Labels
+from cvsync.model import ProjectType
+from cvsync.plan.actions import Conflict, Extent, Kind, NewTag, Plan
+from cvsync.plan.drift import OnDrift, find_drift, refuse_drift
+from cvsync.plan.fingerprint import label_hashes, sums
 from cvsync.plan.match import LabelSet, Rows, unmatched
-from cvsync.plan.tags import TagNames
+from cvsync.plan.rows import add_rows, create_rows, delete_rows, join, remove_rows, replace_rows
+from cvsync.plan.scope import TagScope
+from cvsync.plan.sides import Mask, Sides, as_positions
 from cvsync.snapshot import Snapshot
 
 TOLERANCE = 1e-5  # of the image's side: under a tenth of a pixel at the service's largest size
 
 
 class Prune(Enum):
-    """What happens to images that the manifest no longer names."""
+    """What happens to images that the manifest does not name."""
 
     KEEP = "keep"  # nothing
-    DELETE = "delete"  # those that the ledger knows go; unmanaged images never do
+    DELETE = "delete"  # those that the ledger knows go; unmanaged images stay
+    DELETE_ALL = "delete all"  # unmanaged images go too
 
 
 def diff(
@@ -36,6 +41,9 @@ def diff(
     known: KnownImages,
     *,
     prune: Prune = Prune.KEEP,
+    on_drift: OnDrift = OnDrift.MANIFEST,
+    scope: TagScope | None = None,
+    renames: Mapping[str, str] | None = None,
     incomplete: Collection[str] = (),
     tolerance: float = TOLERANCE,
 ) -> Plan:
@@ -46,217 +54,209 @@ def diff(
     Args:
         desired: What the project should hold, in any order.
         snapshot: What the project holds now.
-        known: The ledger's image id for each key that it has seen.
-        prune: What happens to images that the manifest no longer names.
+        known: What the ledger knows of each key that it has seen.
+        prune: What happens to images that the manifest does not name.
+        on_drift: Who is right about images that others changed since the last run.
+        scope: The tags that it is about; default: all.
+        renames: Tags that get another name, old -> new; one that is done already is passed over.
         incomplete: Keys of which a row could not be read: their images never count as gone and keep all
             their labels.
         tolerance: How far apart the numbers of two boxes may be that are the same box.
 
     Returns:
-        Actions in apply order: tags, new images, label changes, deletions.
-    """
-    ids = pc.index_in(known.table.column("image_id"), snapshot.images.column("image_id"))
-    known_image = _codes(ids)  # for each known key its image's position in the snapshot, or -1
-    key_image = _lookup(desired.keys, known.table.column("key"), known_image)
-    sides = _Sides(desired, snapshot, key_image, TagNames(snapshot.tags), incomplete, known, known_image)
+        Actions in apply order: tags, new images, label changes, replacements, deletions.
 
-    add, remove, changed = _label_changes(sides, tolerance)
-    create = np.flatnonzero(key_image[desired.key_codes] < 0)
-    gone = _gone(sides) if prune is Prune.DELETE else np.empty(0, np.int64)
+    Raises:
+        GuardError: ``on_drift`` is STOP and the plan would undo what others did.
+        PlanError: The manifest and the project contradict each other about a tag.
+    """
+    scope = scope or TagScope()
+    sides = Sides(scope.of_labels(desired), snapshot, known, incomplete, renames)
+    new_tags = sides.new_tags()
+    drift = find_drift(sides)
+    changes = _label_changes(sides, scope, tolerance)
+    lost = np.flatnonzero(drift.lost)
+    touched = np.flatnonzero(changes.touched)
+    edited = touched[drift.images[touched]]
+    if on_drift is OnDrift.STOP:
+        refuse_drift(sides, edited, lost)
+    is_new = sides.key_image < 0
+    if on_drift is OnDrift.PROJECT:
+        is_new &= ~drift.lost
+        changes = changes.without(sides, drift.images)
+    first = _needs_room(sides, changes)[sides.present_image[changes.remove]]
+    codes = sides.desired.key_codes
     parts = [
-        _create_rows(sides, create),
-        _add_rows(sides, add),
-        _remove_rows(sides, remove),
-        _delete_rows(sides, gone),
+        create_rows(sides, np.flatnonzero(is_new[codes])),
+        remove_rows(sides, changes.remove[first], Kind.MAKE_ROOM),
+        add_rows(sides, changes.add),
+        replace_rows(sides, np.flatnonzero(sides.replaced[codes])),
+        remove_rows(sides, changes.remove[~first], Kind.REMOVE_LABEL),
+        delete_rows(sides, _gone(sides, prune)),
     ]
-    named = np.unique(key_image[key_image >= 0])
+    table = join(parts)
+    # An edit that stays must be seen as one next time, too.
+    untold = np.zeros(len(snapshot), bool)
+    if on_drift is OnDrift.PROJECT:
+        untold[edited] = True
+    if not scope.is_everything:
+        untold |= drift.images & ~changes.touched
     return Plan(
         project_id=snapshot.project.id,
         type=snapshot.type,
-        new_tags=tuple(NewTag(name) for name in sides.names.new),
-        table=pa.concat_tables(parts).unify_dictionaries().combine_chunks(),
-        unchanged=len(named) - changed,
-        unknown=int((key_image < 0).sum()),
-        unmanaged=len(snapshot) - len(np.unique(known_image[known_image >= 0])),
-        present=len(snapshot),
-        twins=int((key_image >= 0).sum()) - len(named),
+        new_tags=_used(new_tags, table),
+        renames=sides.tag_renames,
+        table=table,
+        unchanged=int(sides.named.sum()) - int(changes.touched.sum()),
+        unknown=int((sides.known_row < 0).sum()),
+        unmanaged=len(snapshot) - int(sides.managed.sum()),
+        twins=int(((sides.key_image >= 0) & ~sides.replaced).sum()) - int(sides.named.sum()),
+        drifted=len(edited) + len(lost),
+        conflicts=changes.conflicts,
+        before=Extent(len(snapshot), len(snapshot.tags)),
+        learned=_learned(sides, untold),
     )
 
 
 @dataclass(eq=False)
-class _Sides:
-    desired: Labels
-    snapshot: Snapshot
-    key_image: Rows
-    names: TagNames
-    incomplete: Collection[str]
-    known: KnownImages
-    known_image: Rows
+class _Changes:
+    add: Rows
+    """Rows of the manifest."""
+    remove: Rows
+    """Labels of the snapshot."""
+    touched: Mask
+    """For each image whether a label of it changes."""
+    conflicts: tuple[Conflict, ...] = ()
 
-    def __post_init__(self) -> None:
-        codes, values = codes_of(self.desired.table.column("tag"))
-        self.desired_tag = _apply_codes(np.array(self.names.codes(values.to_pylist()), np.int64), codes)
-        codes, values = codes_of(self.snapshot.labels.column("tag_id"))
-        position = {tag.id: code for code, tag in enumerate(self.snapshot.tags)}
-        self.present_tag = _apply_codes(np.array([position[v] for v in values.to_pylist()], np.int64), codes)
-
-    def image_keys(self) -> pa.Array:
-        """For each image of the snapshot a key that is it, or null."""
-        key_of = np.full(len(self.snapshot), -1, np.int64)
-        rows = np.flatnonzero(self.known_image >= 0)
-        key_of[self.known_image[rows]] = rows
-        return self.known.table.column("key").combine_chunks().take(_indices(key_of))
+    def without(self, sides: Sides, images: Mask) -> _Changes:
+        """Leave some images as they are."""
+        add = self.add[~images[sides.row_image[self.add]]]
+        remove = self.remove[~images[sides.present_image[self.remove]]]
+        return _Changes(add, remove, self.touched & ~images, self.conflicts)
 
 
-def _label_changes(sides: _Sides, tolerance: float) -> tuple[Rows, Rows, int]:
-    """Rows of the manifest to add and of the snapshot to remove, and how many images they touch."""
-    row_image = sides.key_image[sides.desired.key_codes]
-    wanted_rows = np.flatnonzero((row_image >= 0) & (sides.desired_tag >= 0))
-    wanted = LabelSet(
-        row_image[wanted_rows], sides.desired_tag[wanted_rows], boxes(sides.desired.table, wanted_rows)
-    )
-    named = np.zeros(len(sides.snapshot), bool)
-    named[sides.key_image[sides.key_image >= 0]] = True
-    present_image = np.asarray(sides.snapshot.labels.column("image")).astype(np.int64)
-    present_rows = np.flatnonzero(named[present_image])
-    present = LabelSet(
-        present_image[present_rows],
-        sides.present_tag[present_rows],
-        boxes(sides.snapshot.labels, present_rows),
-    )
-    if len(np.unique(sides.key_image[sides.key_image >= 0])) < (sides.key_image >= 0).sum():
-        wanted_rows, wanted = _united(wanted_rows, wanted)
+def _label_changes(sides: Sides, scope: TagScope, tolerance: float) -> _Changes:
+    wanted_rows = np.flatnonzero((sides.row_image >= 0) & (sides.desired_tag >= 0))
+    is_present = sides.named[sides.present_image]
+    if not scope.is_everything:
+        is_present &= scope.of_snapshot(sides.snapshot)
+    present_rows = np.flatnonzero(is_present)
+    conflicts: tuple[Conflict, ...] = ()
+    if _has_twins(sides):
+        wanted_rows, conflicts = _united(sides, wanted_rows)
+    wanted, present = sides.wanted(wanted_rows), sides.present(present_rows)
     images = len(sides.snapshot)
-    differs = _fingerprints(wanted, images) != _fingerprints(present, images)
+    differs = _sums(wanted, images) != _sums(present, images)
     ours = np.flatnonzero(differs[wanted.image])
     theirs = np.flatnonzero(differs[present.image])
     add, remove = unmatched(wanted.take(ours), present.take(theirs), tolerance=tolerance)
     add, remove = ours[add], theirs[remove]
-    remove = remove[~_is_incomplete(sides)[present.image[remove]]]
-    touched = np.unique(np.concatenate([wanted.image[add], present.image[remove]]))
-    return wanted_rows[add], present_rows[remove], len(touched)
+    remove = remove[~sides.is_incomplete[present.image[remove]]]
+    touched = np.zeros(images, bool)
+    touched[wanted.image[add]] = True
+    touched[present.image[remove]] = True
+    return _Changes(wanted_rows[add], present_rows[remove], touched, conflicts)
 
 
-def _fingerprints(labels: LabelSet, images: int) -> NDArray[np.int64]:
+def _sums(labels: LabelSet, images: int) -> Rows:
+    """Fingerprints by this diff's own tag codes, which both sides share."""
     return sums(labels.image, label_hashes(labels.tag.astype(np.uint64), labels.box), images)
 
 
-def _united(rows: Rows, labels: LabelSet) -> tuple[Rows, LabelSet]:
-    """Twins, keys that are one image, may repeat each other's labels: keep each once."""
+def _has_twins(sides: Sides) -> bool:
+    keys = int(((sides.key_image >= 0) & ~sides.replaced).sum())
+    return keys > int(sides.named.sum())
+
+
+def _united(sides: Sides, rows: Rows) -> tuple[Rows, tuple[Conflict, ...]]:
+    """Join the labels of twins, keys that are one image: each label once, and contradictions apart."""
+    labels = sides.wanted(rows)
     columns = np.column_stack([labels.image, labels.tag, labels.box.view(np.int32).astype(np.int64)])
-    _, first = np.unique(columns, axis=0, return_index=True)
-    first = np.sort(first)
-    return rows[first], labels.take(first)
+    first = np.sort(np.unique(columns, axis=0, return_index=True)[1])
+    rows, labels = rows[first], labels.take(first)
+    if sides.snapshot.type is not ProjectType.MULTICLASS:
+        return rows, ()
+    order = np.lexsort((rows, labels.image))
+    image, tag = labels.image[order], labels.tag[order]
+    start = np.maximum.accumulate(np.where(np.r_[True, image[1:] != image[:-1]], np.arange(len(image)), 0))
+    contradicts = np.zeros(len(rows), bool)
+    contradicts[order] = tag != tag[start]
+    return rows[~contradicts], _conflicts(sides, rows[contradicts])
 
 
-def _is_incomplete(sides: _Sides) -> NDArray[np.bool_]:
-    """For each image of the snapshot whether a row of it could not be read."""
-    flags = np.zeros(len(sides.snapshot), bool)
-    if sides.incomplete:
-        keys = pa.array(list(sides.incomplete), pa.string())
-        images = _lookup(keys, sides.known.table.column("key"), sides.known_image)
-        flags[images[images >= 0]] = True
-    return flags
+def _conflicts(sides: Sides, rows: Rows) -> tuple[Conflict, ...]:
+    message = "another key is the same picture and has another tag; a multiclass project holds one"
+    found = sides.desired.table.select(["key", "tag", "source", "row"]).take(pa.array(rows)).to_pylist()
+    return tuple(Conflict(r["key"], r["tag"], r["source"], r["row"], "E121", message) for r in found)
 
 
-def _gone(sides: _Sides) -> Rows:
-    """Images that the ledger knows and that no key of the manifest is."""
-    managed = np.zeros(len(sides.snapshot), bool)
-    managed[sides.known_image[sides.known_image >= 0]] = True
-    managed[sides.key_image[sides.key_image >= 0]] = False
-    return np.flatnonzero(managed & ~_is_incomplete(sides))
-
-
-def _create_rows(sides: _Sides, rows: Rows) -> pa.Table:
-    """New images, those with the same tags together, so that few batches hold many images."""
-    item = sides.desired.key_codes[rows]
-    tag = sides.desired_tag[rows]
-    keys = len(sides.desired.keys)
-    lowest = np.full(keys, np.iinfo(np.int64).max)
-    highest = np.full(keys, -1, np.int64)
-    np.minimum.at(lowest, item, tag)
-    np.maximum.at(highest, item, tag)
-    rows = rows[np.lexsort((rows, item, highest[item], lowest[item]))]
-    return _manifest_rows(sides, rows, Kind.CREATE_IMAGE, sides.desired.key_codes[rows], None)
-
-
-def _add_rows(sides: _Sides, rows: Rows) -> pa.Table:
-    image = sides.key_image[sides.desired.key_codes[rows]]
-    order = np.argsort(image, kind="stable")
-    ids = sides.snapshot.images.column("image_id").combine_chunks().take(pa.array(image[order]))
-    return _manifest_rows(sides, rows[order], Kind.ADD_LABEL, image[order], ids)
-
-
-def _manifest_rows(sides: _Sides, rows: Rows, kind: Kind, item: Rows, image_id: Any) -> pa.Table:
-    taken = sides.desired.take(rows).table
-    names = pa.array(sides.names.names, pa.string())
-    tag = names.take(_indices(sides.desired_tag[rows]))  # the project's spelling, not the manifest's
-    columns = {name: taken.column(name) for name in SCHEMA.names if name in taken.column_names}
-    return _rows(len(rows), **columns | {"kind": kind, "item": item, "tag": tag, "image_id": image_id})
-
-
-def _remove_rows(sides: _Sides, rows: Rows) -> pa.Table:
-    labels = sides.snapshot.labels.take(pa.array(rows))
-    image = labels.column("image").combine_chunks()
-    names = pa.array(sides.names.names, pa.string())
-    return _rows(
-        len(rows),
-        kind=Kind.REMOVE_LABEL,
-        item=image.cast(pa.int64()),
-        key=sides.image_keys().take(image),
-        image_id=sides.snapshot.images.column("image_id").combine_chunks().take(image),
-        tag=names.take(pa.array(sides.present_tag[rows])),
-        region_id=labels.column("region_id"),
-        **{name: labels.column(name) for name in BOX},
+def _needs_room(sides: Sides, changes: _Changes) -> Mask:
+    """Tell for each image whether labels must go before others come: both could not stand together."""
+    images = len(sides.snapshot)
+    if sides.snapshot.type is ProjectType.MULTICLASS:
+        return np.ones(images, bool)
+    most = (
+        limits.MAX_REGIONS_PER_IMAGE
+        if sides.snapshot.type is ProjectType.DETECTION
+        else limits.MAX_TAGS_PER_IMAGE
     )
+    held = np.bincount(sides.present_image, minlength=images)
+    coming = np.bincount(sides.row_image[changes.add], minlength=images)
+    negative = sides.is_negative()
+    mixed = np.zeros(images, bool)
+    if negative.any():
+        for side, tags in (
+            (sides.row_image[changes.add], sides.desired_tag[changes.add]),
+            (sides.present_image[changes.remove], sides.present_tag[changes.remove]),
+        ):
+            mixed[side[negative[tags]]] = True
+    return (held + coming > most) | mixed
 
 
-def _delete_rows(sides: _Sides, images: Rows) -> pa.Table:
-    at = pa.array(images)
-    return _rows(
-        len(images),
-        kind=Kind.DELETE_IMAGE,
-        item=images,
-        key=sides.image_keys().take(at),
-        image_id=sides.snapshot.images.column("image_id").combine_chunks().take(at),
-    )
+def _gone(sides: Sides, prune: Prune) -> Rows:
+    """Images that are to be deleted: of no key of the manifest, or left over from a replacement."""
+    doomed = np.zeros(len(sides.snapshot), bool)
+    if sides.known.doomed:
+        doomed = np.isin(np.array(sides.image_ids.to_pylist(), object), [*sides.known.doomed])
+    if prune is Prune.KEEP:
+        return np.flatnonzero(doomed & ~sides.named)
+    old = np.zeros(len(sides.snapshot), bool)
+    old[sides.key_image[sides.replaced]] = True  # their replacement deletes them
+    candidates = sides.managed if prune is Prune.DELETE else np.ones(len(sides.snapshot), bool)
+    return np.flatnonzero((candidates & ~old | doomed) & ~sides.named & ~sides.is_incomplete)
 
 
-def _rows(count: int, *, kind: Kind, **columns: Any) -> pa.Table:
-    arrays = []
-    for field in SCHEMA:
-        value = np.full(count, kind, np.int8) if field.name == "kind" else columns.get(field.name)
-        if value is None:
-            value = pa.nulls(count, pa.string() if field.type == TEXT else field.type)
-        if not isinstance(value, pa.Array | pa.ChunkedArray):
-            value = pa.array(value)
-        if field.type == TEXT and not pa.types.is_dictionary(value.type):
-            value = value.dictionary_encode()
-        if isinstance(value, pa.ChunkedArray):
-            value = value.combine_chunks() if value.num_chunks else pa.array([], field.type)
-        arrays.append(value.cast(field.type))
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+def _used(tags: tuple[NewTag, ...], table: pa.Table) -> tuple[NewTag, ...]:
+    """Keep the tags that a row of the plan needs."""
+    names = set(pc.unique(table.column("tag")).to_pylist())
+    return tuple(tag for tag in tags if tag.name in names)
 
 
-def boxes(table: pa.Table, rows: Rows) -> NDArray[np.float32]:
-    """Give the boxes of some rows as n × 4, ``NO_BOX`` where there is none."""
-    columns = [np.asarray(pc.fill_null(table.column(name), NO_BOX))[rows] for name in BOX]
-    return np.column_stack(columns).astype(np.float32, copy=False)
+def _learned(sides: Sides, untold: Mask) -> pa.Table:
+    """Give what the ledger should know before the plan is applied: rows that differ from what it has.
+
+    Args:
+        sides: Both sides.
+        untold: Images of which the ledger keeps its fingerprint.
+    """
+    keys = np.flatnonzero((sides.key_image >= 0) & ~sides.replaced)
+    image, at = sides.key_image[keys], as_positions(sides.known_row[keys])
+    old = {f.name: sides.known.table.column(f.name).combine_chunks().take(at) for f in KNOWN_SCHEMA}
+    version = old["version"]
+    if sides.versions is not None:
+        version = pc.coalesce(sides.versions.take(pa.array(keys)).cast(pa.string()), version)
+    seen = pc.if_else(pa.array(untold[image]), old["fingerprint"], pa.array(sides.fingerprints[image]))
+    new = {
+        "key": sides.desired.keys.take(pa.array(keys)),
+        "image_id": sides.image_ids.take(pa.array(image)),
+        "fingerprint": seen,
+        "version": version,
+    }
+    table = pa.Table.from_arrays([new[f.name].cast(f.type) for f in KNOWN_SCHEMA], schema=KNOWN_SCHEMA)
+    same = [_is_same(table.column(name), old[name]) for name in ("image_id", "fingerprint", "version")]
+    return table.filter(pa.array(~np.logical_and.reduce(same)))
 
 
-def _lookup(keys: pa.Array, known_keys: pa.ChunkedArray, known_image: Rows) -> Rows:
-    return _apply_codes(known_image, _codes(pc.index_in(keys, known_keys)))
-
-
-def _apply_codes(values: Rows, codes: Rows) -> Rows:
-    """Translate codes, -1 to -1."""
-    return np.append(values, np.int64(-1))[codes]
-
-
-def _codes(indices: Any) -> Rows:
-    return np.asarray(pc.fill_null(indices, -1)).astype(np.int64)
-
-
-def _indices(codes: Rows) -> pa.Array:
-    """Arrow positions from codes, null where the code is -1."""
-    return pa.array(codes, mask=codes < 0)
+def _is_same(new: pa.ChunkedArray, old: pa.Array) -> Mask:
+    both_null = pc.and_(pc.is_null(new), pc.is_null(old))
+    return np.asarray(pc.or_(pc.fill_null(pc.equal(new, old), False), both_null))

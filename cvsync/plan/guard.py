@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cvsync.errors import GuardError
-from cvsync.plan.actions import Kind, Plan
+from cvsync.plan.actions import Plan
 
 DEFAULT_MAX_DELETE = 100  # images; or DEFAULT_MAX_DELETE_SHARE of the project where that is fewer
 DEFAULT_MAX_DELETE_SHARE = 0.1
@@ -25,34 +25,42 @@ class DeleteGuard:
         return min(DEFAULT_MAX_DELETE, max(1, int(present * DEFAULT_MAX_DELETE_SHARE)))
 
 
-def check_deletions(plan: Plan, *, named: int, known: int, guard: DeleteGuard) -> None:
-    """Refuse deletions that look like a mistake.
+def check_source(plan: Plan, *, named: int, known: int) -> None:
+    """Refuse to delete what a manifest no longer names where the manifest or the project looks wrong.
 
     Args:
         plan: What is about to be applied.
         named: Distinct keys in the manifest.
         known: Distinct keys in the ledger.
-        guard: How far deletion may go.
 
     Raises:
-        GuardError: The manifest is empty or lost more than half of what the ledger knows, the project's
-            images are mostly unknown to the ledger, or more images would go than allowed.
+        GuardError: The manifest is empty or lost more than half of what the ledger knows, or the project's
+            images are mostly unknown to the ledger.
     """
-    doomed = plan.counts[Kind.DELETE_IMAGE]
-    if not named and (known or plan.present):
+    present = plan.before.images
+    if not named and (known or present):
         raise GuardError("--delete refused: the manifest names no image at all; nothing was sent")
     if named * 2 < known:
         raise GuardError(
             f"--delete refused: the manifest names {named} images, less than half of the {known} that the "
             "ledger knows; nothing was sent"
         )
-    if plan.present and plan.unmanaged * 2 > plan.present:
+    if present and plan.unmanaged * 2 > present:
         raise GuardError(
-            f"--delete refused: the ledger knows {plan.present - plan.unmanaged} of the project's "
-            f"{plan.present} images, fewer than half. Is it the right project? Nothing was sent"
+            f"--delete refused: the ledger knows {present - plan.unmanaged} of the project's "
+            f"{present} images, fewer than half. Is it the right project? Nothing was sent"
         )
-    if doomed > guard.limit(plan.present):
+
+
+def check_losses(plan: Plan, *, guard: DeleteGuard) -> None:
+    """Refuse to delete or replace more images than allowed.
+
+    Raises:
+        GuardError: More would go; it names the limit.
+    """
+    limit = guard.limit(plan.before.images)
+    if plan.doomed > limit:
         raise GuardError(
-            f"--delete refused: {doomed} of {plan.present} images would go, more than "
-            f"--max-delete {guard.limit(plan.present)} allows; nothing was sent"
+            f"refused: {plan.doomed} of {plan.before.images} images would be deleted or replaced, more than "
+            f"--max-delete {limit} allows; nothing was sent"
         )

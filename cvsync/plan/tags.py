@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from cvsync.labels import fold
-from cvsync.model import Tag
 
 
 class TagNames:
     """Numbers tags: those of the project first, then new ones in the order in which they are met."""
 
-    def __init__(self, present: Sequence[Tag]) -> None:
-        self.names = [tag.name for tag in present]
-        self._codes = {fold(tag.name): code for code, tag in enumerate(present)}
+    def __init__(self, present: Sequence[str]) -> None:
+        self.names = list(present)
+        self._codes = {fold(name): code for code, name in enumerate(present)}
         self._present = len(self.names)
 
     @property

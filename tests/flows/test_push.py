@@ -213,7 +213,7 @@ async def test_more_deletions_than_allowed_are_refused(shelf: Shelf, manifest: P
     await shelf.push(manifest)
     write_csv(manifest, boxed_rows(shelf, 4))
 
-    with pytest.raises(GuardError, match="2 of 6 images would go"):
+    with pytest.raises(GuardError, match="2 of 6 images would be deleted"):
         await shelf.push(manifest, prune=Prune.DELETE)
     allowed = await shelf.push(manifest, prune=Prune.DELETE, guard=DeleteGuard(2))
 

@@ -1,0 +1,77 @@
+"""What others changed in a project since the last run, by three sides: ledger, manifest and project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import pyarrow.compute as pc
+
+from cvsync.errors import GuardError
+from cvsync.plan.match import Rows
+from cvsync.plan.sides import Mask, Sides
+
+_NAMED = 5  # images in a message
+
+
+class OnDrift(Enum):
+    """Who is right about an image that was edited in the project since the last run."""
+
+    MANIFEST = "manifest"  # the manifest: the edit is undone
+    PROJECT = "project"  # the project: the image is left as it is
+    STOP = "stop"  # neither: the plan is refused
+
+
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """Edits by others that a plan would undo."""
+
+    images: Mask
+    """For each image of the snapshot whether its labels are not as the ledger left them."""
+    lost: Mask
+    """For each key of the manifest whether its image was deleted."""
+
+
+def find_drift(sides: Sides) -> Drift:
+    """Find the images that are not as the ledger left them.
+
+    What a request of ours without an answer may have changed is no edit by others.
+    """
+    known = sides.known.table
+    rows = np.flatnonzero((sides.known_image >= 0) & np.asarray(pc.is_valid(known.column("fingerprint"))))
+    image = sides.known_image[rows]
+    left = np.asarray(known.column("fingerprint").combine_chunks().take(rows)).astype(np.int64)
+    edited = np.zeros(len(sides.snapshot), bool)
+    edited[image[sides.fingerprints[image] != left]] = True
+    lost = sides.lost
+    if sides.known.unsettled:
+        unsettled = np.isin(np.array(sides.image_ids.to_pylist(), object), [*sides.known.unsettled])
+        edited &= ~unsettled
+        lost = lost & ~_unsettled_keys(sides)
+    return Drift(edited, lost)
+
+
+def _unsettled_keys(sides: Sides) -> Mask:
+    ids = sides.known.table.column("image_id").to_pylist()
+    flags = np.array([id_ in sides.known.unsettled for id_ in ids] + [False])
+    return np.asarray(flags[sides.known_row])
+
+
+def refuse_drift(sides: Sides, images: Rows, keys: Rows) -> None:
+    """Refuse a plan that would undo edits by others.
+
+    Raises:
+        GuardError: There are some; it names the first few.
+    """
+    if not len(images) and not len(keys):
+        return
+    names = [sides.image_keys[int(i)].as_py() for i in images[:_NAMED]]
+    names += [sides.desired.keys[int(k)].as_py() for k in keys[: _NAMED - len(names)]]
+    count = len(images) + len(keys)
+    more = f" and {count - len(names)} more" if count > len(names) else ""
+    raise GuardError(
+        f"{count} image{'s were' if count > 1 else ' was'} edited in the project since the last run: "
+        f"{', '.join(names)}{more}; nothing was sent. --on-drift manifest undoes the edits, "
+        "--on-drift project keeps them"
+    )

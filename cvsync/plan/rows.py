@@ -1,0 +1,103 @@
+"""Decisions of a diff -> rows of a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cvsync.labels import BOX, METADATA, TEXT
+from cvsync.plan.actions import SCHEMA, Kind
+from cvsync.plan.match import Rows
+from cvsync.plan.sides import Sides, as_positions
+
+
+def create_rows(sides: Sides, rows: Rows) -> pa.Table:
+    """New images, those with the same tags together, so that few batches hold many images."""
+    item = sides.desired.key_codes[rows]
+    tag = sides.desired_tag[rows]
+    keys = len(sides.desired.keys)
+    lowest = np.full(keys, np.iinfo(np.int64).max)
+    highest = np.full(keys, -1, np.int64)
+    np.minimum.at(lowest, item, tag)
+    np.maximum.at(highest, item, tag)
+    rows = rows[np.lexsort((rows, item, highest[item], lowest[item]))]
+    return _manifest_rows(sides, rows, Kind.CREATE_IMAGE, sides.desired.key_codes[rows], None)
+
+
+def replace_rows(sides: Sides, rows: Rows) -> pa.Table:
+    """New images in the place of old ones."""
+    key = sides.desired.key_codes[rows]
+    order = np.argsort(key, kind="stable")
+    ids = sides.image_ids.take(as_positions(sides.key_image[key[order]]))
+    return _manifest_rows(sides, rows[order], Kind.REPLACE_IMAGE, key[order], ids)
+
+
+def add_rows(sides: Sides, rows: Rows) -> pa.Table:
+    """Labels that images of the project are to get."""
+    image = sides.row_image[rows]
+    order = np.argsort(image, kind="stable")
+    ids = sides.image_ids.take(pa.array(image[order]))
+    return _manifest_rows(sides, rows[order], Kind.ADD_LABEL, image[order], ids)
+
+
+def _manifest_rows(sides: Sides, rows: Rows, kind: Kind, item: Rows, image_id: Any) -> pa.Table:
+    taken = sides.desired.take(rows).table
+    names = pa.array(sides.names.names, pa.string())
+    tag = names.take(as_positions(sides.desired_tag[rows]))  # the project's spelling, not the manifest's
+    carried = [n for n in taken.column_names if n in SCHEMA.names or n.startswith(METADATA)]
+    columns = {name: taken.column(name) for name in carried}
+    return _table(len(rows), **columns | {"kind": kind, "item": item, "tag": tag, "image_id": image_id})
+
+
+def remove_rows(sides: Sides, rows: Rows, kind: Kind) -> pa.Table:
+    """Labels that images of the project are to lose."""
+    labels = sides.snapshot.labels.take(pa.array(rows))
+    image = pa.array(sides.present_image[rows])
+    names = pa.array(sides.names.names, pa.string())
+    return _table(
+        len(rows),
+        kind=kind,
+        item=image,
+        key=sides.image_keys.take(image),
+        image_id=sides.image_ids.take(image),
+        tag=names.take(pa.array(sides.present_tag[rows])),
+        region_id=labels.column("region_id"),
+        **{name: labels.column(name) for name in BOX},
+    )
+
+
+def delete_rows(sides: Sides, images: Rows) -> pa.Table:
+    """Images that are to go."""
+    at = pa.array(images)
+    return _table(
+        len(images),
+        kind=Kind.DELETE_IMAGE,
+        item=images,
+        key=sides.image_keys.take(at),
+        image_id=sides.image_ids.take(at),
+    )
+
+
+def join(parts: list[pa.Table]) -> pa.Table:
+    """Put the parts of a plan together, in apply order."""
+    whole = pa.concat_tables(parts, promote_options="default")
+    return whole.unify_dictionaries().combine_chunks()
+
+
+def _table(count: int, *, kind: Kind, **columns: Any) -> pa.Table:
+    fields = [*SCHEMA, *(pa.field(name, TEXT) for name in columns if name.startswith(METADATA))]
+    arrays = []
+    for field in fields:
+        value = np.full(count, kind, np.int8) if field.name == "kind" else columns.get(field.name)
+        if value is None:
+            value = pa.nulls(count, pa.string() if field.type == TEXT else field.type)
+        if not isinstance(value, pa.Array | pa.ChunkedArray):
+            value = pa.array(value)
+        if isinstance(value, pa.ChunkedArray):
+            value = value.combine_chunks() if value.num_chunks else pa.array([], value.type)
+        if field.type == TEXT and not pa.types.is_dictionary(value.type):
+            value = value.dictionary_encode()
+        arrays.append(value.cast(field.type))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))

@@ -1,0 +1,243 @@
+"""Both sides of a diff as codes: keys, images and tags are numbers that mean the same on either side."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cvsync.errors import PlanError
+from cvsync.known import KnownImages
+from cvsync.labels import BOX, Labels, codes_of, fold
+from cvsync.plan.actions import NewTag, TagRename
+from cvsync.plan.fingerprint import NO_BOX, label_hashes, sums, tag_hashes
+from cvsync.plan.match import LabelSet, Rows
+from cvsync.plan.tags import TagNames
+from cvsync.snapshot import Snapshot
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(eq=False)
+class Sides:
+    """What is wanted, what is there, and which key is which image.
+
+    An image is its position in the snapshot, a key its position in ``desired.keys``; -1 stands for none.
+    """
+
+    desired: Labels
+    snapshot: Snapshot
+    known: KnownImages
+    incomplete: Collection[str] = ()
+    renames: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        self.tag_renames, names = _renamed(self.snapshot, self.renames or {})
+        self.names = TagNames(names)
+        codes, values = codes_of(self.desired.table.column("tag"))
+        self.desired_tag = apply_codes(np.array(self.names.codes(values.to_pylist()), np.int64), codes)
+        codes, values = codes_of(self.snapshot.labels.column("tag_id"))
+        position = {tag.id: code for code, tag in enumerate(self.snapshot.tags)}
+        tags = [position[value] for value in values.to_pylist()]
+        self.present_tag = apply_codes(np.array(tags, np.int64), codes)
+        self._present_hash = apply_hashes(tag_hashes(values.to_pylist()), codes)
+
+    @cached_property
+    def known_image(self) -> Rows:
+        """For each row of the ledger its image."""
+        ids = self.snapshot.images.column("image_id")
+        return as_codes(pc.index_in(self.known.table.column("image_id"), ids))
+
+    @cached_property
+    def known_row(self) -> Rows:
+        """For each key its row in the ledger."""
+        return as_codes(pc.index_in(self.desired.keys, self.known.table.column("key")))
+
+    @cached_property
+    def key_image(self) -> Rows:
+        """For each key its image: as the ledger knows it, else as the manifest hints."""
+        found = apply_codes(self.known_image, self.known_row)
+        hints = self._first_of_key("image_id")
+        if hints is not None:
+            ids = self.snapshot.images.column("image_id")
+            found = np.where(found < 0, as_codes(pc.index_in(hints, ids)), found)
+        return found
+
+    @cached_property
+    def lost(self) -> Mask:
+        """For each key whether the ledger knows an image that the project no longer has."""
+        return (self.known_row >= 0) & (self.key_image < 0)
+
+    @cached_property
+    def versions(self) -> pa.Array | None:
+        """For each key the version that the manifest tells, if it tells any."""
+        return self._first_of_key("version")
+
+    @cached_property
+    def replaced(self) -> Mask:
+        """For each key whether the manifest tells another version than the ledger."""
+        if self.versions is None or not self.known.table.num_rows:
+            return np.zeros(len(self.desired.keys), bool)
+        before = self.known.table.column("version").combine_chunks().take(as_positions(self.known_row))
+        differs = pc.not_equal(self.versions, before)
+        return np.asarray(pc.fill_null(differs, False)) & (self.key_image >= 0)
+
+    @cached_property
+    def row_image(self) -> Rows:
+        """For each row of the manifest the image that it labels; a replaced one counts as none."""
+        return np.where(self.replaced, -1, self.key_image)[self.desired.key_codes]
+
+    @cached_property
+    def named(self) -> Mask:
+        """For each image whether a key of the manifest is it."""
+        flags = np.zeros(len(self.snapshot), bool)
+        flags[self.key_image[(self.key_image >= 0) & ~self.replaced]] = True
+        return flags
+
+    @cached_property
+    def managed(self) -> Mask:
+        """For each image whether a key that the ledger knows, or one of the manifest, is it."""
+        flags = np.zeros(len(self.snapshot), bool)
+        flags[self.known_image[self.known_image >= 0]] = True
+        flags[self.key_image[self.key_image >= 0]] = True
+        return flags
+
+    @cached_property
+    def present_image(self) -> Rows:
+        """For each label of the snapshot its image."""
+        return np.asarray(self.snapshot.labels.column("image")).astype(np.int64)
+
+    @cached_property
+    def fingerprints(self) -> NDArray[np.int64]:
+        """For each image the fingerprint of all its labels."""
+        every = boxes(self.snapshot.labels)
+        return sums(self.present_image, label_hashes(self._present_hash, every), len(self.snapshot))
+
+    @cached_property
+    def is_incomplete(self) -> Mask:
+        """For each image whether a row of it could not be read."""
+        flags = np.zeros(len(self.snapshot), bool)
+        if self.incomplete:
+            keys = pa.array(list(self.incomplete), pa.string())
+            rows = as_codes(pc.index_in(keys, self.known.table.column("key")))
+            images = apply_codes(self.known_image, rows)
+            flags[images[images >= 0]] = True
+        return flags
+
+    @cached_property
+    def image_keys(self) -> pa.Array:
+        """For each image a key that is it, or null."""
+        row_of = np.full(len(self.snapshot), -1, np.int64)
+        rows = np.flatnonzero(self.known_image >= 0)
+        row_of[self.known_image[rows]] = rows
+        return self.known.table.column("key").combine_chunks().take(as_positions(row_of))
+
+    @property
+    def image_ids(self) -> pa.Array:
+        """For each image its id."""
+        return self.snapshot.images.column("image_id").combine_chunks()
+
+    def wanted(self, rows: Rows) -> LabelSet:
+        """Give some rows of the manifest as labels of their images."""
+        return LabelSet(self.row_image[rows], self.desired_tag[rows], boxes(self.desired.table, rows))
+
+    def present(self, rows: Rows) -> LabelSet:
+        """Give some labels of the snapshot."""
+        return LabelSet(self.present_image[rows], self.present_tag[rows], boxes(self.snapshot.labels, rows))
+
+    def new_tags(self) -> tuple[NewTag, ...]:
+        """Give the tags that the project lacks, with the type that the manifest tells.
+
+        Raises:
+            PlanError: The manifest tells another type of a tag than the project has, or two types of one.
+        """
+        types = self._tag_types()
+        clashes = [
+            f"tag {tag.name} is {tag.type} in the project and {types[code]} in the manifest"
+            for code, tag in enumerate(self.snapshot.tags)
+            if tag.type and types.get(code, tag.type) != tag.type
+        ]
+        if clashes:
+            raise PlanError("; ".join(clashes) + "; rename the one or delete the other")
+        first = len(self.snapshot.tags)
+        return tuple(NewTag(name, types.get(first + n)) for n, name in enumerate(self.names.new))
+
+    def is_negative(self) -> Mask:
+        """For each tag whether it says that there is nothing on the image."""
+        types = self._tag_types() | {n: tag.type for n, tag in enumerate(self.snapshot.tags) if tag.type}
+        flags = np.zeros(len(self.names.names), bool)
+        flags[[code for code, type_ in types.items() if type_ == "Negative"]] = True
+        return flags
+
+    def _tag_types(self) -> dict[int, str]:
+        column = self.desired.column("tag_type")
+        if column is None:
+            return {}
+        codes, values = codes_of(column)
+        pairs = np.unique(np.c_[self.desired_tag, codes][(codes >= 0) & (self.desired_tag >= 0)], axis=0)
+        types: dict[int, str] = {}
+        for tag, code in pairs.tolist():
+            type_ = values[code].as_py()
+            if types.setdefault(tag, type_) != type_:
+                name = self.names.names[tag]
+                raise PlanError(f"the manifest says of tag {name} both {types[tag]} and {type_}")
+        return types
+
+    def _first_of_key(self, name: str) -> pa.Array | None:
+        """Give the first cell of a column that each key has, null where it has none."""
+        column = self.desired.column(name)
+        if column is None:
+            return None
+        codes, values = codes_of(column)
+        rows = np.flatnonzero(codes >= 0)[::-1]
+        first = np.full(len(self.desired.keys), -1, np.int64)
+        first[self.desired.key_codes[rows]] = codes[rows]
+        return values.take(as_positions(first))
+
+
+def _renamed(snapshot: Snapshot, renames: Mapping[str, str]) -> tuple[tuple[TagRename, ...], list[str]]:
+    """Give the renames that are still to be done, and the project's tag names after them."""
+    names = {fold(tag.name): tag for tag in snapshot.tags}
+    done: dict[str, TagRename] = {}
+    for old, new in renames.items():
+        tag = names.get(fold(old))
+        if tag is None or tag.name == new:
+            continue  # it has been renamed before
+        if fold(new) in names and fold(new) != fold(old):
+            raise PlanError(f"--rename {old}={new}: the project has both tags; give images one of them first")
+        done[tag.id] = TagRename(tag.id, tag.name, new)
+    return tuple(done.values()), [done[t.id].new if t.id in done else t.name for t in snapshot.tags]
+
+
+def boxes(table: pa.Table, rows: Rows | None = None) -> NDArray[np.float32]:
+    """Give the boxes of some rows (default: all) as n × 4, ``NO_BOX`` where there is none."""
+    columns = [np.asarray(pc.fill_null(table.column(name), NO_BOX)) for name in BOX]
+    if rows is not None:
+        columns = [column[rows] for column in columns]
+    return np.column_stack(columns).astype(np.float32, copy=False)
+
+
+def apply_codes(values: Rows, codes: Rows) -> Rows:
+    """Translate codes, -1 to -1."""
+    return np.append(values, np.int64(-1))[codes]
+
+
+def apply_hashes(hashes: NDArray[np.uint64], codes: Rows) -> NDArray[np.uint64]:
+    """Translate codes into hashes, -1 to 0."""
+    return np.append(hashes, np.uint64(0))[codes]
+
+
+def as_codes(positions: Any) -> Rows:
+    """Arrow positions as codes, null as -1."""
+    return np.asarray(pc.fill_null(positions, -1)).astype(np.int64)
+
+
+def as_positions(codes: Rows) -> pa.Array:
+    """Codes as Arrow positions, -1 as null."""
+    return pa.array(codes, mask=codes < 0)
