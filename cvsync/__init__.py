@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from cvsync.api.client import Client, open_client
     from cvsync.errors import CvsyncError
     from cvsync.events import Event
-    from cvsync.flows.push import PushReport, PushRequest, make_plan, push
+    from cvsync.flows.apply import apply_plan
+    from cvsync.flows.carry import Report
+    from cvsync.flows.plan import PlanRequest, make_plan
+    from cvsync.flows.push import PushRequest, push
     from cvsync.flows.service import Service, open_service
     from cvsync.labels import Labels
     from cvsync.manifest import Manifest, read
@@ -26,11 +29,13 @@ _HOMES = {
     "Event": "cvsync.events",
     "Labels": "cvsync.labels",
     "Manifest": "cvsync.manifest",
-    "PushReport": "cvsync.flows.push",
+    "PlanRequest": "cvsync.flows.plan",
     "PushRequest": "cvsync.flows.push",
+    "Report": "cvsync.flows.carry",
     "Service": "cvsync.flows.service",
     "Settings": "cvsync.settings",
-    "make_plan": "cvsync.flows.push",
+    "apply_plan": "cvsync.flows.apply",
+    "make_plan": "cvsync.flows.plan",
     "open_client": "cvsync.api.client",
     "open_service": "cvsync.flows.service",
     "push": "cvsync.flows.push",
@@ -38,9 +43,9 @@ _HOMES = {
 }
 
 __all__ = [
-    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PushReport", "PushRequest", "Service",
+    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PlanRequest", "PushRequest", "Report", "Service",
     "Settings",
-    "__version__", "make_plan", "open_client", "open_service", "push", "read",
+    "__version__", "apply_plan", "make_plan", "open_client", "open_service", "push", "read",
 ]  # fmt: skip
 
 

@@ -122,6 +122,13 @@ def common_options(command: F) -> F:
     return command
 
 
+def split_common(options: dict[str, Any]) -> tuple[Common, dict[str, Any]]:
+    """Take the shared options out of a command's."""
+    names = Common.__dataclass_fields__
+    own = {name: value for name, value in options.items() if name not in names}
+    return Common(**{name: options[name] for name in names}), own
+
+
 _MANIFEST = (
     click.argument(
         "manifests", metavar="MANIFEST…", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -144,6 +151,30 @@ _MANIFEST = (
         type=click.IntRange(0),
         metavar="N",
         help="Refuse to delete more images.  [default: the smaller of 100 and 10 %]",
+    ),
+    click.option(
+        "--delete-unmanaged",
+        is_flag=True,
+        help="With --delete: also images that cvsync never put there.",
+    ),
+    click.option(
+        "--on-drift",
+        type=click.Choice(["manifest", "project", "stop"]),
+        default="manifest",
+        show_default=True,
+        help="Who is right about images that were edited in the project since the last run.",
+    ),
+    click.option(
+        "--rename", "renames", multiple=True, metavar="OLD=NEW", help="Rename a tag of the project first."
+    ),
+    click.option("--only", multiple=True, metavar="TAG", help="Leave all other tags alone. May be repeated."),
+    click.option("--exclude", multiple=True, metavar="TAG", help="Leave this tag alone. May be repeated."),
+    click.option(
+        "--quota",
+        type=click.Choice(["S0", "F0", "none"]),
+        default="S0",
+        show_default=True,
+        help="Whose limits the plan is checked against: the tier of the resource.",
     ),
     click.option("--strict", is_flag=True, help="Send nothing if a single row is bad."),
 )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cvsync.cli.plan_text import count, plan_line
 from cvsync.events import Event
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-    from cvsync.plan import Plan
 
 SHOWN = 20  # refused rows, and actions of a kind, before "and N more"
 
@@ -102,49 +101,19 @@ class TextOutput:
             self._say(f"… and {self._refused - SHOWN:,} more refused", always=True)
 
 
-_CHANGES = ("create_image", "add_label", "remove_label", "delete_image")
-
-
-def plan_line(facts: Mapping[str, Any]) -> str:
-    """Sum a plan up in a line."""
-    parts = [
-        _count(facts["create_tag"], "tag", "to create"),
-        _count(facts["create_image"], "image", "to create"),
-        _count(facts["add_label"], "image", "to get labels"),
-        _count(facts["remove_label"], "image", "to lose labels"),
-        _count(facts["delete_image"], "image", "to delete"),
-        f"{facts['unchanged']:,} unchanged",
-        facts["unmanaged"] and f"{facts['unmanaged']:,} unmanaged, left alone",
-    ]
-    return ", ".join(part for part in parts if part)
+_CHANGES = ("create_image", "make_room", "add_label", "replace_image", "remove_label", "delete_image")
 
 
 def result_line(counts: Mapping[str, int]) -> str:
     """Sum up what a run did in a line."""
     parts = [
-        _count(counts.get("tags_created", 0), "tag", "created"),
-        _count(counts.get("images_created", 0), "image", "created"),
-        _count(counts.get("images_adopted", 0), "image", "already there"),
-        _count(counts.get("labels_added", 0), "label", "added"),
-        _count(counts.get("labels_removed", 0), "label", "removed"),
-        _count(counts.get("images_deleted", 0), "image", "deleted"),
-        _count(counts.get("refused", 0), "image", "refused"),
-        _count(counts.get("rows_refused", 0), "row", "refused"),
+        count(counts.get("tags_created", 0), "tag", "created"),
+        count(counts.get("images_created", 0), "image", "created"),
+        count(counts.get("images_adopted", 0), "image", "already there"),
+        count(counts.get("labels_added", 0), "label", "added"),
+        count(counts.get("labels_removed", 0), "label", "removed"),
+        count(counts.get("images_deleted", 0), "image", "deleted"),
+        count(counts.get("refused", 0), "image", "refused"),
+        count(counts.get("rows_refused", 0), "row", "refused"),
     ]
     return ", ".join(part for part in parts if part) or "nothing to do"
-
-
-def _count(number: int, noun: str, what: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'} {what}" if number else ""
-
-
-def plan_lines(plan: Plan, *, everything: bool = False) -> Iterable[str]:
-    """List a plan's actions, the first few of each kind."""
-    from cvsync.plan import Kind
-
-    for kind in Kind:
-        for number, action in enumerate(plan.actions(kind)):
-            if number == SHOWN and not everything:
-                yield f"… and {plan.counts[kind] - SHOWN:,} more to {kind.words} (-v lists all)"
-                break
-            yield str(action)

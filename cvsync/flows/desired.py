@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -12,6 +13,7 @@ import pyarrow as pa
 from cvsync.labels import TEXT, Labels, as_column, codes_of
 from cvsync.manifest import Manifest, Problem
 from cvsync.model import ProjectType
+from cvsync.plan import Plan
 from cvsync.plan.fit import misfits
 
 
@@ -27,15 +29,13 @@ class Desired:
     bad_keys: frozenset[str]
     """Images with such a row: they never count as gone."""
 
+    def with_problems(self, more: Sequence[Problem]) -> Desired:
+        """Note problems that were found beside the project."""
+        return replace(self, problems=[*self.problems, *more])
 
-def want(manifest: Manifest, type_: ProjectType, *, files: tuple[Path, str] | None = None) -> Desired:
-    """Split a manifest into what a project of a type can hold and what it cannot.
 
-    Args:
-        manifest: As read.
-        type_: Of the project.
-        files: A folder that the service can read under a URL: paths below it become URLs.
-    """
+def want(manifest: Manifest, type_: ProjectType) -> Desired:
+    """Split a manifest into what a project of a type can hold and what it cannot."""
     labels = manifest.labels
     problems, bad_keys = [*manifest.problems], set(manifest.bad_keys)
     unfit = [*misfits(labels, type_)]
@@ -49,16 +49,14 @@ def want(manifest: Manifest, type_: ProjectType, *, files: tuple[Path, str] | No
         keep = np.ones(len(labels), bool)
         keep[[m.position for m in unfit]] = False
         labels = labels.take(keep)
-    if files is not None:
-        labels = with_urls(labels, *files)
     return Desired(manifest, type_, labels, problems, frozenset(bad_keys))
 
 
-def with_urls(labels: Labels, folder: Path, url: str) -> Labels:
+def with_urls(plan: Plan, folder: Path, url: str) -> Plan:
     """Give paths below a folder the URL under which the service can read them; keys stay."""
-    paths, path_values = codes_of(labels.table.column("path"))
-    sources, source_values = codes_of(labels.table.column("source"))
-    urls = labels.table.column("url").to_pylist()
+    paths, path_values = codes_of(plan.table.column("path"))
+    sources, source_values = codes_of(plan.table.column("source"))
+    urls = plan.table.column("url").to_pylist()
     root = folder.resolve()
     found: dict[tuple[int, int], str | None] = {}
     for row in np.flatnonzero(paths >= 0).tolist():
@@ -69,8 +67,8 @@ def with_urls(labels: Labels, folder: Path, url: str) -> Labels:
                 found[place] = _url_of((Path(source).parent / path).resolve(), root, url)
             urls[row] = found[place]
     column = as_column(pa.array(urls, pa.string()), TEXT)
-    table = labels.table.set_column(labels.table.schema.get_field_index("url"), "url", column)
-    return replace(labels, table=table)
+    table = plan.table.set_column(plan.table.schema.get_field_index("url"), "url", column)
+    return replace(plan, table=table)
 
 
 def _url_of(file: Path, root: Path, url: str) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from cvsync.api.client import Client, open_client
 from cvsync.api.download import Downloader
 from cvsync.api.retry import RetryPolicy
 from cvsync.events import Observer, ignore
+from cvsync.run.ledger import Ledger
 from cvsync.run.workers import Stop
 from cvsync.settings import Settings
 
@@ -34,6 +35,19 @@ class Service:
         """Give the state folder of one project of this resource."""
         name = hashlib.sha256(self.destination.casefold().encode()).hexdigest()[:16]
         return self.state / name / project_id
+
+    def ledger_path(self, project_id: str) -> Path:
+        """Say where the ledger of one project is, or would be."""
+        return self.folder(project_id) / "ledger.sqlite"
+
+    @contextmanager
+    def open_ledger(self, project_id: str) -> Iterator[Ledger]:
+        """Open the ledger of one project, or make it."""
+        ledger = Ledger.open(self.ledger_path(project_id), f"{self.destination} {project_id}")
+        try:
+            yield ledger
+        finally:
+            ledger.close()
 
 
 @asynccontextmanager

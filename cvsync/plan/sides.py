@@ -46,7 +46,6 @@ class Sides:
         position = {tag.id: code for code, tag in enumerate(self.snapshot.tags)}
         tags = [position[value] for value in values.to_pylist()]
         self.present_tag = apply_codes(np.array(tags, np.int64), codes)
-        self._present_hash = apply_hashes(tag_hashes(values.to_pylist()), codes)
 
     @cached_property
     def known_image(self) -> Rows:
@@ -116,8 +115,7 @@ class Sides:
     @cached_property
     def fingerprints(self) -> NDArray[np.int64]:
         """For each image the fingerprint of all its labels."""
-        every = boxes(self.snapshot.labels)
-        return sums(self.present_image, label_hashes(self._present_hash, every), len(self.snapshot))
+        return fingerprints(self.snapshot)
 
     @cached_property
     def is_incomplete(self) -> Mask:
@@ -228,9 +226,12 @@ def apply_codes(values: Rows, codes: Rows) -> Rows:
     return np.append(values, np.int64(-1))[codes]
 
 
-def apply_hashes(hashes: NDArray[np.uint64], codes: Rows) -> NDArray[np.uint64]:
-    """Translate codes into hashes, -1 to 0."""
-    return np.append(hashes, np.uint64(0))[codes]
+def fingerprints(snapshot: Snapshot) -> NDArray[np.int64]:
+    """Give each image of a snapshot the fingerprint of all its labels."""
+    codes, tag_ids = codes_of(snapshot.labels.column("tag_id"))
+    hashes = label_hashes(tag_hashes(tag_ids.to_pylist())[codes], boxes(snapshot.labels))
+    images = np.asarray(snapshot.labels.column("image")).astype(np.int64)
+    return sums(images, hashes, len(snapshot))
 
 
 def as_codes(positions: Any) -> Rows:

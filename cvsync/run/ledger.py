@@ -102,6 +102,16 @@ class Ledger:
         arrays = [pa.array(c, field.type) for c, field in zip(columns, KNOWN_SCHEMA, strict=True)]
         return KnownImages(pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA))
 
+    def see(self, rows: pa.Table) -> None:
+        """Commit what the planner saw: columns of ``known.SCHEMA``, each key once."""
+        with _transaction(self._db):
+            self._db.executemany(
+                "INSERT INTO images (key, image_id, fingerprint, version) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET image_id = excluded.image_id, "
+                "fingerprint = excluded.fingerprint, version = excluded.version",
+                zip(*(column.to_pylist() for column in rows.columns), strict=True),
+            )
+
     def start_run(self, run_id: str) -> None:
         """Note that a run begins."""
         self._db.execute("INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, self._clock()))

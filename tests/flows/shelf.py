@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from cvsync import PushReport, PushRequest, Settings, make_plan, open_service, push
+from cvsync import PushRequest, Report, Settings, make_plan, open_service, push
 from cvsync.api.client import Client, open_client
 from cvsync.api.listing import fetch_all_images
 from cvsync.emulator import Emulator
@@ -43,13 +43,13 @@ class Shelf:
         options = {"project": "shelf", "create": NewProject()} | options
         return PushRequest(manifests=manifests, **options)
 
-    async def push(self, *manifests: Path, **options: Any) -> PushReport:
+    async def push(self, *manifests: Path, **options: Any) -> Report:
         async with open_service(self.settings, state=self.state, observer=self.events.append) as service:
             return await push(service, self.request(*manifests, **options))
 
     async def plan(self, *manifests: Path, **options: Any) -> Plan:
         async with open_service(self.settings, state=self.state, observer=self.events.append) as service:
-            return (await make_plan(service, self.request(*manifests, **options)))[0]
+            return (await make_plan(service, self.request(*manifests, **options))).plan
 
     async def images(self) -> list[Image]:
         async with open_client(self.settings) as (client, _):

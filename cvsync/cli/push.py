@@ -1,0 +1,211 @@
+"""`cvsync push`, `cvsync plan` and `cvsync apply`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cvsync.cli.options import Common, common_options, manifest_options, split_common
+
+if TYPE_CHECKING:
+    from cvsync.flows.carry import Report
+    from cvsync.flows.plan import PlanRequest
+    from cvsync.flows.service import Service
+
+Files = tuple[Path, str]
+
+
+@click.command()
+@manifest_options
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop, as `cvsync plan` does.")
+@click.option("--train", is_flag=True, help="Train afterwards, and wait for the end.")
+@click.option(
+    "--export",
+    "exports",
+    multiple=True,
+    metavar="PLATFORM[:FLAVOR]",
+    help="Export the trained model (trains first); for instance onnx. May be repeated.",
+)
+@click.option(
+    "--export-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("exports"),
+    show_default=True,
+    help="Where exported models go.",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
+)
+@common_options
+def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
+    r"""Make a project hold what the manifests say.
+
+    \b
+    Example:
+      cvsync push manifest.csv -p shelf --create-project --train --export onnx
+    """
+    from cvsync.cli.session import execute
+    from cvsync.flows.export import ExportTarget
+    from cvsync.flows.push import PushRequest
+    from cvsync.flows.push import push as flow
+
+    common, options = split_common(options)
+    ends = {name: options.pop(name) for name in ("train", "rejects", "export_dir")}
+    targets = tuple(map(ExportTarget.parse, exports))
+    request = _plan_request(common, options, exportable=bool(targets))
+    if dry_run:
+        return _show_plan(common, request, command="push")
+
+    async def run(service: Service, files: Files | None) -> int:
+        whole = PushRequest(
+            **vars(request), rejects=ends["rejects"], files=files, train=ends["train"], exports=targets,
+            export_folder=ends["export_dir"],
+        )  # fmt: skip
+        return _show_report(common, service, await flow(service, whole))
+
+    return execute(common, run, command="push", manifests=request.manifests)
+
+
+@click.command()
+@manifest_options
+@click.option("--exit-code", is_flag=True, help="Exit with 10 if there is anything to change.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PLAN",
+    help="Save the plan, to be carried out by `cvsync apply PLAN`.",
+)
+@common_options
+def plan(exit_code: bool, output: Path | None, **options: Any) -> int:
+    r"""Show what `push` would change, and touch nothing.
+
+    \b
+    Example:
+      cvsync plan manifest.csv -p shelf --delete
+      cvsync plan manifest.csv -p shelf -o shelf.plan && cvsync apply shelf.plan
+    """
+    common, options = split_common(options)
+    request = _plan_request(common, options)
+    return _show_plan(common, request, command="plan", tell_difference=exit_code, output=output)
+
+
+@click.command()
+@click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
+@common_options
+def apply(plan_file: Path, **options: Any) -> int:
+    r"""Carry out a plan that `cvsync plan -o PLAN` saved, if the project is as it was then.
+
+    \b
+    Example:
+      cvsync plan manifest.csv -p shelf --delete -o shelf.plan
+      cvsync apply shelf.plan
+    """
+    from cvsync.cli.session import execute
+    from cvsync.flows.apply import apply_plan
+
+    common, _ = split_common(options)
+
+    async def run(service: Service, files: Files | None) -> int:
+        return _show_report(common, service, await apply_plan(service, plan_file, files=files))
+
+    return execute(common, run, command="apply")
+
+
+def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool = False) -> PlanRequest:
+    from cvsync.flows.plan import PlanRequest
+    from cvsync.flows.project import NewProject
+    from cvsync.model import ProjectType
+    from cvsync.plan import Prune
+    from cvsync.plan.drift import OnDrift
+    from cvsync.plan.guard import DeleteGuard
+    from cvsync.plan.quota import Tier
+    from cvsync.plan.scope import TagScope
+
+    scope = TagScope.of(options["only"], options["exclude"])
+    if options["delete"] and not scope.is_everything:
+        raise click.UsageError("--delete removes whole images, so it does not go with --only and --exclude")
+    if options["delete_unmanaged"] and not options["delete"]:
+        raise click.UsageError("--delete-unmanaged adds to --delete; give both")
+    prune = Prune.DELETE if options["delete"] else Prune.KEEP
+    kind = {"classification": "multiclass"}.get(options["type_"], options["type_"])
+    new = NewProject(
+        type=ProjectType(kind) if kind else None, domain=options["domain"], exportable=exportable
+    )
+    return PlanRequest(
+        manifests=options["manifests"],
+        project=common.required_project(),
+        create=new if options["create_project"] else None,
+        prune=Prune.DELETE_ALL if options["delete_unmanaged"] else prune,
+        guard=DeleteGuard(options["max_delete"]),
+        on_drift=OnDrift(options["on_drift"]),
+        scope=scope,
+        renames=dict(_renames(options["renames"])),
+        tier=Tier(options["quota"]),
+        strict=options["strict"],
+    )
+
+
+def _renames(texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        old, equals, new = text.partition("=")
+        if not equals or not old.strip() or not new.strip():
+            raise click.UsageError(f"--rename {text!r} is not OLD=NEW")
+        pairs.append((old.strip(), new.strip()))
+    return pairs
+
+
+def _show_plan(
+    common: Common,
+    request: PlanRequest,
+    *,
+    command: str,
+    tell_difference: bool = False,
+    output: Path | None = None,
+) -> int:
+    from cvsync.cli import exits
+    from cvsync.cli.plan_text import plan_lines
+    from cvsync.cli.session import execute
+    from cvsync.events import tell
+    from cvsync.flows import plan as flow
+
+    async def run(service: Service, _: Files | None) -> int:
+        prepared = await flow.make_plan(service, request)
+        plan = prepared.plan
+        if common.json:
+            for action in plan.actions():
+                kind = action.kind.name.lower()
+                tell(service.observer, "action", kind=kind, image=action.name, text=str(action))
+        else:
+            facts = flow.summary(plan)
+            for line in plan_lines(plan, facts, request.tier, everything=common.verbose):
+                click.echo(line)
+        if output is not None:
+            flow.save_plan(service, prepared, output)
+            if not common.json:
+                click.echo(f"saved: {output}; `cvsync apply {output}` carries it out")
+        if prepared.desired.problems:
+            return exits.REFUSED
+        return exits.DIFFERENT if tell_difference and not plan.is_empty else exits.OK
+
+    return execute(common, run, command=command, manifests=request.manifests)
+
+
+def _show_report(common: Common, service: Service, report: Report) -> int:
+    from cvsync.cli import exits, text
+    from cvsync.events import tell
+
+    tell(service.observer, "totals", run_id=report.run_id, **report.counts)
+    if not common.json:
+        click.echo(text.result_line(report.counts))
+        for path in report.exports:
+            click.echo(f"exported {path}")
+        if report.rejects:
+            click.echo(f"rejects: {report.rejects}")
+    return exits.OK if report.is_complete else exits.REFUSED

@@ -1,0 +1,51 @@
+"""Applying a plan that was made before: `cvsync apply`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from cvsync.api.listing import fetch_snapshot, project_type
+from cvsync.errors import GuardError, MissingProjectError
+from cvsync.events import tell
+from cvsync.flows.carry import Files, Report, hold
+from cvsync.flows.plan import summary
+from cvsync.flows.project import find_project
+from cvsync.flows.service import Service
+from cvsync.model import Project
+from cvsync.plan.saved import SavedPlan, baseline, fingerprint_state, read_plan
+from cvsync.snapshot import Snapshot
+
+
+async def apply_plan(service: Service, path: Path, *, files: Files | None = None) -> Report:
+    """Apply a saved plan to the project that it was made for, if that is as it was then.
+
+    Raises:
+        PlanError: The file is no plan.
+        GuardError: The plan is for another project, or the project has changed since; nothing was sent.
+        MissingProjectError: The project is gone.
+        LockedError: Another run works on this project.
+    """
+    saved = await asyncio.to_thread(read_plan, path)
+    if saved.destination != service.destination:
+        raise GuardError(
+            f"the plan was made for {saved.destination}, not for {service.destination}; nothing was sent"
+        )
+    project = await find_project(service.client, saved.plan.project_id)
+    if project is None:
+        raise MissingProjectError(f"the plan's project {saved.plan.project_id} is gone; nothing was sent")
+    with hold(service, project.id) as carrier:
+        snapshot = await _unchanged(service, project, saved)
+        tell(service.observer, "plan_summary", **summary(saved.plan))
+        carrier.ledger.see(baseline(saved.plan, snapshot))
+        await carrier.carry_out(saved.plan, files=files)
+    return carrier.report
+
+
+async def _unchanged(service: Service, project: Project, saved: SavedPlan) -> Snapshot:
+    snapshot = await fetch_snapshot(service.client, project, await project_type(service.client, project))
+    if fingerprint_state(snapshot) != saved.state:
+        raise GuardError(
+            "the project has changed since the plan was made; nothing was sent. Make the plan again"
+        )
+    return snapshot

@@ -1,0 +1,178 @@
+"""The first half of a push: what would change. `cvsync plan`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cvsync.api.listing import fetch_snapshot, project_type
+from cvsync.errors import ManifestError, MissingProjectError, PlanError, SettingsError
+from cvsync.events import tell, without_query
+from cvsync.flows.desired import Desired, want
+from cvsync.flows.project import NewProject, choose_type, create_project, find_project
+from cvsync.flows.service import Service
+from cvsync.known import KnownImages
+from cvsync.manifest import Problem, read
+from cvsync.model import Project
+from cvsync.plan import Kind, Plan, Prune, diff
+from cvsync.plan.drift import OnDrift
+from cvsync.plan.fit import infer_type
+from cvsync.plan.guard import DeleteGuard, check_losses, check_source
+from cvsync.plan.quota import Tier, check_quota, cost
+from cvsync.plan.saved import SavedPlan, fingerprint_state, write_plan
+from cvsync.plan.scope import TagScope
+from cvsync.snapshot import Snapshot
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRequest:
+    """What a project is to be made equal to, and within which bounds."""
+
+    manifests: tuple[Path, ...]
+    project: str
+    """Name or id."""
+    create: NewProject | None = None
+    """How to make the project if it does not exist; None: it must."""
+    prune: Prune = Prune.KEEP
+    guard: DeleteGuard = field(default_factory=DeleteGuard)
+    on_drift: OnDrift = OnDrift.MANIFEST
+    scope: TagScope = field(default_factory=TagScope)
+    renames: Mapping[str, str] = field(default_factory=dict)
+    """Tags that get another name: old -> new."""
+    tier: Tier = Tier.S0
+    strict: bool = False
+    """Refuse everything if one row is bad."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A plan, and what it was made from."""
+
+    plan: Plan
+    desired: Desired
+    """With the rows that the plan found to contradict others among its problems."""
+    snapshot: Snapshot
+
+
+async def make_plan(service: Service, request: PlanRequest) -> Prepared:
+    """Work out what a push would do, and touch nothing.
+
+    Raises:
+        ManifestError: The manifest cannot be used, or has a bad row under ``strict``.
+        GuardError: It would do more than it may.
+        MissingProjectError: The project is not there.
+        SettingsError: The project is unclear.
+    """
+    project, desired = await meet(service, request, dry=True)
+    known = KnownImages.empty()
+    if project.id and service.ledger_path(project.id).exists():
+        with service.open_ledger(project.id) as ledger:
+            known = ledger.known()
+    return await prepare(service, request, project, desired, known)
+
+
+def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
+    """Write a plan into a file that only its owner may read, to be applied later.
+
+    Raises:
+        SettingsError: The project does not exist yet.
+        PlanError: The file cannot be written.
+    """
+    if not prepared.plan.project_id:
+        raise SettingsError("a plan can be saved only for a project that exists; create it first")
+    saved = SavedPlan(prepared.plan, service.destination, fingerprint_state(prepared.snapshot))
+    try:
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+            write_plan(saved, file)
+    except OSError as error:
+        raise PlanError(f"{path} cannot be written: {error.strerror}") from error
+
+
+async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Project, Desired]:
+    """Read the manifest, find or make the project, and see what of the one the other can hold."""
+    manifest = await asyncio.to_thread(read, request.manifests)
+    tell(
+        service.observer, "manifest", rows=manifest.rows, labels=len(manifest.labels),
+        images=len(manifest.labels.keys), convention=manifest.convention,
+        warnings=[*map(str, manifest.warnings)],
+    )  # fmt: skip
+    _refuse_if_strict(request, manifest.problems)
+    inferred = infer_type(manifest.labels)
+    project = await find_project(service.client, request.project)
+    if project is not None:
+        type_ = await project_type(service.client, project)
+    elif request.create is None:
+        raise MissingProjectError(f"there is no project {request.project!r}; --create-project makes it")
+    else:
+        type_ = choose_type(service.client, request.create, inferred=inferred)
+    desired = want(manifest, type_)
+    _refuse_if_strict(request, desired.problems)
+    _tell_problems(service, desired.problems)
+    if project is None:
+        assert request.create is not None
+        if dry:
+            project = Project("", request.project)
+        else:
+            project = await create_project(service.client, request.project, request.create, inferred=inferred)
+            tell(service.observer, "project_created", project=project.id, title=project.name, type=str(type_))
+    return project, desired
+
+
+async def prepare(
+    service: Service, request: PlanRequest, project: Project, desired: Desired, known: KnownImages
+) -> Prepared:
+    """Diff a manifest with the project as it is now, and see that the plan keeps within bounds."""
+    if project.id:
+        snapshot = await fetch_snapshot(service.client, project, desired.type)
+    else:
+        snapshot = Snapshot.empty(project, desired.type)
+    plan = diff(
+        desired.labels, snapshot, known, prune=request.prune, on_drift=request.on_drift, scope=request.scope,
+        renames=request.renames, incomplete=desired.bad_keys,
+    )  # fmt: skip
+    contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
+    _refuse_if_strict(request, contradictions)
+    _tell_problems(service, contradictions)
+    if request.prune is not Prune.KEEP:
+        named = len(set(desired.labels.keys.to_pylist()) | desired.bad_keys)
+        check_source(plan, named=named, known=len(known))
+    check_losses(plan, guard=request.guard)
+    check_quota(plan, request.tier)
+    tell(service.observer, "plan_summary", **summary(plan))
+    return Prepared(plan, desired.with_problems(contradictions), snapshot)
+
+
+def summary(plan: Plan) -> dict[str, int | float]:
+    """Count a plan's actions, what it leaves alone, what it costs and how full the project will be."""
+    counts = {kind.name.lower(): plan.counts[kind] for kind in Kind}
+    needs = cost(plan)
+    return counts | {
+        "unchanged": plan.unchanged,
+        "unknown": plan.unknown,
+        "unmanaged": plan.unmanaged,
+        "twins": plan.twins,
+        "drifted": plan.drifted,
+        "calls": needs.calls,
+        "seconds": needs.seconds,
+        "images_before": plan.before.images,
+        "images_after": plan.after.images,
+        "tags_before": plan.before.tags,
+        "tags_after": plan.after.tags,
+    }
+
+
+def _refuse_if_strict(request: PlanRequest, problems: Sequence[object]) -> None:
+    if request.strict and problems:
+        path = ", ".join(map(str, request.manifests))
+        raise ManifestError(path, [*map(str, problems), "nothing was sent (--strict)"])
+
+
+def _tell_problems(service: Service, problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        tell(
+            service.observer, "item_refused", code=problem.code, source=problem.source, row=problem.row,
+            column=problem.column, value=without_query(problem.value or ""), reason=problem.message,
+        )  # fmt: skip

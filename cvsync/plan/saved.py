@@ -1,0 +1,114 @@
+"""Plans in files: one Parquet file that says what is to be done, and for which state of which project.
+
+The table is the plan's own. The schema's metadata has one entry, ``cvsync.plan``, a JSON object:
+
+    format        the number of this layout
+    made_by       the version of cvsync
+    destination   endpoint, or local data folder
+    state         what the project was like, as ``fingerprint_state`` tells it
+    project_id, type, new_tags, renames, unchanged, unknown, unmanaged, before, twins, drifted
+                  the plan's other fields
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cvsync import __version__
+from cvsync.errors import PlanError
+from cvsync.known import SCHEMA as KNOWN_SCHEMA
+from cvsync.labels import as_column
+from cvsync.model import ProjectType
+from cvsync.plan.actions import SCHEMA, Extent, Kind, NewTag, Plan, TagRename
+from cvsync.plan.sides import fingerprints
+from cvsync.snapshot import Snapshot
+
+FORMAT = 1
+_ENTRY = b"cvsync.plan"
+_COUNTS = ("unchanged", "unknown", "unmanaged", "twins", "drifted")
+
+
+@dataclass(frozen=True, eq=False)
+class SavedPlan:
+    """A plan that waits to be applied."""
+
+    plan: Plan
+    destination: str
+    state: str
+
+
+def fingerprint_state(snapshot: Snapshot) -> str:
+    """Give a text that changes whenever a project's tags, images or labels do."""
+    prints = fingerprints(snapshot)
+    state = hashlib.sha256(snapshot.project.id.encode())
+    for tag in sorted(snapshot.tags, key=lambda tag: tag.id):
+        state.update(orjson.dumps([tag.id, tag.name, tag.type]))
+    ids = snapshot.images.column("image_id").to_pylist()
+    for position in sorted(range(len(ids)), key=ids.__getitem__):
+        state.update(ids[position].encode() + prints[position].tobytes())
+    return state.hexdigest()
+
+
+def write_plan(saved: SavedPlan, file: IO[bytes]) -> None:
+    """Write a plan into an open file."""
+    plan = saved.plan
+    facts = {
+        "format": FORMAT, "made_by": __version__, "destination": saved.destination, "state": saved.state,
+        "project_id": plan.project_id, "type": plan.type.value, "before": asdict(plan.before),
+        "new_tags": [asdict(tag) for tag in plan.new_tags],
+        "renames": [asdict(rename) for rename in plan.renames],
+    } | {name: getattr(plan, name) for name in _COUNTS}  # fmt: skip
+    table = plan.table.replace_schema_metadata({_ENTRY: orjson.dumps(facts)})
+    pq.write_table(table, file, compression="zstd")
+
+
+def read_plan(path: Path) -> SavedPlan:
+    """Read a plan from a file.
+
+    Raises:
+        PlanError: It is no plan, or of a newer cvsync.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise PlanError(
+            f"{path} cannot be read as a plan: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    entry = (table.schema.metadata or {}).get(_ENTRY)
+    if entry is None:
+        raise PlanError(f"{path} is no plan; `cvsync plan MANIFEST -o {path}` makes one")
+    facts: dict[str, Any] = orjson.loads(entry)
+    if facts["format"] > FORMAT:
+        raise PlanError(f"{path} was made by cvsync {facts['made_by']}; update cvsync to apply it")
+    fields = [*SCHEMA, *list(table.schema)[len(SCHEMA) :]]
+    plan = Plan(
+        project_id=facts["project_id"],
+        type=ProjectType(facts["type"]),
+        new_tags=tuple(NewTag(**tag) for tag in facts["new_tags"]),
+        renames=tuple(TagRename(**rename) for rename in facts["renames"]),
+        table=table.cast(pa.schema(fields)).combine_chunks(),
+        before=Extent(**facts["before"]),
+        **{name: facts[name] for name in _COUNTS},
+    )
+    return SavedPlan(plan, facts["destination"], facts["state"])
+
+
+def baseline(plan: Plan, snapshot: Snapshot) -> pa.Table:
+    """Give what the ledger should know of the images that a plan changes: columns of ``known.SCHEMA``."""
+    ids = snapshot.images.column("image_id").combine_chunks()
+    named = plan.table.filter(pc.and_(pc.is_valid(plan.table["key"]), pc.is_valid(plan.table["image_id"])))
+    named = named.filter(pc.not_equal(named["kind"], int(Kind.REPLACE_IMAGE)))
+    named = named.select(["key", "image_id"]).group_by(["key", "image_id"]).aggregate([])
+    at = pc.index_in(named["image_id"], ids)
+    prints = pa.array(fingerprints(snapshot)).take(at)
+    columns = [named["key"], named["image_id"], prints, pa.nulls(len(named))]
+    arrays = [as_column(c, f.type) for c, f in zip(columns, KNOWN_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA).filter(pc.is_valid(pa.chunked_array([at])))
