@@ -96,7 +96,11 @@ class Labels:
 
     @cached_property
     def _keys(self) -> tuple[NDArray[np.int64], pa.Array]:
-        return codes_of(self.table.column("key"))
+        codes, values = codes_of(self.table.column("key"))
+        used = np.bincount(codes, minlength=len(values)) > 0
+        if used.all():
+            return codes, values
+        return (np.cumsum(used) - 1)[codes], values.filter(pa.array(used))  # rows were taken out
 
     @property
     def metadata(self) -> tuple[str, ...]:

@@ -71,10 +71,11 @@ def diff(
         PlanError: The manifest and the project contradict each other about a tag.
     """
     scope = scope or TagScope()
-    sides = Sides(scope.of_labels(desired), snapshot, known, incomplete, renames)
+    sides = Sides(desired, snapshot, known, incomplete, renames)
+    meant = scope.of_labels(desired)
     new_tags = sides.new_tags()
     drift = find_drift(sides)
-    changes = _label_changes(sides, scope, tolerance)
+    changes = _label_changes(sides, meant, scope.of_snapshot(snapshot), tolerance)
     lost = np.flatnonzero(drift.lost)
     touched = np.flatnonzero(changes.touched)
     edited = touched[drift.images[touched]]
@@ -87,10 +88,10 @@ def diff(
     first = _needs_room(sides, changes)[sides.present_image[changes.remove]]
     codes = sides.desired.key_codes
     parts = [
-        create_rows(sides, np.flatnonzero(is_new[codes])),
+        create_rows(sides, np.flatnonzero(is_new[codes] & meant)),
         remove_rows(sides, changes.remove[first], Kind.MAKE_ROOM),
         add_rows(sides, changes.add),
-        replace_rows(sides, np.flatnonzero(sides.replaced[codes])),
+        replace_rows(sides, np.flatnonzero(sides.replaced[codes] & meant)),
         remove_rows(sides, changes.remove[~first], Kind.REMOVE_LABEL),
         delete_rows(sides, _gone(sides, prune)),
     ]
@@ -135,12 +136,9 @@ class _Changes:
         return _Changes(add, remove, self.touched & ~images, self.conflicts)
 
 
-def _label_changes(sides: Sides, scope: TagScope, tolerance: float) -> _Changes:
-    wanted_rows = np.flatnonzero((sides.row_image >= 0) & (sides.desired_tag >= 0))
-    is_present = sides.named[sides.present_image]
-    if not scope.is_everything:
-        is_present &= scope.of_snapshot(sides.snapshot)
-    present_rows = np.flatnonzero(is_present)
+def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: float) -> _Changes:
+    wanted_rows = np.flatnonzero((sides.row_image >= 0) & (sides.desired_tag >= 0) & meant)
+    present_rows = np.flatnonzero(sides.named[sides.present_image] & meant_present)
     conflicts: tuple[Conflict, ...] = ()
     if _has_twins(sides):
         wanted_rows, conflicts = _united(sides, wanted_rows)

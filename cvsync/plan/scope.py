@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from cvsync.labels import Labels, codes_of, fold
 from cvsync.snapshot import Snapshot
 
+Mask = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, slots=True)
 class TagScope:
-    """Some tags; labels of others are neither added nor removed, whatever the manifest says."""
+    """Some tags; labels of others are neither added nor removed, whatever the manifest says.
+
+    An image of which no label is meant is not created.
+    """
 
     only: frozenset[str] = field(default_factory=frozenset)
     """Folded names; none: all tags but the excluded."""
@@ -36,17 +42,16 @@ class TagScope:
             return self.is_everything
         return fold(name) not in self.exclude and (not self.only or fold(name) in self.only)
 
-    def of_labels(self, labels: Labels) -> Labels:
-        """Keep the labels that are meant."""
-        if self.is_everything:
-            return labels
-        codes, values = codes_of(labels.table.column("tag"))
-        meant = np.array([self.holds(value) for value in values.to_pylist()] + [self.holds(None)], bool)
-        return labels.take(meant[codes])
+    def of_labels(self, labels: Labels) -> Mask:
+        """Tell for each label of a manifest whether it is meant."""
+        return self._meant(labels.table.column("tag"), lambda name: name)
 
-    def of_snapshot(self, snapshot: Snapshot) -> pa.Array:
-        """Tell for each label of a snapshot whether it is meant."""
-        codes, values = codes_of(snapshot.labels.column("tag_id"))
+    def of_snapshot(self, snapshot: Snapshot) -> Mask:
+        """Tell for each label of a project whether it is meant."""
         names = {tag.id: tag.name for tag in snapshot.tags}
-        meant = np.array([self.holds(names[value]) for value in values.to_pylist()] + [False], bool)
-        return meant[codes]
+        return self._meant(snapshot.labels.column("tag_id"), names.__getitem__)
+
+    def _meant(self, column: pa.ChunkedArray, name_of: Callable[[str], str]) -> Mask:
+        codes, values = codes_of(column)
+        meant = [self.holds(name_of(value)) for value in values.to_pylist()]
+        return np.array([*meant, self.holds(None)], bool)[codes]

@@ -1,0 +1,175 @@
+"""Renames, versions, hints, twins, negative tags and scopes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from make import make_labels, make_snapshot
+
+from cvsync.errors import PlanError
+from cvsync.known import SCHEMA, KnownImages
+from cvsync.labels import Labels
+from cvsync.model import ProjectType, Tag
+from cvsync.plan import Kind, Plan, Prune, diff
+from cvsync.plan.scope import TagScope
+
+MULTICLASS, MULTILABEL, DETECTION = ProjectType.MULTICLASS, ProjectType.MULTILABEL, ProjectType.DETECTION
+
+
+def lines(plan: Plan) -> list[str]:
+    return [str(action) for action in plan.actions()]
+
+
+def with_column(labels: Labels, name: str, values: list[Any]) -> Labels:
+    columns = {n: labels.table.column(n) for n in labels.table.column_names}
+    return Labels.from_columns(columns | {name: pa.array(values)})
+
+
+def known_version(version: str | None) -> KnownImages:
+    return KnownImages(pa.table([["a"], ["id-a"], [None], [version]], schema=SCHEMA))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        ("1", "2", ["replace image a with x"]),
+        ("1", "1", []),
+        (None, "1", []),  # nobody has told before
+        ("1", None, []),  # nobody tells any more
+    ],
+)
+def test_another_version_of_a_key_replaces_its_image(
+    before: str | None, now: str | None, expected: list[str]
+) -> None:
+    desired = with_column(make_labels([("a", "x")]), "version", [now])
+    snapshot = make_snapshot({"id-a": [("x",)]}, MULTICLASS)
+
+    plan = diff(desired, snapshot, known_version(before), prune=Prune.DELETE)
+
+    assert lines(plan) == expected
+    assert plan.doomed == len(expected)
+
+
+def test_a_version_told_for_the_first_time_is_learned() -> None:
+    desired = with_column(make_labels([("a", "x")]), "version", ["7"])
+
+    plan = diff(desired, make_snapshot({"id-a": [("x",)]}, MULTICLASS), known_version(None))
+
+    assert plan.learned.column("version").to_pylist() == ["7"]
+
+
+def test_what_a_replacement_left_over_is_deleted_whatever_prune_says() -> None:
+    known = KnownImages(KnownImages.of({"a": "id-a"}).table, doomed=frozenset({"id-old"}))
+    snapshot = make_snapshot({"id-a": [("x",)], "id-old": [("x",)]}, MULTICLASS)
+
+    assert lines(diff(make_labels([("a", "x")]), snapshot, known)) == ["delete image id-old"]
+
+
+def test_a_hint_is_taken_only_if_the_project_has_that_image() -> None:
+    desired = with_column(make_labels([("a", "x"), ("b", "x")]), "image_id", ["id-a", "foreign"])
+
+    plan = diff(desired, make_snapshot({"id-a": [("x",)]}, MULTICLASS), KnownImages.empty())
+
+    assert lines(plan) == ["create image b with x"]
+    assert plan.learned.column("image_id").to_pylist() == ["id-a"]
+    assert plan.unmanaged == 0
+
+
+def test_a_renamed_tag_keeps_its_images() -> None:
+    desired = make_labels([("a", "Gabel")])
+    snapshot = make_snapshot({"id-a": [("fork",)]}, MULTICLASS)
+    known = KnownImages.of({"a": "id-a"})
+
+    plan = diff(desired, snapshot, known, renames={"FORK": "Gabel"})
+    done = diff(desired, make_snapshot({"id-a": [("Gabel",)]}, MULTICLASS), known, renames={"fork": "Gabel"})
+
+    assert lines(plan) == ["rename tag fork to Gabel"]
+    assert done.is_empty
+
+
+def test_a_rename_onto_another_tag_is_refused() -> None:
+    snapshot = make_snapshot({}, MULTICLASS, ["fork", "Gabel"])
+
+    with pytest.raises(PlanError, match="has both tags"):
+        diff(make_labels([("a", "Gabel")]), snapshot, KnownImages.empty(), renames={"fork": "gabel"})
+
+
+def test_new_tags_have_the_type_that_the_manifest_tells() -> None:
+    desired = with_column(make_labels([("a", "nothing"), ("b", "x")]), "tag_type", ["Negative", None])
+
+    plan = diff(desired, make_snapshot({}, MULTILABEL), KnownImages.empty())
+
+    assert lines(plan)[:2] == ["create tag nothing (Negative)", "create tag x"]
+
+
+def test_a_tag_of_another_type_is_refused() -> None:
+    desired = with_column(make_labels([("a", "x")]), "tag_type", ["Negative"])
+    snapshot = make_snapshot({}, MULTILABEL, ["x"])
+    object.__setattr__(snapshot, "tags", [Tag("id-x", "x", type="Regular")])
+
+    with pytest.raises(PlanError, match="tag x is Regular in the project and Negative in the manifest"):
+        diff(desired, snapshot, KnownImages.empty())
+
+
+@pytest.mark.parametrize(
+    ("type_", "wanted", "kinds"),
+    [
+        (MULTICLASS, "y", [Kind.MAKE_ROOM, Kind.ADD_LABEL]),
+        (MULTILABEL, "y", [Kind.ADD_LABEL, Kind.REMOVE_LABEL]),
+        (MULTILABEL, "none", [Kind.CREATE_TAG, Kind.MAKE_ROOM, Kind.ADD_LABEL]),
+    ],
+)
+def test_room_is_made_only_where_both_cannot_stand(
+    type_: ProjectType, wanted: str, kinds: list[Kind]
+) -> None:
+    type_of = "Negative" if wanted == "none" else None
+    desired = with_column(make_labels([("a", wanted)]), "tag_type", [type_of])
+
+    plan = diff(desired, make_snapshot({"id-a": [("x",)]}, type_, ["y"]), KnownImages.of({"a": "id-a"}))
+
+    assert [action.kind for action in plan.actions()] == kinds
+
+
+def test_an_image_at_its_limit_makes_room_first() -> None:
+    full = [("x", 0.1, 0.1, 0.2, n / 1000) for n in range(1, 301)]
+    wanted = [("x", 0.5, 0.1, 0.2, 0.3), *full[1:]]
+
+    plan = diff(
+        make_labels([("a", *label) for label in wanted]),
+        make_snapshot({"id-a": full}, DETECTION),
+        KnownImages.of({"a": "id-a"}),
+    )
+
+    assert [action.kind for action in plan.actions()] == [Kind.MAKE_ROOM, Kind.ADD_LABEL]
+
+
+def test_twins_that_contradict_each_other_are_told() -> None:
+    known = KnownImages.of({"a": "id-a", "b": "id-a"})
+    snapshot = make_snapshot({"id-a": [("x",)]}, MULTICLASS)
+
+    plan = diff(make_labels([("a", "x"), ("b", "y")]), snapshot, known)
+
+    assert plan.is_empty
+    assert [(c.key, c.row, c.code) for c in plan.conflicts] == [("b", 2, "E121")]
+
+
+def test_other_tags_are_left_alone() -> None:
+    desired = make_labels([("a", "x"), ("a", "z"), ("b", "y"), ("c", "x")])
+    snapshot = make_snapshot({"id-a": [("y",)]}, MULTILABEL, ["y"])
+    known = KnownImages.of({"a": "id-a"})
+
+    only = diff(desired, snapshot, known, scope=TagScope.of(only=["X"]))
+    exclude = diff(desired, snapshot, known, scope=TagScope.of(exclude=["x", "z"]))
+
+    assert lines(only) == ["create tag x", "create image c with x", "add x to a"]
+    assert lines(exclude) == ["create image b with y", "remove y from a"]
+
+
+def test_unmanaged_images_go_only_if_asked() -> None:
+    snapshot = make_snapshot({"id-a": [("x",)], "id-b": [("x",)]}, MULTICLASS)
+    desired, known = make_labels([("a", "x")]), KnownImages.of({"a": "id-a"})
+
+    assert diff(desired, snapshot, known, prune=Prune.DELETE).is_empty
+    assert lines(diff(desired, snapshot, known, prune=Prune.DELETE_ALL)) == ["delete image id-b"]
