@@ -66,7 +66,7 @@ class Labels:
             value = columns.get(column.name)
             if value is None:
                 value = pa.nulls(size, pa.string() if column.type == TEXT else column.type)
-            arrays.append(as_column(value, column.type))
+            arrays.append(distinct(as_column(value, column.type)))
         return cls(pa.Table.from_arrays(arrays, schema=pa.schema(fields)))
 
     @classmethod
@@ -136,17 +136,23 @@ def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.
     """Number the distinct values of a text column.
 
     Returns:
-        A code for each row (-1 for null) and the values that the codes stand for, each once.
+        A code for each row (-1 for null) and the values that the codes stand for. A dictionary that was
+        given from outside may name a value twice; ``distinct`` mends that.
     """
     array = as_column(column, TEXT)
-    values = array.dictionary
-    codes = np.asarray(pc.fill_null(array.indices, -1)).astype(np.int64)
-    distinct = pc.count_distinct(values).as_py()
-    if distinct != len(values):  # a dictionary may name a value twice after a concat
-        encoded = values.dictionary_encode()
-        remap = np.append(np.asarray(encoded.indices).astype(np.int64), -1)
-        codes, values = remap[codes], encoded.dictionary
-    return codes, values
+    indices = array.indices
+    return np.asarray(pc.fill_null(indices, -1) if indices.null_count else indices).astype(
+        np.int64
+    ), array.dictionary
+
+
+def distinct(column: pa.Array) -> pa.Array:
+    """Give a dictionary-encoded column whose dictionary names each value once."""
+    if pa.types.is_dictionary(column.type) and pc.count_distinct(column.dictionary).as_py() != len(
+        column.dictionary
+    ):
+        return column.cast(pa.string()).dictionary_encode()
+    return column
 
 
 def fold(name: str) -> str:

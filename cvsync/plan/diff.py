@@ -16,12 +16,11 @@ from cvsync.known import KnownImages
 from cvsync.labels import Labels
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Conflict, Extent, Kind, NewTag, Plan
-from cvsync.plan.drift import OnDrift, find_drift, refuse_drift
-from cvsync.plan.fingerprint import label_hashes, sums
-from cvsync.plan.match import LabelSet, Rows, unmatched
+from cvsync.plan.drift import OnDrift, find_drift, known_fingerprints, refuse_drift
+from cvsync.plan.match import Rows, unmatched
 from cvsync.plan.rows import add_rows, create_rows, delete_rows, join, remove_rows, replace_rows
 from cvsync.plan.scope import TagScope
-from cvsync.plan.sides import Mask, Sides, as_positions
+from cvsync.plan.sides import Mask, Sides, apply_codes, as_positions, fingerprints
 from cvsync.snapshot import Snapshot
 
 TOLERANCE = 1e-5  # of the image's side: under a tenth of a pixel at the service's largest size
@@ -142,23 +141,20 @@ def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: fl
     conflicts: tuple[Conflict, ...] = ()
     if _has_twins(sides):
         wanted_rows, conflicts = _united(sides, wanted_rows)
-    wanted, present = sides.wanted(wanted_rows), sides.present(present_rows)
     images = len(sides.snapshot)
-    differs = _sums(wanted, images) != _sums(present, images)
-    ours = np.flatnonzero(differs[wanted.image])
-    theirs = np.flatnonzero(differs[present.image])
-    add, remove = unmatched(wanted.take(ours), present.take(theirs), tolerance=tolerance)
-    add, remove = ours[add], theirs[remove]
+    held = sides.fingerprints
+    if len(present_rows) < sides.snapshot.labels.num_rows:
+        held = fingerprints(sides.snapshot, present_rows)
+    differs = sides.wanted_fingerprints(wanted_rows) != held
+    ours = wanted_rows[differs[sides.row_image[wanted_rows]]]
+    theirs = present_rows[differs[sides.present_image[present_rows]]]
+    wanted, present = sides.wanted(ours), sides.present(theirs)
+    add, remove = unmatched(wanted, present, tolerance=tolerance)
     remove = remove[~sides.is_incomplete[present.image[remove]]]
     touched = np.zeros(images, bool)
     touched[wanted.image[add]] = True
     touched[present.image[remove]] = True
-    return _Changes(wanted_rows[add], present_rows[remove], touched, conflicts)
-
-
-def _sums(labels: LabelSet, images: int) -> Rows:
-    """Fingerprints by this diff's own tag codes, which both sides share."""
-    return sums(labels.image, label_hashes(labels.tag.astype(np.uint64), labels.box), images)
+    return _Changes(ours[add], theirs[remove], touched, conflicts)
 
 
 def _has_twins(sides: Sides) -> bool:
@@ -238,23 +234,29 @@ def _learned(sides: Sides, untold: Mask) -> pa.Table:
         untold: Images of which the ledger keeps its fingerprint.
     """
     keys = np.flatnonzero((sides.key_image >= 0) & ~sides.replaced)
-    image, at = sides.key_image[keys], as_positions(sides.known_row[keys])
-    old = {f.name: sides.known.table.column(f.name).combine_chunks().take(at) for f in KNOWN_SCHEMA}
-    version = old["version"]
+    image, row = sides.key_image[keys], sides.known_row[keys]
+    known = sides.known.table
+    moved = apply_codes(sides.known_image, row) != image
+    prints, is_told = known_fingerprints(sides.known)
+    stale = ~np.append(is_told, False)[row] | (np.append(prints, 0)[row] != sides.fingerprints[image])
+    retold = np.zeros(len(keys), bool)
     if sides.versions is not None:
-        version = pc.coalesce(sides.versions.take(pa.array(keys)).cast(pa.string()), version)
-    seen = pc.if_else(pa.array(untold[image]), old["fingerprint"], pa.array(sides.fingerprints[image]))
-    new = {
-        "key": sides.desired.keys.take(pa.array(keys)),
-        "image_id": sides.image_ids.take(pa.array(image)),
-        "fingerprint": seen,
-        "version": version,
+        version = known.column("version").combine_chunks().take(as_positions(row))
+        now = sides.versions.take(pa.array(keys)).cast(pa.string())
+        retold = ~np.asarray(pc.fill_null(pc.equal(now, version), pc.is_null(now)))
+    new = np.flatnonzero(moved | retold | (stale & ~untold[image]))
+    before = {
+        f.name: known.column(f.name).combine_chunks().take(as_positions(row[new])) for f in KNOWN_SCHEMA
     }
-    table = pa.Table.from_arrays([new[f.name].cast(f.type) for f in KNOWN_SCHEMA], schema=KNOWN_SCHEMA)
-    same = [_is_same(table.column(name), old[name]) for name in ("image_id", "fingerprint", "version")]
-    return table.filter(pa.array(~np.logical_and.reduce(same)))
-
-
-def _is_same(new: pa.ChunkedArray, old: pa.Array) -> Mask:
-    both_null = pc.and_(pc.is_null(new), pc.is_null(old))
-    return np.asarray(pc.or_(pc.fill_null(pc.equal(new, old), False), both_null))
+    version = before["version"]
+    if sides.versions is not None:
+        version = pc.coalesce(sides.versions.take(pa.array(keys[new])).cast(pa.string()), version)
+    at = image[new]
+    columns = [
+        sides.desired.keys.take(pa.array(keys[new])),
+        sides.image_ids.take(pa.array(at)),
+        pc.if_else(pa.array(untold[at]), before["fingerprint"], pa.array(sides.fingerprints[at])),
+        version,
+    ]
+    arrays = [column.cast(f.type) for column, f in zip(columns, KNOWN_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA)

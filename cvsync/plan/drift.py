@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from cvsync.errors import GuardError
+from cvsync.known import KnownImages
 from cvsync.plan.match import Rows
 from cvsync.plan.sides import Mask, Sides
 
@@ -38,18 +39,23 @@ def find_drift(sides: Sides) -> Drift:
 
     What a request of ours without an answer may have changed is no edit by others.
     """
-    known = sides.known.table
-    rows = np.flatnonzero((sides.known_image >= 0) & np.asarray(pc.is_valid(known.column("fingerprint"))))
+    left, is_told = known_fingerprints(sides.known)
+    rows = np.flatnonzero((sides.known_image >= 0) & is_told)
     image = sides.known_image[rows]
-    left = np.asarray(known.column("fingerprint").combine_chunks().take(rows)).astype(np.int64)
     edited = np.zeros(len(sides.snapshot), bool)
-    edited[image[sides.fingerprints[image] != left]] = True
+    edited[image[sides.fingerprints[image] != left[rows]]] = True
     lost = sides.lost
     if sides.known.unsettled:
         unsettled = np.isin(np.array(sides.image_ids.to_pylist(), object), [*sides.known.unsettled])
         edited &= ~unsettled
         lost = lost & ~_unsettled_keys(sides)
     return Drift(edited, lost)
+
+
+def known_fingerprints(known: KnownImages) -> tuple[Rows, Mask]:
+    """Give for each row of the ledger its fingerprint, and whether there is one."""
+    column = known.table.column("fingerprint")
+    return np.asarray(pc.fill_null(column, 0)).astype(np.int64), np.asarray(pc.is_valid(column))
 
 
 def _unsettled_keys(sides: Sides) -> Mask:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint64]
 
 NO_BOX = np.float32(-1)  # outside 0..1, so no real box looks like it
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's, so that zeros are mixed too
+_STEP = 1 << 16  # labels at a time: what is in between stays in the processor's cache
 EMPTY = 0
 """The fingerprint of an image without labels."""
 
@@ -34,11 +36,12 @@ def label_hashes(tags: Hashes, boxes: NDArray[np.float32]) -> Hashes:
         tags: A number a label that stands for its tag.
         boxes: n × 4, ``NO_BOX`` where there is none.
     """
-    bits = np.ascontiguousarray(boxes + np.float32(0)).view(np.uint32).astype(np.uint64)
-    h = tags
-    for column in range(4):
-        h = _mix(h ^ (bits[:, column] + np.uint64(0x9E3779B97F4A7C15)))
-    return h
+    hashes = np.empty(len(tags), np.uint64)
+    for start in range(0, len(tags), _STEP):
+        part = slice(start, start + _STEP)
+        corners = np.ascontiguousarray(boxes[part] + np.float32(0)).view(np.uint64)  # two numbers in each
+        hashes[part] = _mix(_mix(tags[part] ^ (corners[:, 0] + _ODD)) ^ (corners[:, 1] + _ODD))
+    return hashes
 
 
 def sums(images: NDArray[np.int64], hashes: Hashes, count: int) -> NDArray[np.int64]:
@@ -46,6 +49,11 @@ def sums(images: NDArray[np.int64], hashes: Hashes, count: int) -> NDArray[np.in
     total = np.zeros(count, np.uint64)
     np.add.at(total, images, hashes)
     return total.view(np.int64)
+
+
+def identities(images: NDArray[np.int64], hashes: Hashes) -> Hashes:
+    """Hash labels together with the image that they are on."""
+    return _mix(_mix(images.astype(np.uint64) + _ODD) ^ hashes)
 
 
 def fingerprint(labels: Sequence[tuple[str, Sequence[float] | None]]) -> int:
@@ -61,7 +69,9 @@ def shifted(fingerprint: int, *, added: int = EMPTY, removed: int = EMPTY) -> in
 
 
 def _mix(x: Hashes) -> Hashes:
-    """The finaliser of splitmix64: every input bit reaches every output bit."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    """The finaliser of splitmix64: every input bit reaches every output bit. Changes ``x`` in place."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x ^= x >> np.uint64(shift)
+        x *= np.uint64(factor)
+    x ^= x >> np.uint64(31)
+    return x

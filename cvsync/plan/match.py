@@ -6,13 +6,12 @@ whole-image tag).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvsync.plan.fingerprint import NO_BOX
+from cvsync.plan.fingerprint import NO_BOX, identities, label_hashes
 
 Rows = NDArray[np.int64]
 
@@ -48,19 +47,14 @@ def unmatched(desired: LabelSet, present: LabelSet, *, tolerance: float) -> tupl
 def _without_exact(desired: LabelSet, present: LabelSet) -> tuple[Rows, Rows]:
     both = np.concatenate([_identity(desired), _identity(present)])
     _, code = np.unique(both, return_inverse=True)
-    code = code.reshape(-1)
     n = len(desired)
     a, b = _ranked(code[:n]), _ranked(code[n:])
     return np.flatnonzero(~np.isin(a, b)), np.flatnonzero(~np.isin(b, a))
 
 
-def _identity(labels: LabelSet) -> NDArray[np.void]:
-    """One comparable value a label, equal only for equal labels."""
-    packed = np.empty((len(labels), 32), np.uint8)
-    packed[:, :8] = labels.image.astype(np.int64).view(np.uint8).reshape(-1, 8)
-    packed[:, 8:16] = labels.tag.astype(np.int64).view(np.uint8).reshape(-1, 8)
-    packed[:, 16:] = np.ascontiguousarray(labels.box + np.float32(0)).view(np.uint8).reshape(-1, 16)
-    return packed.view("V32").reshape(-1)
+def _identity(labels: LabelSet) -> NDArray[np.uint64]:
+    """One number a label: two different labels share one with a chance of 2^-64."""
+    return identities(labels.image, label_hashes(labels.tag.astype(np.uint64), labels.box))
 
 
 def _ranked(code: Rows) -> Rows:
@@ -77,25 +71,46 @@ def _ranked(code: Rows) -> Rows:
 def _without_near(
     desired: LabelSet, present: LabelSet, left: Rows, right: Rows, tolerance: float
 ) -> tuple[Rows, Rows]:
-    groups: dict[tuple[int, int], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-    for side, (labels, rows) in enumerate(((desired, left), (present, right))):
-        boxed = rows[labels.box[rows, 2] != NO_BOX]
-        for row, image, tag in zip(
-            boxed.tolist(), labels.image[boxed].tolist(), labels.tag[boxed].tolist(), strict=True
-        ):
-            groups[image, tag][side].append(row)
-    near_left: set[int] = set()
-    near_right: set[int] = set()
-    for ours, theirs in groups.values():
-        if ours and theirs:
-            for i, j in _pairs(desired.box[ours], present.box[theirs], tolerance):
-                near_left.add(ours[i])
-                near_right.add(theirs[j])
-    return _drop(left, near_left), _drop(right, near_right)
+    """Take out the boxes that have a near one of the same image and tag on the other side."""
+    left_group, right_group = _groups(desired, present, left, right)
+    size = max(left_group.max(initial=-1), right_group.max(initial=-1)) + 1
+    (lefts, i_of, i_end), (rights, j_of, j_end) = (_sorted(g, size) for g in (left_group, right_group))
+    near_left, near_right = np.zeros(len(left), bool), np.zeros(len(right), bool)
+    single = (lefts == 1) & (rights == 1)  # most groups are one box that moved: compared all at once
+    i, j = i_of[i_end[single] - 1], j_of[j_end[single] - 1]
+    near = _apart(desired.box[left[i]], present.box[right[j]]) <= tolerance
+    near_left[i[near]] = near_right[j[near]] = True
+    for group in np.flatnonzero((lefts > 0) & (rights > 0) & ~single).tolist():
+        i = i_of[i_end[group] - lefts[group] : i_end[group]]
+        j = j_of[j_end[group] - rights[group] : j_end[group]]
+        for a, b in _pairs(desired.box[left[i]], present.box[right[j]], tolerance):
+            near_left[i[a]] = near_right[j[b]] = True
+    return left[~near_left], right[~near_right]
+
+
+def _groups(desired: LabelSet, present: LabelSet, left: Rows, right: Rows) -> tuple[Rows, Rows]:
+    """Number the pairs of image and tag that some boxes are of, the same on both sides; -1 without a box."""
+    tags = max(desired.tag.max(initial=0), present.tag.max(initial=0)) + 1
+    pair = np.concatenate([s.image[r] * tags + s.tag[r] for s, r in ((desired, left), (present, right))])
+    boxed = np.concatenate([s.box[r, 2] != NO_BOX for s, r in ((desired, left), (present, right))])
+    group = np.where(boxed, np.unique(pair, return_inverse=True)[1], -1)
+    return group[: len(left)], group[len(left) :]
+
+
+def _sorted(group: Rows, size: int) -> tuple[Rows, Rows, Rows]:
+    """Give each group's size, all rows group by group, and where each group ends in that order."""
+    sizes = np.bincount(group[group >= 0], minlength=size)
+    return sizes, np.argsort(group, kind="stable"), np.cumsum(sizes) + int((group < 0).sum())
+
+
+def _apart(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the largest difference of the four numbers of two boxes."""
+    apart: NDArray[np.float64] = np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max(axis=-1)
+    return apart
 
 
 def _pairs(ours: NDArray[np.float32], theirs: NDArray[np.float32], tolerance: float) -> list[tuple[int, int]]:
-    apart = np.abs(ours[:, None].astype(np.float64) - theirs[None].astype(np.float64)).max(axis=2)
+    apart = _apart(ours[:, None], theirs[None])
     found, used_i, used_j = [], set(), set()
     for flat in np.argsort(apart, axis=None, kind="stable").tolist():
         i, j = divmod(flat, len(theirs))
@@ -106,7 +121,3 @@ def _pairs(ours: NDArray[np.float32], theirs: NDArray[np.float32], tolerance: fl
             used_i.add(i)
             used_j.add(j)
     return found
-
-
-def _drop(rows: Rows, gone: set[int]) -> Rows:
-    return rows[~np.isin(rows, list(gone))] if gone else rows

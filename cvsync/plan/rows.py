@@ -86,6 +86,13 @@ def join(parts: list[pa.Table]) -> pa.Table:
     return whole.unify_dictionaries().combine_chunks()
 
 
+def _compact(value: pa.Array) -> pa.DictionaryArray:
+    """Encode texts; a dictionary that is far larger than the column is left behind."""
+    if pa.types.is_dictionary(value.type) and len(value.dictionary) > 2 * len(value):
+        value = value.cast(pa.string())
+    return value if pa.types.is_dictionary(value.type) else value.dictionary_encode()
+
+
 def _table(count: int, *, kind: Kind, **columns: Any) -> pa.Table:
     fields = [*SCHEMA, *(pa.field(name, TEXT) for name in columns if name.startswith(METADATA))]
     arrays = []
@@ -97,7 +104,7 @@ def _table(count: int, *, kind: Kind, **columns: Any) -> pa.Table:
             value = pa.array(value)
         if isinstance(value, pa.ChunkedArray):
             value = value.combine_chunks() if value.num_chunks else pa.array([], value.type)
-        if field.type == TEXT and not pa.types.is_dictionary(value.type):
-            value = value.dictionary_encode()
+        if field.type == TEXT:
+            value = _compact(value)
         arrays.append(value.cast(field.type))
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))

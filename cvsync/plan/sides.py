@@ -136,10 +136,17 @@ class Sides:
         row_of[self.known_image[rows]] = rows
         return self.known.table.column("key").combine_chunks().take(as_positions(row_of))
 
-    @property
+    @cached_property
     def image_ids(self) -> pa.Array:
         """For each image its id."""
         return self.snapshot.images.column("image_id").combine_chunks()
+
+    def wanted_fingerprints(self, rows: Rows) -> NDArray[np.int64]:
+        """For each image the fingerprint of what some rows of the manifest want on it."""
+        ids = [tag.id for tag in self.snapshot.tags]
+        hashes = tag_hashes([*ids, *(f"new {name}" for name in self.names.new)])
+        tags, every = hashes[self.desired_tag[rows]], boxes(self.desired.table, rows)
+        return sums(self.row_image[rows], label_hashes(tags, every), len(self.snapshot))
 
     def wanted(self, rows: Rows) -> LabelSet:
         """Give some rows of the manifest as labels of their images."""
@@ -215,10 +222,13 @@ def _renamed(snapshot: Snapshot, renames: Mapping[str, str]) -> tuple[tuple[TagR
 
 def boxes(table: pa.Table, rows: Rows | None = None) -> NDArray[np.float32]:
     """Give the boxes of some rows (default: all) as n × 4, ``NO_BOX`` where there is none."""
-    columns = [np.asarray(pc.fill_null(table.column(name), NO_BOX)) for name in BOX]
-    if rows is not None:
-        columns = [column[rows] for column in columns]
-    return np.column_stack(columns).astype(np.float32, copy=False)
+    whole = rows is None or len(rows) == table.num_rows
+    filled = np.empty((table.num_rows if rows is None else len(rows), len(BOX)), np.float32)
+    for n, name in enumerate(BOX):
+        column = table.column(name)
+        column = np.asarray(pc.fill_null(column, NO_BOX) if column.null_count else column)
+        filled[:, n] = column if whole else column[rows]
+    return filled
 
 
 def apply_codes(values: Rows, codes: Rows) -> Rows:
@@ -226,12 +236,14 @@ def apply_codes(values: Rows, codes: Rows) -> Rows:
     return np.append(values, np.int64(-1))[codes]
 
 
-def fingerprints(snapshot: Snapshot) -> NDArray[np.int64]:
-    """Give each image of a snapshot the fingerprint of all its labels."""
+def fingerprints(snapshot: Snapshot, rows: Rows | None = None) -> NDArray[np.int64]:
+    """Give each image of a snapshot the fingerprint of its labels, or of those in some rows."""
     codes, tag_ids = codes_of(snapshot.labels.column("tag_id"))
-    hashes = label_hashes(tag_hashes(tag_ids.to_pylist())[codes], boxes(snapshot.labels))
-    images = np.asarray(snapshot.labels.column("image")).astype(np.int64)
-    return sums(images, hashes, len(snapshot))
+    images = np.asarray(snapshot.labels.column("image"))
+    if rows is not None:
+        codes, images = codes[rows], images[rows]
+    hashes = label_hashes(tag_hashes(tag_ids.to_pylist())[codes], boxes(snapshot.labels, rows))
+    return sums(images.astype(np.int64), hashes, len(snapshot))
 
 
 def as_codes(positions: Any) -> Rows:
