@@ -13,17 +13,29 @@ from cvsync.manifest.problems import CODES, WARNINGS
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(cli.commands))
+def commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Command]:
+    """Every command that does something, by what is typed for it."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found |= commands(command, f"{prefix}{name} ")
+        else:
+            found[prefix + name] = command
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
 def test_command_is_in_the_readme_and_has_help_with_an_example(name: str) -> None:
-    command = cli.commands[name]
+    help_text = commands()[name].help
 
     assert f"cvsync {name}" in README
-    assert command.help
-    assert "Example:" in command.help
+    assert help_text
+    assert "Example:" in help_text
+    assert f"cvsync {name}" in help_text
 
 
 def options() -> list[tuple[str, click.Option]]:
-    return [(n, p) for n, c in sorted(cli.commands.items()) for p in c.params if isinstance(p, click.Option)]
+    return [(n, p) for n, c in sorted(commands().items()) for p in c.params if isinstance(p, click.Option)]
 
 
 def test_every_option_has_help() -> None:

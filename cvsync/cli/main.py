@@ -9,6 +9,7 @@ import click
 from cvsync import __version__
 from cvsync.cli import exits
 from cvsync.cli.emulate import emulate
+from cvsync.cli.ledger import ledger, status
 from cvsync.cli.push import apply, plan, push
 from cvsync.errors import CvsyncError
 
@@ -28,6 +29,8 @@ def cli() -> None:
 cli.add_command(push)
 cli.add_command(plan)
 cli.add_command(apply)
+cli.add_command(status)
+cli.add_command(ledger)
 cli.add_command(emulate)
 
 

@@ -14,6 +14,7 @@ from cvsync.events import tell, without_query
 from cvsync.flows.desired import Desired, want
 from cvsync.flows.project import NewProject, choose_type, create_project, find_project
 from cvsync.flows.service import Service
+from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
 from cvsync.manifest import Problem, read
 from cvsync.model import Project
@@ -67,11 +68,7 @@ async def make_plan(service: Service, request: PlanRequest) -> Prepared:
         SettingsError: The project is unclear.
     """
     project, desired = await meet(service, request, dry=True)
-    known = KnownImages.empty()
-    if project.id and service.ledger_path(project.id).exists():
-        with service.open_ledger(project.id) as ledger:
-            known = ledger.known()
-    return await prepare(service, request, project, desired, known)
+    return await prepare(service, request, project, desired, read_known(service, project))
 
 
 def save_plan(service: Service, prepared: Prepared, path: Path) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from cvsync import PushRequest, Report, Settings, make_plan, open_service, push
+from cvsync import PushRequest, Report, Service, Settings, apply_plan, make_plan, open_service, push
 from cvsync.api.client import Client, open_client
 from cvsync.api.listing import fetch_all_images
 from cvsync.emulator import Emulator
 from cvsync.events import Event
+from cvsync.flows.plan import save_plan
 from cvsync.flows.project import NewProject
 from cvsync.model import Image
 from cvsync.plan import Plan
@@ -43,13 +45,24 @@ class Shelf:
         options = {"project": "shelf", "create": NewProject()} | options
         return PushRequest(manifests=manifests, **options)
 
+    def service(self) -> AbstractAsyncContextManager[Service]:
+        return open_service(self.settings, state=self.state, observer=self.events.append)
+
     async def push(self, *manifests: Path, **options: Any) -> Report:
-        async with open_service(self.settings, state=self.state, observer=self.events.append) as service:
+        async with self.service() as service:
             return await push(service, self.request(*manifests, **options))
 
     async def plan(self, *manifests: Path, **options: Any) -> Plan:
-        async with open_service(self.settings, state=self.state, observer=self.events.append) as service:
+        async with self.service() as service:
             return (await make_plan(service, self.request(*manifests, **options))).plan
+
+    async def save(self, path: Path, *manifests: Path, **options: Any) -> None:
+        async with self.service() as service:
+            save_plan(service, await make_plan(service, self.request(*manifests, **options)), path)
+
+    async def apply(self, path: Path) -> Report:
+        async with self.service() as service:
+            return await apply_plan(service, path)
 
     async def images(self) -> list[Image]:
         async with open_client(self.settings) as (client, _):
