@@ -1,6 +1,6 @@
 """Read, validate and diff beside pandas, polars and DuckDB: `make bench-labels`.
 
-Every engine runs in a process of its own, in turn, on the same three files; a figure is the median of its runs.
+Engines run one at a time, each in a process of its own, on the same three files; figures are medians.
 """
 
 from __future__ import annotations

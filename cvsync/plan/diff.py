@@ -11,16 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync import limits
-from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
 from cvsync.labels import Labels
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Conflict, Extent, Kind, NewTag, Plan
-from cvsync.plan.drift import OnDrift, find_drift, known_fingerprints, refuse_drift
+from cvsync.plan.drift import OnDrift, find_drift, refuse_drift
+from cvsync.plan.learned import learn
 from cvsync.plan.match import Rows, unmatched
 from cvsync.plan.rows import add_rows, create_rows, delete_rows, join, remove_rows, replace_rows
 from cvsync.plan.scope import TagScope
-from cvsync.plan.sides import Mask, Sides, apply_codes, as_positions, fingerprints
+from cvsync.plan.sides import Mask, Sides, fingerprints
+from cvsync.plan.twins import unite_twins
 from cvsync.snapshot import Snapshot
 
 TOLERANCE = 1e-5  # of the image's side: under a tenth of a pixel at the service's largest size
@@ -96,11 +97,7 @@ def diff(
     ]
     table = join(parts)
     # An edit that stays must be seen as one next time, too.
-    untold = np.zeros(len(snapshot), bool)
-    if on_drift is OnDrift.PROJECT:
-        untold[edited] = True
-    if not scope.is_everything:
-        untold |= drift.images & ~changes.touched
+    untold = drift.images & ~changes.touched & (on_drift is OnDrift.PROJECT or not scope.is_everything)
     return Plan(
         project_id=snapshot.project.id,
         type=snapshot.type,
@@ -110,11 +107,11 @@ def diff(
         unchanged=int(sides.named.sum()) - int(changes.touched.sum()),
         unknown=int((sides.known_row < 0).sum()),
         unmanaged=len(snapshot) - int(sides.managed.sum()),
-        twins=int(((sides.key_image >= 0) & ~sides.replaced).sum()) - int(sides.named.sum()),
+        twins=sides.twins,
         drifted=len(edited) + len(lost),
         conflicts=changes.conflicts,
         before=Extent(len(snapshot), len(snapshot.tags)),
-        learned=_learned(sides, untold),
+        learned=learn(sides, untold=untold),
     )
 
 
@@ -138,9 +135,7 @@ class _Changes:
 def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: float) -> _Changes:
     wanted_rows = np.flatnonzero((sides.row_image >= 0) & (sides.desired_tag >= 0) & meant)
     present_rows = np.flatnonzero(sides.named[sides.present_image] & meant_present)
-    conflicts: tuple[Conflict, ...] = ()
-    if _has_twins(sides):
-        wanted_rows, conflicts = _united(sides, wanted_rows)
+    wanted_rows, conflicts = unite_twins(sides, wanted_rows)
     images = len(sides.snapshot)
     held = sides.fingerprints
     if len(present_rows) < sides.snapshot.labels.num_rows:
@@ -155,33 +150,6 @@ def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: fl
     touched[wanted.image[add]] = True
     touched[present.image[remove]] = True
     return _Changes(ours[add], theirs[remove], touched, conflicts)
-
-
-def _has_twins(sides: Sides) -> bool:
-    keys = int(((sides.key_image >= 0) & ~sides.replaced).sum())
-    return keys > int(sides.named.sum())
-
-
-def _united(sides: Sides, rows: Rows) -> tuple[Rows, tuple[Conflict, ...]]:
-    """Join the labels of twins, keys that are one image: each label once, and contradictions apart."""
-    labels = sides.wanted(rows)
-    columns = np.column_stack([labels.image, labels.tag, labels.box.view(np.int32).astype(np.int64)])
-    first = np.sort(np.unique(columns, axis=0, return_index=True)[1])
-    rows, labels = rows[first], labels.take(first)
-    if sides.snapshot.type is not ProjectType.MULTICLASS:
-        return rows, ()
-    order = np.lexsort((rows, labels.image))
-    image, tag = labels.image[order], labels.tag[order]
-    start = np.maximum.accumulate(np.where(np.r_[True, image[1:] != image[:-1]], np.arange(len(image)), 0))
-    contradicts = np.zeros(len(rows), bool)
-    contradicts[order] = tag != tag[start]
-    return rows[~contradicts], _conflicts(sides, rows[contradicts])
-
-
-def _conflicts(sides: Sides, rows: Rows) -> tuple[Conflict, ...]:
-    message = "another key is the same picture and has another tag; a multiclass project holds one"
-    found = sides.desired.table.select(["key", "tag", "source", "row"]).take(pa.array(rows)).to_pylist()
-    return tuple(Conflict(r["key"], r["tag"], r["source"], r["row"], "E121", message) for r in found)
 
 
 def _needs_room(sides: Sides, changes: _Changes) -> Mask:
@@ -224,39 +192,3 @@ def _used(tags: tuple[NewTag, ...], table: pa.Table) -> tuple[NewTag, ...]:
     """Keep the tags that a row of the plan needs."""
     names = set(pc.unique(table.column("tag")).to_pylist())
     return tuple(tag for tag in tags if tag.name in names)
-
-
-def _learned(sides: Sides, untold: Mask) -> pa.Table:
-    """Give what the ledger should know before the plan is applied: rows that differ from what it has.
-
-    Args:
-        sides: Both sides.
-        untold: Images of which the ledger keeps its fingerprint.
-    """
-    keys = np.flatnonzero((sides.key_image >= 0) & ~sides.replaced)
-    image, row = sides.key_image[keys], sides.known_row[keys]
-    known = sides.known.table
-    moved = apply_codes(sides.known_image, row) != image
-    prints, is_told = known_fingerprints(sides.known)
-    stale = ~np.append(is_told, False)[row] | (np.append(prints, 0)[row] != sides.fingerprints[image])
-    retold = np.zeros(len(keys), bool)
-    if sides.versions is not None:
-        version = known.column("version").combine_chunks().take(as_positions(row))
-        now = sides.versions.take(pa.array(keys)).cast(pa.string())
-        retold = ~np.asarray(pc.fill_null(pc.equal(now, version), pc.is_null(now)))
-    new = np.flatnonzero(moved | retold | (stale & ~untold[image]))
-    before = {
-        f.name: known.column(f.name).combine_chunks().take(as_positions(row[new])) for f in KNOWN_SCHEMA
-    }
-    version = before["version"]
-    if sides.versions is not None:
-        version = pc.coalesce(sides.versions.take(pa.array(keys[new])).cast(pa.string()), version)
-    at = image[new]
-    columns = [
-        sides.desired.keys.take(pa.array(keys[new])),
-        sides.image_ids.take(pa.array(at)),
-        pc.if_else(pa.array(untold[at]), before["fingerprint"], pa.array(sides.fingerprints[at])),
-        version,
-    ]
-    arrays = [column.cast(f.type) for column, f in zip(columns, KNOWN_SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA)

@@ -99,6 +99,11 @@ class Sides:
         flags[self.key_image[(self.key_image >= 0) & ~self.replaced]] = True
         return flags
 
+    @property
+    def twins(self) -> int:
+        """How many keys are the same image as another key."""
+        return int(((self.key_image >= 0) & ~self.replaced).sum()) - int(self.named.sum())
+
     @cached_property
     def managed(self) -> Mask:
         """For each image whether a key that the ledger knows, or one of the manifest, is it."""

@@ -155,6 +155,26 @@ def test_twins_that_contradict_each_other_are_told() -> None:
     assert [(c.key, c.row, c.code) for c in plan.conflicts] == [("b", 2, "E121")]
 
 
+def test_twins_unite_and_a_box_that_stands_twice_in_one_key_stays_twice() -> None:
+    box = (0.1, 0.1, 0.2, 0.2)
+    images = {"id-a": [("x", *box)], "id-c": [("x", *box), ("x", *box)]}
+    known = KnownImages.of({"a": "id-a", "b": "id-a", "c": "id-c"})
+    desired = make_labels([(key, "x", *box) for key in "abcc"])
+
+    plan = diff(desired, make_snapshot(images, DETECTION), known)
+
+    assert plan.is_empty
+    assert plan.twins == 1
+
+
+def test_twins_without_labels_are_no_trouble() -> None:
+    known = KnownImages.of({"a": "id-a", "b": "id-a"})
+
+    assert diff(
+        make_labels([("a", None), ("b", None)]), make_snapshot({"id-a": []}, MULTICLASS), known
+    ).is_empty
+
+
 def test_other_tags_are_left_alone() -> None:
     desired = make_labels([("a", "x"), ("a", "z"), ("b", "y"), ("c", "x")])
     snapshot = make_snapshot({"id-a": [("y",)]}, MULTILABEL, ["y"])

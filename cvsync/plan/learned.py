@@ -1,0 +1,50 @@
+"""What the planner sees that the ledger does not know yet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvsync.known import SCHEMA as KNOWN_SCHEMA
+from cvsync.plan.drift import known_fingerprints
+from cvsync.plan.sides import Mask, Sides, apply_codes, as_positions
+
+
+def learn(sides: Sides, *, untold: Mask) -> pa.Table:
+    """Give what the ledger should know before the plan is applied: rows that differ from what it has.
+
+    Args:
+        sides: Both sides.
+        untold: For each image whether the ledger keeps the fingerprint that it has.
+
+    Returns:
+        Columns of ``known.SCHEMA``, each key once.
+    """
+    keys = np.flatnonzero((sides.key_image >= 0) & ~sides.replaced)
+    image, row = sides.key_image[keys], sides.known_row[keys]
+    known = sides.known.table
+    moved = apply_codes(sides.known_image, row) != image
+    prints, is_told = known_fingerprints(sides.known)
+    stale = ~np.append(is_told, False)[row] | (np.append(prints, 0)[row] != sides.fingerprints[image])
+    retold = np.zeros(len(keys), bool)
+    if sides.versions is not None:
+        version = known.column("version").combine_chunks().take(as_positions(row))
+        now = sides.versions.take(pa.array(keys)).cast(pa.string())
+        retold = ~np.asarray(pc.fill_null(pc.equal(now, version), pc.is_null(now)))
+    new = np.flatnonzero(moved | retold | (stale & ~untold[image]))
+    before, version = (
+        known.column(name).combine_chunks().take(as_positions(row[new]))
+        for name in ("fingerprint", "version")
+    )
+    if sides.versions is not None:
+        version = pc.coalesce(sides.versions.take(pa.array(keys[new])).cast(pa.string()), version)
+    at = image[new]
+    columns = [
+        sides.desired.keys.take(pa.array(keys[new])),
+        sides.image_ids.take(pa.array(at)),
+        pc.if_else(pa.array(untold[at]), before, pa.array(sides.fingerprints[at])),
+        version,
+    ]
+    arrays = [column.cast(f.type) for column, f in zip(columns, KNOWN_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA)
