@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvsync.api.client import Client
 from cvsync.errors import PlanError
@@ -17,19 +20,31 @@ from cvsync.snapshot import IMAGES, LABELS, Snapshot
 _IDS_PER_READ = 200  # keeps the URL under MAX_URL_BYTES
 _PAGES_AT_ONCE = 8
 _READINGS = 3
+_CHANGING = "the project keeps changing while it is read; stop the other writer and run again"
 
-Page = Callable[[int], Awaitable[Sequence[Image]]]
+T = TypeVar("T")
+Page = Callable[..., Awaitable[Sequence[Image]]]
 
 
 async def fetch_snapshot(client: Client, project: Project, type_: ProjectType) -> Snapshot:
     """Read the tags, images and labels of a project of a type, as ``project_type`` tells it.
 
+    Each page becomes columns when it arrives: about 70 bytes an image and 60 a label, and a few pages of
+    objects in flight.
+
     Raises:
         PlanError: The project changed at every reading, so that no reading was whole.
     """
-    tags, images = await asyncio.gather(client.get_tags(project.id), fetch_all_images(client, project.id))
-    labels = _label_columns(images, type_)
-    return Snapshot(project, type_, tags, _image_columns(images), labels)
+    tags, pages = await asyncio.gather(
+        client.get_tags(project.id), _whole(client, project.id, lambda images: _columns(images, type_))
+    )
+    starts = np.cumsum([0, *(images.num_rows for images, _ in pages)])
+    labels = [_moved(table, int(start)) for (_, table), start in zip(pages, starts[:-1], strict=True)]
+    images = pa.concat_tables([IMAGES.empty_table(), *(images for images, _ in pages)])
+    joined = pa.concat_tables([LABELS.empty_table(), *labels]).unify_dictionaries().combine_chunks()
+    if not set(pc.unique(joined.column("tag_id")).to_pylist()) <= {tag.id for tag in tags}:
+        raise PlanError(_CHANGING)
+    return Snapshot(project, type_, tags, images.combine_chunks(), joined)
 
 
 async def project_type(client: Client, project: Project) -> ProjectType:
@@ -42,35 +57,36 @@ async def project_type(client: Client, project: Project) -> ProjectType:
 
 
 async def fetch_all_images(client: Client, project_id: str) -> list[Image]:
-    """Read every image, with labels and without."""
+    """Read every image, with labels and without; all are held, about a kilobyte each."""
+    pages = await _whole(client, project_id, lambda images: (_ids(images), images))
+    return [image for _, images in pages for image in images]
+
+
+async def _whole(
+    client: Client, project_id: str, read: Callable[[Sequence[Image]], tuple[pa.Table, T]]
+) -> list[tuple[pa.Table, T]]:
+    """Read all pages, each into a table with its ``image_id``s and whatever else is wanted of it."""
     for _ in range(_READINGS):
         tagged, untagged = await asyncio.gather(
             client.get_tagged_image_count(project_id), client.get_untagged_image_count(project_id)
         )
+        gate = asyncio.Semaphore(_PAGES_AT_ONCE)
 
-        async def tagged_page(skip: int) -> Sequence[Image]:
-            return await client.get_tagged_images(project_id, order_by="Oldest", skip=skip)
+        async def page(list_images: Page, skip: int, gate: asyncio.Semaphore = gate) -> tuple[pa.Table, T]:
+            async with gate:
+                return read(await list_images(project_id, order_by="Oldest", skip=skip))
 
-        async def untagged_page(skip: int) -> Sequence[Image]:
-            return await client.get_untagged_images(project_id, order_by="Oldest", skip=skip)
-
-        images: dict[str, Image] = {}
-        for count, page in ((tagged, tagged_page), (untagged, untagged_page)):
-            images |= {image.id: image for image in await _pages(page, count)}
-        if len(images) == tagged + untagged:  # else somebody moved an image between two pages
-            return list(images.values())
-    raise PlanError("the project keeps changing while it is read; stop the other writer and run again")
-
-
-async def _pages(page: Page, count: int) -> list[Image]:
-    gate = asyncio.Semaphore(_PAGES_AT_ONCE)
-
-    async def read(skip: int) -> Sequence[Image]:
-        async with gate:
-            return await page(skip)
-
-    found = await asyncio.gather(*(read(skip) for skip in range(0, count, MAX_PAGE)))
-    return [image for images in found for image in images]
+        pages = await asyncio.gather(
+            *(page(client.get_tagged_images, skip) for skip in range(0, tagged, MAX_PAGE)),
+            *(page(client.get_untagged_images, skip) for skip in range(0, untagged, MAX_PAGE)),
+        )
+        ids = [images.column("image_id") for images, _ in pages]
+        distinct = pc.count_distinct(
+            pa.chunked_array([c for i in ids for c in i.chunks], pa.string())
+        ).as_py()
+        if distinct == sum(map(len, ids)) == tagged + untagged:  # else somebody moved an image meanwhile
+            return pages
+    raise PlanError(_CHANGING)
 
 
 async def fetch_images(client: Client, project_id: str, image_ids: Sequence[str]) -> list[Image]:
@@ -81,10 +97,20 @@ async def fetch_images(client: Client, project_id: str, image_ids: Sequence[str]
     return found
 
 
-def _image_columns(images: Sequence[Image]) -> pa.Table:
-    columns = ([i.id for i in images], [i.width for i in images], [i.height for i in images])
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, IMAGES, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=IMAGES)
+def _ids(images: Sequence[Image]) -> pa.Table:
+    return pa.table({"image_id": pa.array([image.id for image in images], pa.string())})
+
+
+def _columns(images: Sequence[Image], type_: ProjectType) -> tuple[pa.Table, pa.Table]:
+    sizes = ([i.id for i in images], [i.width for i in images], [i.height for i in images])
+    arrays = [pa.array(c, f.type) for c, f in zip(sizes, IMAGES, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=IMAGES), _label_columns(images, type_)
+
+
+def _moved(labels: pa.Table, start: int) -> pa.Table:
+    """Number the images of a page as they stand in the whole."""
+    position = pc.add(labels.column("image"), pa.scalar(start, pa.int32()))
+    return labels.set_column(0, LABELS.field("image"), position)
 
 
 def _label_columns(images: Iterable[Image], type_: ProjectType) -> pa.Table:
