@@ -26,9 +26,12 @@ from cvsync.plan.fit import infer_type
 from cvsync.plan.guard import DeleteGuard, check_deletions
 from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
+from cvsync.run.leftovers import settle_leftovers
 from cvsync.run.lock import hold_lock
 from cvsync.run.outcome import Outcomes
 from cvsync.run.private import make_folder
+from cvsync.run.settings import RunSettings
+from cvsync.run.work import Work
 from cvsync.snapshot import Snapshot
 
 
@@ -49,6 +52,7 @@ class PushRequest:
     """Where refused rows go; None: a file in the run's folder."""
     files: tuple[Path, str] | None = None
     """A folder that the service can read under a URL: paths below it are sent as URLs."""
+    run: RunSettings = field(default_factory=RunSettings)
     train: bool = False
     exports: tuple[ExportTarget, ...] = ()
     export_folder: Path = Path("exports")
@@ -103,11 +107,18 @@ async def push(service: Service, request: PushRequest) -> PushReport:
     report = PushReport(new_run_id())
     folder = service.folder(project.id)
     with hold_lock(folder, run_id=report.run_id), _ledger(service, project) as ledger:
-        actions = await _plan(service, request, project, desired, ledger.known())
         ledger.start_run(report.run_id)
+        work = Work(
+            client=service.client, ledger=ledger, project_id=project.id, run_id=report.run_id,
+            settings=request.run, observer=service.observer, stop=service.stop,
+            downloader=service.downloader, folder=folder,
+        )  # fmt: skip
+        await settle_leftovers(work, desired.type, desired.labels)
+        actions = await _plan(service, request, project, desired, ledger.known())
         run = Run(
             service.client, ledger, actions, report.run_id,
             workers=service.workers, observer=service.observer, stop=service.stop,
+            settings=request.run, downloader=service.downloader, folder=folder,
         )  # fmt: skip
         try:
             await run.apply()
