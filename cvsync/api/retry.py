@@ -15,8 +15,9 @@ from cvsync.events import Observer, ignore, tell
 
 NEVER_REPEATED = frozenset(
     # To carry these out twice makes two of something.
-    {"CreateProject", "CreateTag", "TrainProject", "ImportProject", "ExportIteration", "CreateImageRegions"}
-)
+    {"CreateProject", "CreateTag", "TrainProject", "ImportProject", "ExportIteration", "CreateImageRegions",
+     "CreateImagesFromUrls", "CreateImagesFromFiles", "CreateImagesFromPredictions"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

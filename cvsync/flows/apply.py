@@ -35,6 +35,7 @@ async def apply_plan(service: Service, path: Path, *, files: Files | None = None
     if project is None:
         raise MissingProjectError(f"the plan's project {saved.plan.project_id} is gone; nothing was sent")
     with hold(service, project.id) as carrier:
+        await carrier.settle(saved.plan.type)
         snapshot = await _unchanged(service, project, saved)
         tell(service.observer, "plan_summary", **summary(saved.plan))
         carrier.ledger.see(baseline(saved.plan, snapshot))

@@ -13,11 +13,16 @@ from pathlib import Path
 from cvsync.events import tell
 from cvsync.flows.desired import with_urls
 from cvsync.flows.service import Service
+from cvsync.labels import Labels
+from cvsync.model import ProjectType
 from cvsync.plan import Plan
 from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
+from cvsync.run.leftovers import settle_leftovers
 from cvsync.run.lock import hold_lock
 from cvsync.run.outcome import Outcomes
+from cvsync.run.settings import RunSettings
+from cvsync.run.work import Work
 
 Files = tuple[Path, str]
 """A folder that the service can read under a URL: paths below it are sent as URLs."""
@@ -47,9 +52,29 @@ class Carrier:
     service: Service
     ledger: Ledger
     report: Report
-    folder: Path
-    """The run's own, in the state folder."""
+    project_id: str
+    settings: RunSettings = field(default_factory=RunSettings)
     outcomes: Outcomes = field(default_factory=Outcomes)
+
+    @property
+    def folder(self) -> Path:
+        """The run's own, in the state folder."""
+        return self.service.folder(self.project_id) / "runs" / self.report.run_id
+
+    async def settle(self, type_: ProjectType, labels: Labels | None = None) -> None:
+        """Find out what became of the requests of dead runs; before anything is planned.
+
+        Args:
+            type_: Of the project.
+            labels: The manifest, for images that may have to be sent again.
+        """
+        service = self.service
+        work = Work(
+            client=service.client, ledger=self.ledger, project_id=self.project_id, run_id=self.report.run_id,
+            settings=self.settings, observer=service.observer, stop=service.stop,
+            downloader=service.downloader, folder=service.folder(self.project_id),
+        )  # fmt: skip
+        await settle_leftovers(work, type_, labels)
 
     async def carry_out(self, plan: Plan, *, files: Files | None = None) -> None:
         """Apply a plan; ``outcomes`` tells what became of it, however it ends."""
@@ -59,7 +84,8 @@ class Carrier:
         run = Run(
             self.service.client, self.ledger, plan, self.report.run_id,
             workers=self.service.workers, observer=self.service.observer, stop=self.service.stop,
-            outcomes=self.outcomes,
+            outcomes=self.outcomes, settings=self.settings, downloader=self.service.downloader,
+            folder=self.service.folder(self.project_id),
         )  # fmt: skip
         try:
             await run.apply()
@@ -74,17 +100,16 @@ class Carrier:
 
 
 @contextmanager
-def hold(service: Service, project_id: str) -> Iterator[Carrier]:
+def hold(service: Service, project_id: str, settings: RunSettings | None = None) -> Iterator[Carrier]:
     """Begin a run: take the lock, open the ledger, and note the end.
 
     Raises:
         LockedError: Another run works on this project.
     """
     run_id = new_run_id()
-    folder = service.folder(project_id)
-    with hold_lock(folder, run_id=run_id), service.open_ledger(project_id) as ledger:
+    with hold_lock(service.folder(project_id), run_id=run_id), service.open_ledger(project_id) as ledger:
         ledger.start_run(run_id)
-        carrier = Carrier(service, ledger, Report(run_id), folder / "runs" / run_id)
+        carrier = Carrier(service, ledger, Report(run_id), project_id, settings or RunSettings())
         yield carrier
         code = 0 if carrier.report.is_complete else 3
         ledger.end_run(run_id, exit_code=code, totals=carrier.report.counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvsync.flows.carry import Carrier, Files, Report, hold
@@ -16,6 +16,7 @@ from cvsync.flows.train import train
 from cvsync.manifest import write_rejects
 from cvsync.model import Project
 from cvsync.run.private import make_folder
+from cvsync.run.settings import RunSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class PushRequest(PlanRequest):
     rejects: Path | None = None
     """Where refused rows go; None: a file in the run's folder."""
     files: Files | None = None
+    run: RunSettings = field(default_factory=RunSettings)
     train: bool = False
     exports: tuple[ExportTarget, ...] = ()
     export_folder: Path = Path("exports")
@@ -42,7 +44,8 @@ async def push(service: Service, request: PushRequest) -> Report:
         TrainingError: The data is in, but training or export failed.
     """
     project, desired = await meet(service, request, dry=False)
-    with hold(service, project.id) as carrier:
+    with hold(service, project.id, request.run) as carrier:
+        await carrier.settle(desired.type, desired.labels)
         prepared = await prepare(service, request, project, desired, carrier.ledger.known())
         try:
             await carrier.carry_out(prepared.plan, files=request.files)

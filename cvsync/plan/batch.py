@@ -1,18 +1,27 @@
-"""Actions -> batches that the service accepts."""
+"""Actions -> batches that the service accepts.
+
+Everything here streams: what is held back is what the open packs hold, however many actions go through.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from typing import Generic, TypeVar
 
 from cvsync import limits
 from cvsync.plan.actions import Action, Kind, Label
 
 Size = Callable[[Action], int]
+Sent = Callable[[Action], tuple[Label, ...]]
+Where = TypeVar("Where", bound=Hashable)
 
 _URL_OVERHEAD = 64  # bytes of JSON around an image and around a label in a request body
 _LABEL_BYTES = 160
+_OPEN_PACKS = 32
+"""Packs of different metadata that wait to be filled; with more, the one that waits longest goes out."""
+_IDS_PER_DELETE = 200  # of limits.MAX_IDS_PER_DELETE: keeps the URL under MAX_URL_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +30,39 @@ class Batch:
 
     kind: Kind
     actions: tuple[Action, ...]
+    tries: int = 0
+    """How often each of its actions was sent before, and failed by itself."""
 
     def halves(self) -> tuple[Batch, Batch]:
         """Split, to find what the service refuses."""
         middle = len(self.actions) // 2
-        return Batch(self.kind, self.actions[:middle]), Batch(self.kind, self.actions[middle:])
+        first, second = self.actions[:middle], self.actions[middle:]
+        return Batch(self.kind, first, self.tries), Batch(self.kind, second, self.tries)
 
-    @property
-    def labels(self) -> int:
-        """How many labels it carries."""
-        return sum(len(action.labels) for action in self.actions)
+
+class Packs(Generic[Where]):
+    """Fills several batches at once, each of actions that belong together."""
+
+    def __init__(self, kind: Kind, most: int, *, open_packs: int | None = None) -> None:
+        self._kind, self._most, self._limit = kind, most, open_packs
+        self._open: OrderedDict[Where, list[Action]] = OrderedDict()
+
+    def put(self, where: Where, action: Action) -> Iterator[Batch]:
+        """Add an action; give the batches that are full thereby."""
+        pack = self._open.setdefault(where, [])
+        pack.append(action)
+        if len(pack) == self._most:
+            yield self._close(where)
+        elif self._limit is not None and len(self._open) > self._limit:
+            yield self._close(next(iter(self._open)))
+
+    def rest(self) -> Iterator[Batch]:
+        """Give what is left."""
+        while self._open:
+            yield self._close(next(iter(self._open)))
+
+    def _close(self, where: Where) -> Batch:
+        return Batch(self._kind, tuple(self._open.pop(where)))
 
 
 def first_tags(labels: Iterable[Label]) -> tuple[Label, ...]:
@@ -44,22 +76,38 @@ def first_tags(labels: Iterable[Label]) -> tuple[Label, ...]:
     return tuple(kept)
 
 
-def create_batches(actions: Iterable[Action], *, size: Size) -> Iterator[Batch]:
-    """Pack new images in their order: images by URL and images by bytes apart.
+def labels_of(action: Action) -> tuple[Label, ...]:
+    """Give the labels that ride along with a new image, where nothing speaks against it."""
+    return action.labels if len(action.labels) <= limits.MAX_TAGS_PER_BATCH else first_tags(action.labels)
 
-    Every batch holds at most 64 images, 20 distinct tags and ``MAX_BODY_BYTES`` of body, ``size`` being an
-    image's share. An image over the limit by itself is a batch of its own.
+
+def create_batches(actions: Iterable[Action], *, size: Size, sent: Sent = labels_of) -> Iterator[Batch]:
+    """Pack new images in their order: by URL and by bytes apart, and each metadata by itself.
+
+    Every batch holds at most 64 images, 20 distinct tags and ``MAX_BODY_BYTES`` of body. An image over the
+    limit by itself is a batch of its own. At most ``_OPEN_PACKS`` batches are held back.
+
+    Args:
+        actions: New images.
+        size: An image's share of the body.
+        sent: The labels that go along with an image.
     """
-    packs = {by_url: _Pack() for by_url in (True, False)}
+    packs: OrderedDict[Hashable, _Pack] = OrderedDict()
     for action in actions:
-        pack = packs[action.url is not None]
-        cost = size(action)
-        if not pack.takes(action, cost):
-            yield pack.close()
-        pack.put(action, cost)
+        where = (action.url is not None, action.metadata)
+        cost, tags = size(action), {label.tag for label in sent(action)}
+        pack = packs.get(where)
+        if pack is None:
+            pack = packs[where] = _Pack()
+        elif not pack.takes(tags, cost):
+            yield pack.batch()
+            packs.move_to_end(where)
+            pack = packs[where] = _Pack()
+        pack.put(action, tags, cost)
+        if len(packs) > _OPEN_PACKS:
+            yield packs.popitem(last=False)[1].batch()
     for pack in packs.values():
-        if pack.actions:
-            yield pack.close()
+        yield pack.batch()
 
 
 def url_size(action: Action) -> int:
@@ -69,62 +117,91 @@ def url_size(action: Action) -> int:
 
 class _Pack:
     def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
         self.actions: list[Action] = []
         self.tags: set[str] = set()
         self.bytes = 0
 
-    def takes(self, action: Action, cost: int) -> bool:
-        if not self.actions:
-            return True
-        tags = self.tags | {label.tag for label in action.labels}
+    def takes(self, tags: set[str], cost: int) -> bool:
         return (
             len(self.actions) < limits.MAX_IMAGES_PER_BATCH
-            and len(tags) <= limits.MAX_TAGS_PER_BATCH
             and self.bytes + cost <= limits.MAX_BODY_BYTES
+            and len(self.tags | tags) <= limits.MAX_TAGS_PER_BATCH
         )
 
-    def put(self, action: Action, cost: int) -> None:
+    def put(self, action: Action, tags: set[str], cost: int) -> None:
         self.actions.append(action)
-        self.tags.update(label.tag for label in action.labels)
+        self.tags |= tags
         self.bytes += cost
 
-    def close(self) -> Batch:
-        batch = Batch(Kind.CREATE_IMAGE, tuple(self.actions))
-        self._clear()
-        return batch
+    def batch(self) -> Batch:
+        return Batch(self.actions[0].kind, tuple(self.actions))
+
+
+class AddPacks:
+    """Packs label additions: boxes ``MAX_REGIONS_PER_CALL`` a call, tags ``MAX_IMAGE_TAGS_PER_CALL``."""
+
+    def __init__(self) -> None:
+        self._boxed = Packs[None](Kind.ADD_LABEL, limits.MAX_REGIONS_PER_CALL)
+        self._tagged = Packs[None](Kind.ADD_LABEL, limits.MAX_IMAGE_TAGS_PER_CALL)
+
+    def put(self, action: Action) -> Iterator[Batch]:
+        """Add an action with any number of labels; give the batches that are full thereby."""
+        for single in _singles(action):
+            yield from (self._boxed if single.labels[0].box else self._tagged).put(None, single)
+
+    def rest(self) -> Iterator[Batch]:
+        """Give what is left."""
+        yield from self._boxed.rest()
+        yield from self._tagged.rest()
+
+
+class RemovePacks:
+    """Packs label removals: boxes by id, tags by tag (the service removes a cross product)."""
+
+    def __init__(self, kind: Kind = Kind.REMOVE_LABEL) -> None:
+        self._boxed = Packs[None](kind, limits.MAX_REGIONS_PER_CALL)
+        self._tagged = Packs[str](kind, limits.MAX_TAGGED_IMAGES_PER_DELETE)
+
+    def put(self, action: Action) -> Iterator[Batch]:
+        """Add an action with any number of labels; give the batches that are full thereby."""
+        for single in _singles(action):
+            if single.labels[0].box:
+                yield from self._boxed.put(None, single)
+            else:
+                yield from self._tagged.put(single.labels[0].tag, single)
+
+    def rest(self) -> Iterator[Batch]:
+        """Give what is left."""
+        yield from self._boxed.rest()
+        yield from self._tagged.rest()
 
 
 def add_batches(actions: Iterable[Action]) -> Iterator[Batch]:
-    """Pack label additions: boxes ``MAX_REGIONS_PER_CALL`` a call, tags ``MAX_IMAGE_TAGS_PER_CALL``."""
-    boxed, tagged = _split(actions)
-    yield from _chunks(Kind.ADD_LABEL, boxed, limits.MAX_REGIONS_PER_CALL)
-    yield from _chunks(Kind.ADD_LABEL, tagged, limits.MAX_IMAGE_TAGS_PER_CALL)
+    """Pack label additions."""
+    return _stream(AddPacks(), actions)
 
 
-def remove_batches(actions: Iterable[Action]) -> Iterator[Batch]:
-    """Pack label removals: boxes by id, tags by tag (the service removes a cross product)."""
-    boxed, tagged = _split(actions)
-    yield from _chunks(Kind.REMOVE_LABEL, boxed, limits.MAX_REGIONS_PER_CALL)
-    by_tag = sorted(tagged, key=lambda action: action.labels[0].tag)
-    for _, same in groupby(by_tag, key=lambda action: action.labels[0].tag):
-        yield from _chunks(Kind.REMOVE_LABEL, list(same), limits.MAX_TAGGED_IMAGES_PER_DELETE)
+def remove_batches(actions: Iterable[Action], kind: Kind = Kind.REMOVE_LABEL) -> Iterator[Batch]:
+    """Pack label removals; ``kind`` says whether they make room."""
+    return _stream(RemovePacks(kind), actions)
 
 
 def delete_batches(actions: Iterable[Action]) -> Iterator[Batch]:
     """Pack deletions."""
-    yield from _chunks(Kind.DELETE_IMAGE, list(actions), limits.MAX_IDS_PER_DELETE)
+    packs = Packs[None](Kind.DELETE_IMAGE, _IDS_PER_DELETE)
+    for action in actions:
+        yield from packs.put(None, action)
+    yield from packs.rest()
 
 
-def _split(actions: Iterable[Action]) -> tuple[list[Action], list[Action]]:
-    """One action a label: those with a box, and those without."""
-    single = [one for action in actions for one in _singles(action)]
-    return [a for a in single if a.labels[0].box], [a for a in single if not a.labels[0].box]
+def _stream(packs: AddPacks | RemovePacks, actions: Iterable[Action]) -> Iterator[Batch]:
+    for action in actions:
+        yield from packs.put(action)
+    yield from packs.rest()
 
 
 def _singles(action: Action) -> Iterator[Action]:
+    """One action a label."""
     for n, label in enumerate(action.labels):
         yield Action(
             action.kind,
@@ -134,8 +211,3 @@ def _singles(action: Action) -> Iterator[Action]:
             region_ids=action.region_ids[n : n + 1],
             origins=action.origins[n : n + 1],
         )
-
-
-def _chunks(kind: Kind, actions: list[Action], most: int) -> Iterator[Batch]:
-    for start in range(0, len(actions), most):
-        yield Batch(kind, tuple(actions[start : start + most]))

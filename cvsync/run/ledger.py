@@ -1,11 +1,18 @@
 """The SQLite file of intents and outcomes, one per destination.
 
     meta     one row a fact: the schema's number, the destination, the tool's version
-    images   key -> image id, as the service confirmed it
+    images   key -> image id, the fingerprint of the labels that the image was left with, and the version
+             of its content; null where it is not known. `batch_id` is the batch that confirmed it last
+    doomed   old images that a replacement has made superfluous and that are still to be deleted, with the
+             key that they were
     batches  one row a request that writes; `state` is
              sent      the request may be on its way, its outcome is not known
              done      the answer was read and its outcomes are in `images`
-             refused   the service refused the request whole, and did nothing
+             refused   the service refused the request whole, or cvsync did so on its behalf
+             void      the request is known to have changed nothing
+             unsure    a label request of a dead run: what it did will be seen, not known
+             `counts` holds what it did, by the names of ``Outcomes.counts``; `items` the keys, image ids or
+             tag names that it was about, for as long as it is `sent`
     runs     one row a run, with its totals and exit code at the end
 
 No request leaves before its batch is committed as ``sent``; no image counts as stored before its answer is
@@ -16,10 +23,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 import pyarrow as pa
@@ -28,9 +37,15 @@ from cvsync import __version__
 from cvsync.errors import SettingsError
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
+from cvsync.plan.fingerprint import shifted
+from cvsync.run.disk import refuse_network_disk
+from cvsync.run.failpoints import failpoint
 from cvsync.run.private import make_private
 
-SCHEMA_NUMBER = 1
+SCHEMA_NUMBER = 2
+_CHANGE_IMAGES = ("add label", "remove label", "delete image")  # kinds whose items are image ids
+_RUNS_KEPT = 30  # batches of older runs go; their totals stay in `runs`
+_ROWS_AT_ONCE = 65_536
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -47,6 +62,42 @@ CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, exit_code INTEGER, totals TEXT
 ) WITHOUT ROWID;
 """
+_MIGRATIONS = {  # the schema that a file has -> what makes the next one of it
+    1: """
+ALTER TABLE images ADD COLUMN batch_id INTEGER;
+ALTER TABLE batches ADD COLUMN marker TEXT;
+ALTER TABLE batches ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE batches ADD COLUMN ended_in TEXT;
+ALTER TABLE batches ADD COLUMN counts TEXT;
+CREATE INDEX batches_by_run ON batches (ended_in);
+CREATE TABLE doomed (
+    image_id TEXT PRIMARY KEY, key TEXT NOT NULL, version TEXT, since REAL NOT NULL
+) WITHOUT ROWID;
+""",
+}
+
+
+class Stored(NamedTuple):
+    """An image that the service confirmed."""
+
+    key: str
+    image_id: str
+    fingerprint: int | None = None
+    """Of the labels that it now has; None: not known."""
+    version: str | None = None
+
+
+class OpenBatch(NamedTuple):
+    """A request whose outcome was never read."""
+
+    batch_id: int
+    run_id: str
+    kind: str
+    marker: str | None
+    """What its images carry as metadata, if they exist; None: nothing."""
+    attempt: int
+    sent_at: float
+    items: tuple[str, ...]
 
 
 class Ledger:
@@ -58,38 +109,35 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, *, clock: Callable[[], float] = time.time) -> None:
         self._db = connection
         self._clock = clock
+        connection.create_function("shifted", 2, _shifted, deterministic=True)
 
     @classmethod
-    def open(cls, path: Path, destination: str) -> Self:
-        """Open the ledger, or make it.
+    def open(cls, path: Path, destination: str, *, clock: Callable[[], float] = time.time) -> Self:
+        """Open the ledger, or make it; an older one is brought up to date.
 
         Args:
             path: The file; it and its folder are made readable by their owner only.
             destination: Endpoint and project id, written into a new file and compared with an old one's.
+            clock: Gives the time of intents and outcomes.
 
         Raises:
-            SettingsError: The file belongs to another destination or to a newer cvsync.
+            SettingsError: The file belongs to another destination or to a newer cvsync, or stands on a
+                network disk.
         """
         make_private(path)
+        refuse_network_disk(path.parent)
         db = sqlite3.connect(path, isolation_level=None)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        number = db.execute("PRAGMA user_version").fetchone()[0]
-        if number == 0:
-            facts = {"destination": destination, "made_by": f"cvsync {__version__}"}
-            with _transaction(db):
-                for statement in _TABLES.split(";\n"):
-                    db.execute(statement)
-                db.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
-                db.execute(f"PRAGMA user_version={SCHEMA_NUMBER}")
-        elif number > SCHEMA_NUMBER:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            _bring_up_to_date(db, path, destination)
+            found = db.execute("SELECT value FROM meta WHERE name = 'destination'").fetchone()[0]
+            if found != destination:
+                raise SettingsError(f"{path} is the ledger of {found}, not of {destination}")
+        except BaseException:
             db.close()
-            raise SettingsError(f"{path} was written by a newer cvsync; update cvsync to use it")
-        found = db.execute("SELECT value FROM meta WHERE name = 'destination'").fetchone()[0]
-        if found != destination:
-            db.close()
-            raise SettingsError(f"{path} is the ledger of {found}, not of {destination}")
-        return cls(db)
+            raise
+        return cls(db, clock=clock)
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
@@ -97,24 +145,62 @@ class Ledger:
 
     def known(self) -> KnownImages:
         """Give all that is known; about 150 bytes a key."""
-        rows = self._db.execute("SELECT key, image_id, fingerprint, version FROM images").fetchall()
-        columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-        arrays = [pa.array(c, field.type) for c, field in zip(columns, KNOWN_SCHEMA, strict=True)]
-        return KnownImages(pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA))
+        rows = self._db.execute("SELECT key, image_id, fingerprint, version FROM images")
+        tables = [KNOWN_SCHEMA.empty_table()]
+        while found := rows.fetchmany(_ROWS_AT_ONCE):
+            columns = zip(*found, strict=True)
+            arrays = [pa.array(c, field.type) for c, field in zip(columns, KNOWN_SCHEMA, strict=True)]
+            tables.append(pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA))
+        unsettled = {i for b in self.open_batches() if b.kind in _CHANGE_IMAGES for i in b.items}
+        return KnownImages(
+            pa.concat_tables(tables).combine_chunks(),
+            unsettled=frozenset(unsettled),
+            doomed=frozenset(self.doomed()),
+        )
 
-    def see(self, rows: pa.Table) -> None:
-        """Commit what the planner saw: columns of ``known.SCHEMA``, each key once."""
-        with _transaction(self._db):
-            self._db.executemany(
-                "INSERT INTO images (key, image_id, fingerprint, version) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (key) DO UPDATE SET image_id = excluded.image_id, "
-                "fingerprint = excluded.fingerprint, version = excluded.version",
-                zip(*(column.to_pylist() for column in rows.columns), strict=True),
+    def doomed(self) -> list[str]:
+        """Give the ids of replaced images that are still to be deleted; about 90 bytes each."""
+        return [row[0] for row in self._db.execute("SELECT image_id FROM doomed ORDER BY since, image_id")]
+
+    def keys_of(self, image_ids: Sequence[str]) -> dict[str, list[tuple[str, str | None]]]:
+        """Give the keys, each with its version, that some images are, or were until they were replaced."""
+        found: dict[str, list[tuple[str, str | None]]] = {}
+        for image_id, key, version in self._db.execute(
+            "WITH wanted AS (SELECT value FROM json_each(?))"
+            " SELECT image_id, key, version FROM images WHERE image_id IN wanted"
+            " UNION ALL SELECT image_id, key, version FROM doomed WHERE image_id IN wanted",
+            (_json(image_ids),),
+        ):
+            found.setdefault(image_id, []).append((key, version))
+        return found
+
+    def ids_of(self, keys: Sequence[str]) -> dict[str, str]:
+        """Give the image ids of those keys that are known."""
+        return dict(
+            self._db.execute(
+                "SELECT key, image_id FROM images WHERE key IN (SELECT value FROM json_each(?))",
+                (_json(keys),),
             )
+        )
+
+    def confirmed_by(self, run_id: str, image_ids: Sequence[str]) -> set[str]:
+        """Give those of some images that a run has found to be an image of a key."""
+        rows = self._db.execute(
+            "SELECT image_id FROM images JOIN batches USING (batch_id)"
+            " WHERE image_id IN (SELECT value FROM json_each(?)) AND run_id = ?",
+            (_json(image_ids), run_id),
+        )
+        return {row[0] for row in rows}
 
     def start_run(self, run_id: str) -> None:
-        """Note that a run begins."""
-        self._db.execute("INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, self._clock()))
+        """Note that a run begins; the batches of long-gone runs are dropped."""
+        with _transaction(self._db):
+            self._db.execute("INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, self._clock()))
+            self._db.execute(
+                "DELETE FROM batches WHERE state <> 'sent' AND run_id NOT IN"
+                " (SELECT run_id FROM runs ORDER BY started_at DESC LIMIT ?)",
+                (_RUNS_KEPT,),
+            )
 
     def end_run(self, run_id: str, *, exit_code: int, totals: Mapping[str, int]) -> None:
         """Note how a run ended."""
@@ -123,55 +209,205 @@ class Ledger:
             (self._clock(), exit_code, orjson.dumps(dict(totals)).decode(), run_id),
         )
 
-    def intend(self, run_id: str, kind: str, items: Iterable[str]) -> int:
+    def intend(self, run_id: str, kind: str, items: Iterable[str], *, marker: str | None = None) -> int:
         """Commit that a request is about to leave.
 
         Args:
             run_id: The run that sends it.
             kind: What it does.
             items: Keys or image ids that it is about.
+            marker: What the images that it creates carry as metadata.
 
         Returns:
             The batch's id, for ``conclude``.
         """
+        failpoint("before-intent")
         cursor = self._db.execute(
-            "INSERT INTO batches (run_id, kind, state, sent_at, items) VALUES (?, ?, 'sent', ?, ?)",
-            (run_id, kind, self._clock(), orjson.dumps(list(items)).decode()),
+            "INSERT INTO batches (run_id, kind, state, sent_at, items, marker)"
+            " VALUES (?, ?, 'sent', ?, ?, ?)",
+            (run_id, kind, self._clock(), _json(items), marker),
         )
+        failpoint("after-intent")
         assert cursor.lastrowid is not None
         return cursor.lastrowid
+
+    def intend_again(self, batch_id: int) -> int:
+        """Commit that the same request is about to leave once more; give the attempt's number."""
+        failpoint("before-intent")
+        row = self._db.execute(
+            "UPDATE batches SET attempt = attempt + 1, sent_at = ? WHERE batch_id = ? RETURNING attempt",
+            (self._clock(), batch_id),
+        ).fetchone()
+        failpoint("after-intent")
+        return int(row[0])
 
     def conclude(
         self,
         batch_id: int,
+        state: str = "done",
         *,
-        stored: Mapping[str, str] | None = None,
+        run_id: str | None = None,
+        counts: Mapping[str, int] | None = None,
+        stored: Iterable[Stored] = (),
+        replaced: Collection[str] = (),
+        shifts: Mapping[str, int] | None = None,
+        seen: Mapping[str, int | None] | None = None,
         deleted: Collection[str] = (),
-        refused: bool = False,
     ) -> None:
-        """Commit what came of a request.
+        """Commit what came of a request, all of it or nothing.
 
         Args:
             batch_id: From ``intend``.
-            stored: Key -> image id of images that the service confirmed.
+            state: What is now known of it.
+            run_id: The run that learnt of it; None: the one that sent it.
+            counts: What it did, by the names of ``Outcomes.counts``.
+            stored: Images that the service confirmed.
+            replaced: Ids of images that ``stored`` supersedes; they are doomed unless a key is still one.
+            shifts: Image id -> the fingerprint of the labels that it got, less that of those that it lost.
+            seen: Image id -> its fingerprint as it was read; None: not known. Before ``shifts``.
             deleted: Ids of images that are gone.
-            refused: The service refused the request whole.
         """
+        failpoint("before-outcome")
         with _transaction(self._db):
             self._db.execute(
-                "UPDATE batches SET state = ?, ended_at = ? WHERE batch_id = ?",
-                ("refused" if refused else "done", self._clock(), batch_id),
+                "UPDATE batches SET state = ?, ended_at = ?, ended_in = coalesce(?, run_id), counts = ?,"
+                " items = '[]' WHERE batch_id = ?",
+                (state, self._clock(), run_id, _json_counts(counts), batch_id),
             )
-            self._db.executemany(
-                "INSERT INTO images (key, image_id) VALUES (?, ?) "
-                "ON CONFLICT (key) DO UPDATE SET image_id = excluded.image_id, fingerprint = NULL",
-                (stored or {}).items(),
-            )
-            self._db.executemany("DELETE FROM images WHERE image_id = ?", [(i,) for i in deleted])
+            self._store(batch_id, stored, replaced)
+            self._shift(seen or {}, shifts or {})
+            gone = [(i,) for i in deleted]
+            self._db.executemany("DELETE FROM images WHERE image_id = ?", gone)
+            self._db.executemany("DELETE FROM doomed WHERE image_id = ?", gone)
+            failpoint("in-outcome")
+        failpoint("after-outcome")
+
+    def note(self, run_id: str, kind: str, *, counts: Mapping[str, int], state: str = "refused") -> None:
+        """Commit an outcome that needed no request."""
+        self._db.execute(
+            "INSERT INTO batches (run_id, kind, state, sent_at, ended_at, ended_in, items, counts)"
+            " VALUES (?1, ?2, ?3, ?4, ?4, ?1, '[]', ?5)",
+            (run_id, kind, state, self._clock(), _json_counts(counts)),
+        )
+
+    def see(self, rows: pa.Table) -> None:
+        """Commit what a planner saw: columns of ``KnownImages``, a row a key."""
+        with _transaction(self._db):
+            for chunk in rows.select(KNOWN_SCHEMA.names).to_batches(_ROWS_AT_ONCE):
+                columns = [column.to_pylist() for column in chunk.columns]
+                self._upsert(zip(*columns, repeat(None, chunk.num_rows), strict=True))
+            self._spare_named()
+
+    def observe(self, fingerprints: Mapping[str, int | None]) -> None:
+        """Commit the fingerprints of images as they were just read."""
+        with _transaction(self._db):
+            self._shift(fingerprints, {})
+
+    def open_batches(self, *, but: str | None = None) -> list[OpenBatch]:
+        """Give the requests whose outcome was never read, oldest first.
+
+        Args:
+            but: Leave out those of this run.
+        """
+        rows = self._db.execute(
+            "SELECT batch_id, run_id, kind, marker, attempt, sent_at, items FROM batches"
+            " WHERE state = 'sent' AND run_id IS NOT ? ORDER BY batch_id",
+            (but,),
+        )
+        return [OpenBatch._make((*row[:6], tuple(orjson.loads(row[6])))) for row in rows]
 
     def in_doubt(self) -> int:
         """Count the requests whose outcome was never read."""
         return int(self._db.execute("SELECT count(*) FROM batches WHERE state = 'sent'").fetchone()[0])
+
+    def totals(self, run_id: str) -> Counter[str]:
+        """Add up what a run did, from its rows: there is no running sum that could go wrong."""
+        rows = self._db.execute(
+            "SELECT c.key, sum(c.value) FROM batches, json_each(batches.counts) c"
+            " WHERE ended_in = ? GROUP BY c.key",
+            (run_id,),
+        )
+        return Counter({name: int(total) for name, total in rows})
+
+    def _store(self, batch_id: int, stored: Iterable[Stored], replaced: Collection[str]) -> None:
+        rows = [(*row, batch_id) for row in stored]
+        if not rows:
+            return
+        old = self._db.execute(
+            "SELECT image_id, key, version FROM images WHERE image_id IN (SELECT value FROM json_each(?))",
+            (_json(replaced),),
+        ).fetchall()
+        self._upsert(rows)
+        self._db.executemany(
+            "INSERT OR IGNORE INTO doomed SELECT ?1, ?2, ?3, ?4"
+            " WHERE NOT EXISTS (SELECT 1 FROM images WHERE image_id = ?1)",
+            [(*row, self._clock()) for row in old],
+        )
+        self._spare_named()
+
+    def _upsert(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._db.executemany(
+            "INSERT INTO images (key, image_id, fingerprint, version, batch_id) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET image_id = excluded.image_id,"
+            " fingerprint = excluded.fingerprint, version = excluded.version, batch_id = excluded.batch_id",
+            rows,
+        )
+
+    def _spare_named(self) -> None:
+        """Let no image be doomed that a key is: its bytes came back under another key."""
+        self._db.execute(
+            "DELETE FROM doomed WHERE EXISTS (SELECT 1 FROM images WHERE images.image_id = doomed.image_id)"
+        )
+
+    def _shift(self, seen: Mapping[str, int | None], shifts: Mapping[str, int]) -> None:
+        self._db.executemany(
+            "UPDATE images SET fingerprint = ? WHERE image_id = ?", [(f, i) for i, f in seen.items()]
+        )
+        self._db.executemany(
+            "UPDATE images SET fingerprint = shifted(fingerprint, ?) WHERE image_id = ?",
+            [(by, i) for i, by in shifts.items()],
+        )
+
+
+def _bring_up_to_date(db: sqlite3.Connection, path: Path, destination: str) -> None:
+    """Make the tables, or those that an older file lacks, in one transaction."""
+    number = _schema_number(db)
+    if number > SCHEMA_NUMBER:
+        raise SettingsError(f"{path} was written by a newer cvsync; update cvsync to use it")
+    if number == SCHEMA_NUMBER:
+        return
+    with _transaction(db):
+        number = _schema_number(db)  # another process may have been faster
+        if number == 0:
+            _execute_all(db, _TABLES)
+            facts = {"destination": destination, "made_by": f"cvsync {__version__}"}
+            db.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
+            number = 1
+        for step in range(number, SCHEMA_NUMBER):
+            _execute_all(db, _MIGRATIONS[step])
+        db.execute(f"PRAGMA user_version={SCHEMA_NUMBER}")
+
+
+def _schema_number(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _execute_all(db: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.strip().split(";\n"):
+        db.execute(statement)
+
+
+def _shifted(fingerprint: int | None, by: int) -> int | None:
+    """Add to a fingerprint; SQLite's own sum would turn into a float where it overflows."""
+    return None if fingerprint is None else shifted(fingerprint, added=by)
+
+
+def _json(items: Iterable[str]) -> str:
+    return orjson.dumps(list(items)).decode()
+
+
+def _json_counts(counts: Mapping[str, int] | None) -> str:
+    return orjson.dumps({name: n for name, n in (counts or {}).items() if n}).decode()
 
 
 @contextmanager

@@ -22,11 +22,12 @@ class Outcomes:
     """Everything that a run did, as it goes along."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    """``tags_created``, ``images_created``, ``images_adopted``, ``labels_added``, ``labels_removed``,
-    ``images_deleted``, ``refused``."""
+    """``tags_created``, ``tags_renamed``, ``images_created``, ``images_adopted``, ``images_replaced``,
+    ``labels_added``, ``labels_removed``, ``images_deleted``, ``deletions_held_back``, ``refused``; added up
+    from the ledger's rows when the run ends."""
     refusals: list[Refusal] = field(default_factory=list)
+    """About 1 kB each; ``RunSettings.max_errors`` bounds them."""
 
     def refuse(self, action: Action, code: str, message: str) -> None:
-        """Note a refusal."""
+        """Note a refusal; whoever does so counts it in the ledger."""
         self.refusals.append(Refusal(action, code, message))
-        self.counts["refused"] += 1

@@ -1,29 +1,32 @@
-"""Duplicate outcomes made certain: what an image that was already there lacks, or has too often."""
+"""Images that were already there made certain: what they lack, and what they hold too often."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from cvsync.api.client import Client
-from cvsync.api.listing import fetch_images
 from cvsync.labels import fold
 from cvsync.model import Image, ProjectType
-from cvsync.plan.actions import Action, Box, Kind, Label, Plan
+from cvsync.plan.actions import Action, Box, Kind, Label
 from cvsync.plan.diff import TOLERANCE
 from cvsync.plan.fingerprint import NO_BOX
 from cvsync.plan.match import LabelSet, unmatched
+from cvsync.run.settings import Adopt
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """A new key that turned out to be an image of the project."""
+    """A key that turned out to be an image of the project."""
 
     action: Action
+    image_id: str
     sent: tuple[Label, ...]
     """The labels that went with it: the service may have merged them into the image."""
+    is_ours: bool = False
+    """Whether an earlier attempt of this run made the image."""
 
 
 @dataclass(slots=True)
@@ -42,49 +45,45 @@ class _Present:
     region_id: str | None
 
 
-async def settle(
-    client: Client,
-    plan: Plan,
-    duplicates: Mapping[str, Sequence[Duplicate]],
-    *,
-    tag_ids: Mapping[str, str],
+def settle(
+    type_: ProjectType,
+    image: Image,
+    duplicates: Sequence[Duplicate],
+    names: Mapping[str, str],
+    adopt: Adopt = Adopt.ADD,
 ) -> Settled:
-    """Compare images that were already there with what their keys want.
+    """Compare an image that was already there with what its keys want.
 
-    Labels are added. They are removed only where this run put them: an identical box that a duplicate
-    merged in a second time.
+    Labels are added. They are removed only where a duplicate merged an identical box in once more, or where
+    the caller has labels replaced.
 
     Args:
-        client: Reads the images as they are now.
-        plan: The plan that is being applied.
-        duplicates: Image id -> the keys that turned out to be it.
-        tag_ids: Folded tag name -> tag id.
+        type_: Of the project.
+        image: As it is now.
+        duplicates: The keys that turned out to be it.
+        names: Tag id -> folded name.
+        adopt: What becomes of labels that no key wants.
     """
-    names = {tag_id: name for name, tag_id in tag_ids.items()}
     settled = Settled()
-    for image in await fetch_images(client, plan.project_id, list(duplicates)):
-        _compare(plan, image, duplicates.get(image.id, ()), names, settled)
-    return settled
-
-
-def _compare(
-    plan: Plan, image: Image, duplicates: Sequence[Duplicate], names: Mapping[str, str], settled: Settled
-) -> None:
-    present = _present(plan.type, image, names)
-    tags = {fold(p.label.tag) for p in present}
+    present = _present(type_, image, names)
+    surplus = _merged_twice(present, duplicates)
+    left = [p for p in present if p not in surplus]
+    if adopt is Adopt.REPLACE and not any(d.is_ours for d in duplicates):
+        _, unwanted = _differences([w for d in duplicates for w in d.action.labels], _labels(left))
+        surplus += [left[i] for i in unwanted]
+        left = [p for p in left if p not in surplus]
     for duplicate in duplicates:
         action = duplicate.action
-        if plan.type is ProjectType.MULTICLASS and tags and not {fold(w.tag) for w in action.labels} <= tags:
+        tags = {fold(p.label.tag) for p in left}
+        if type_ is ProjectType.MULTICLASS and tags and not {fold(w.tag) for w in action.labels} <= tags:
             message = f"the same picture is in the project with tag {', '.join(sorted(tags))}"
             settled.conflicts.append((action, "E120", message))
             continue
-        add, _ = _differences(action.labels, [p.label for p in present])
+        add, _ = _differences(action.labels, _labels(left))
         if add:
             labels = tuple(action.labels[i] for i in add)
-            new = Action(Kind.ADD_LABEL, action.key, labels, image_id=image.id, origins=action.origins)
-            settled.add.append(new)
-            present += [_Present(label, None) for label in labels]
-    surplus = _repeated(present) if any(d.sent for d in duplicates) else []
+            settled.add.append(relabel(action, image.id, labels))
+            left += [_Present(label, None) for label in labels]
     if surplus:
         settled.remove.append(
             Action(
@@ -95,32 +94,62 @@ def _compare(
                 region_ids=tuple(p.region_id for p in surplus),
             )
         )
+    return settled
+
+
+def relabel(action: Action, image_id: str, labels: tuple[Label, ...]) -> Action:
+    """Give the action that adds labels to the image that another action is about."""
+    return Action(Kind.ADD_LABEL, action.key, labels, image_id=image_id, origins=action.origins)
 
 
 def _present(type_: ProjectType, image: Image, names: Mapping[str, str]) -> list[_Present]:
     if type_ is ProjectType.DETECTION:
+        regions = sorted(image.regions, key=lambda r: r.region_id or "")  # whoever looks chooses the same
         return [
             _Present(Label(names.get(r.tag_id, r.tag_id), Box(r.left, r.top, r.width, r.height)), r.region_id)
-            for r in image.regions
+            for r in regions
         ]
     return [_Present(Label(names.get(t.tag_id, t.tag_id)), None) for t in image.tags]
 
 
-def _repeated(present: Sequence[_Present]) -> list[_Present]:
-    seen: set[tuple[str, Box | None]] = set()
+def _merged_twice(present: Sequence[_Present], duplicates: Sequence[Duplicate]) -> list[_Present]:
+    """Find the boxes that were sent with a duplicate and that the image holds oftener than any key wants."""
+    sent = {_identity(label) for d in duplicates for label in d.sent if label.box}
+    if not sent:
+        return []
+    wanted: Counter[tuple[str, Box | None]] = Counter()
+    for duplicate in duplicates:
+        wanted |= Counter(_identity(label) for label in duplicate.action.labels)
     surplus = []
     for item in present:
-        identity = (fold(item.label.tag), item.label.box)
-        if identity in seen and item.region_id is not None:
-            surplus.append(item)
-        seen.add(identity)
+        identity = _identity(item.label)
+        if identity in sent:
+            wanted[identity] -= 1
+            if wanted[identity] < 0:
+                surplus.append(item)
     return surplus
 
 
+def _identity(label: Label) -> tuple[str, Box | None]:
+    box = label.box
+    return fold(label.tag), None if box is None else Box(*(float(np.float32(side)) for side in box))
+
+
+def _labels(present: Sequence[_Present]) -> list[Label]:
+    return [item.label for item in present]
+
+
 def _differences(wanted: Sequence[Label], present: Sequence[Label]) -> tuple[list[int], list[int]]:
+    if not wanted or not present or _counted(wanted) == _counted(present):
+        same = bool(wanted) == bool(present)
+        return ([], []) if same else ([*range(len(wanted))], [*range(len(present))])
     codes: dict[str, int] = {}
     add, remove = unmatched(_coded(wanted, codes), _coded(present, codes), tolerance=TOLERANCE)
     return add.tolist(), remove.tolist()
+
+
+def _counted(labels: Sequence[Label]) -> Counter[tuple[str, Box | None]]:
+    return Counter(map(_identity, labels))
 
 
 def _coded(labels: Sequence[Label], codes: dict[str, int]) -> LabelSet:

@@ -14,12 +14,15 @@ class Stop:
 
     def __init__(self) -> None:
         self.requested = False
+        self.reason = ""
+        """Why, for people."""
         self.is_draining = False
         """Whether there are requests in flight that deserve an answer; else there is nothing to wait for."""
 
-    def request(self) -> None:
-        """Ask for it; safe to call again."""
-        self.requested = True
+    def request(self, reason: str = "") -> None:
+        """Ask for it; safe to call again, the first reason counts."""
+        if not self.requested:
+            self.requested, self.reason = True, reason
 
 
 async def spread(

@@ -19,7 +19,9 @@ from cvsync.flows.plan import save_plan
 from cvsync.flows.project import NewProject
 from cvsync.model import Image
 from cvsync.plan import Plan
+from cvsync.run.settings import RunSettings
 
+QUICK = RunSettings(grace=0.1, retry_wait=0.01)
 WRITES = ("Create", "Delete", "Update", "Train", "Export")
 
 
@@ -42,7 +44,7 @@ class Shelf:
         return f"{self.emulator.url}/files/{name}"
 
     def request(self, *manifests: Path, **options: Any) -> PushRequest:
-        options = {"project": "shelf", "create": NewProject()} | options
+        options = {"project": "shelf", "create": NewProject(), "run": QUICK} | options
         return PushRequest(manifests=manifests, **options)
 
     def service(self) -> AbstractAsyncContextManager[Service]:

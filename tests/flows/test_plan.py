@@ -189,3 +189,29 @@ async def test_a_ledger_is_rebuilt_from_content(shelf: Shelf, tmp_path: Path) ->
     assert (found.keys, found.absent, found.unreadable) == (5, 1, 0)
     assert [str(a).rsplit("/", 1)[-1] for a in plan.actions()] == ["8.png with fork"]
     assert await shelf.writes() == {}
+
+
+async def test_a_change_of_the_manifest_is_no_drift(shelf: Shelf, manifest: Path) -> None:
+    await shelf.push(manifest)
+    changed = rows(shelf)
+    changed[0]["left"] = 0.4
+    write_csv(manifest, changed)
+
+    await shelf.push(manifest, on_drift=OnDrift.STOP)
+    changed[0]["tag"] = "spoon"
+    write_csv(manifest, changed)
+    report = await shelf.push(manifest, on_drift=OnDrift.STOP)
+
+    assert report.counts["labels_added"] == report.counts["labels_removed"] == 1
+
+
+async def test_tag_is_renamed_and_its_images_stay(shelf: Shelf, manifest: Path) -> None:
+    await shelf.push(manifest)
+    changed = [row | {"tag": row["tag"].replace("fork", "Gabel")} for row in rows(shelf)]
+    write_csv(manifest, changed)
+    await shelf.forget()
+
+    await shelf.push(manifest, renames={"fork": "Gabel"})
+
+    assert await shelf.writes() == {"UpdateTag": 1}
+    assert await shelf.tags() == ["Gabel", "spoon"]

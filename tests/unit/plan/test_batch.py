@@ -1,24 +1,39 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cvsync import limits
 from cvsync.plan.actions import Action, Box, Kind, Label
-from cvsync.plan.batch import add_batches, create_batches, delete_batches, first_tags, remove_batches
+from cvsync.plan.batch import (
+    add_batches,
+    create_batches,
+    delete_batches,
+    first_tags,
+    labels_of,
+    remove_batches,
+)
 
 LABELS = st.lists(st.integers(0, 40).map(lambda n: Label(f"tag {n}")), max_size=3)
 SIZES = st.integers(0, limits.MAX_BODY_BYTES // 8)
 
 
-@given(images=st.lists(st.tuples(LABELS, SIZES, st.booleans()), max_size=200))
-def test_batches_hold_every_image_once_within_the_limits(images: list[tuple[list[Label], int, bool]]) -> None:
+METADATA = st.sampled_from([(), (("shelf", "1"),), (("shelf", "2"),)])
+
+
+@given(images=st.lists(st.tuples(LABELS, SIZES, st.booleans(), METADATA), max_size=200))
+def test_batches_hold_every_image_once_within_the_limits(images: list[tuple[Any, ...]]) -> None:
     actions = [
-        Action(Kind.CREATE_IMAGE, str(n), tuple(labels), url=f"https://x/{n}" if by_url else None)
-        for n, (labels, _, by_url) in enumerate(images)
-    ]
+        Action(
+            Kind.CREATE_IMAGE, str(n), tuple(labels), url=f"https://x/{n}" if by_url else None,
+            metadata=metadata,
+        )
+        for n, (labels, _, by_url, metadata) in enumerate(images)
+    ]  # fmt: skip
 
     batches = [*create_batches(actions, size=lambda a: images[int(a.key or 0)][1])]
 
@@ -27,7 +42,37 @@ def test_batches_hold_every_image_once_within_the_limits(images: list[tuple[list
         assert len(batch.actions) <= limits.MAX_IMAGES_PER_BATCH
         assert len({label.tag for a in batch.actions for label in a.labels}) <= limits.MAX_TAGS_PER_BATCH
         assert sum(images[int(a.key or 0)][1] for a in batch.actions) <= limits.MAX_BODY_BYTES
-        assert len({a.url is None for a in batch.actions}) == 1
+        assert len({(a.url is None, a.metadata) for a in batch.actions}) == 1
+
+
+def test_every_image_with_metadata_of_its_own_holds_few_batches_open() -> None:
+    taken = 0
+
+    def actions() -> Iterator[Action]:
+        nonlocal taken
+        for taken in range(1000):
+            yield Action(Kind.CREATE_IMAGE, str(taken), url="https://x", metadata=(("n", str(taken)),))
+
+    for number, batch in enumerate(create_batches(actions(), size=lambda _: 1)):
+        assert [a.key for a in batch.actions] == [str(number)]
+        assert taken <= number + 40
+
+
+def test_labels_that_do_not_go_along_take_no_room() -> None:
+    actions = [Action(Kind.CREATE_IMAGE, str(n), (Label(f"t{n}"),), url="https://x") for n in range(64)]
+
+    assert len([*create_batches(actions, size=lambda _: 1)]) == 4
+    assert len([*create_batches(actions, size=lambda _: 1, sent=lambda _: ())]) == 1
+
+
+def test_images_with_many_tags_share_a_batch_where_their_first_twenty_are_the_same() -> None:
+    many = tuple(Label(f"t{n}") for n in range(25))
+    actions = [Action(Kind.CREATE_IMAGE, str(n), many, url="https://x") for n in range(3)]
+
+    (batch,) = create_batches(actions, size=lambda _: 1)
+
+    assert len(batch.actions) == 3
+    assert labels_of(actions[0]) == many[:20]
 
 
 @given(counts=st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=60))
@@ -53,7 +98,7 @@ def test_label_batches_hold_every_label_once_within_the_limits(counts: list[tupl
 def test_deletions_are_packed_full() -> None:
     actions = [Action(Kind.DELETE_IMAGE, None, image_id=str(n)) for n in range(600)]
 
-    assert [len(b.actions) for b in delete_batches(actions)] == [256, 256, 88]
+    assert [len(b.actions) for b in delete_batches(actions)] == [200, 200, 200]
 
 
 def test_image_with_many_tags_starts_with_twenty() -> None:

@@ -2,59 +2,204 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvsync.errors import LockedError, SettingsError
-from cvsync.run.ledger import Ledger
-from cvsync.run.lock import hold_lock
+from cvsync.errors import SettingsError
+from cvsync.known import SCHEMA as KNOWN
+from cvsync.plan.fingerprint import shifted
+from cvsync.run.disk import file_system, refuse_network_disk
+from cvsync.run.ledger import Ledger, Stored
 
+KEYS, IMAGES = st.sampled_from("abc"), st.sampled_from("xyz")
+NUMBERS = st.integers(-(2**63), 2**63 - 1)
 STEPS = st.lists(
-    st.tuples(st.sampled_from("sd"), st.sampled_from("abc"), st.sampled_from("xyz")), max_size=20
+    st.one_of(
+        st.tuples(st.just("store"), KEYS, IMAGES, NUMBERS),
+        st.tuples(st.just("replace"), KEYS, IMAGES, NUMBERS),
+        st.tuples(st.just("shift"), IMAGES, NUMBERS),
+        st.tuples(st.just("observe"), IMAGES, st.none() | NUMBERS),
+        st.tuples(st.just("delete"), IMAGES),
+    ),
+    max_size=20,
 )
+SCHEMA_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE images (
+    key TEXT PRIMARY KEY, image_id TEXT NOT NULL, fingerprint INTEGER, version TEXT
+) WITHOUT ROWID;
+CREATE INDEX images_by_id ON images (image_id);
+CREATE TABLE batches (
+    batch_id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
+    sent_at REAL NOT NULL, ended_at REAL, items TEXT NOT NULL
+);
+CREATE INDEX batches_open ON batches (state) WHERE state = 'sent';
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, exit_code INTEGER, totals TEXT
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('destination', 'here'), ('made_by', 'cvsync 0.1.0');
+INSERT INTO images VALUES ('a', 'x', NULL, NULL), ('b', 'y', 7, 'v1');
+INSERT INTO batches VALUES
+    (1, 'old', 'create image', 'done', 1.0, 2.0, '["a"]'),
+    (2, 'old', 'create image', 'sent', 3.0, NULL, '["c","d"]'),
+    (3, 'old', 'add label', 'sent', 3.0, NULL, '["x"]');
+INSERT INTO runs VALUES ('old', 1.0, NULL, NULL, NULL);
+PRAGMA user_version = 1;
+"""
 
 
 def open_ledger(folder: Path, destination: str = "here") -> Ledger:
     return Ledger.open(folder / "ledger.sqlite", destination=destination)
 
 
-def known(ledger: Ledger) -> dict[str, str]:
-    return {row["key"]: row["image_id"] for row in ledger.known().table.to_pylist()}
+def rows(ledger: Ledger) -> dict[str, tuple[Any, ...]]:
+    table = ledger.known().table.to_pylist()
+    return {row["key"]: (row["image_id"], row["fingerprint"], row["version"]) for row in table}
 
 
 @given(steps=STEPS)
-def test_ledger_knows_what_was_confirmed_and_forgets_what_was_deleted(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str]]
-) -> None:
-    folder, wanted = tmp_path_factory.mktemp("ledger"), {}
-    ledger = open_ledger(folder)
-    for what, key, image in steps:
-        batch = ledger.intend("run", "create image", [key])
-        if what == "s":
-            ledger.conclude(batch, stored={key: image})
-            wanted[key] = image
-        else:
-            ledger.conclude(batch, deleted=[image])
-            wanted = {k: i for k, i in wanted.items() if i != image}
+def test_ledger_keeps_what_was_confirmed(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
+    folder = tmp_path_factory.mktemp("ledger")
+    ledger, images, doomed = open_ledger(folder), {}, set()
+    for what, *facts in steps:
+        batch = ledger.intend("run", "some kind", ["item"])
+        match what, *facts:
+            case "store" | "replace", key, image, number:
+                old = images.get(key, (None,))[0]
+                replaced = [old] if what == "replace" and old not in (None, image) else []
+                ledger.conclude(batch, stored=[Stored(key, image, number, "v")], replaced=replaced)
+                images[key] = (image, number, "v")
+                named = {row[0] for row in images.values()}
+                doomed = (doomed | set(replaced)) - named
+            case "shift", image, by:
+                ledger.conclude(batch, shifts={image: by})
+                images = {
+                    k: (i, n if n is None or i != image else shifted(n, added=by), v)
+                    for k, (i, n, v) in images.items()
+                }
+            case "observe", image, number:
+                ledger.conclude(batch, seen={image: number})
+                images = {k: (i, number if i == image else n, v) for k, (i, n, v) in images.items()}
+            case "delete", image:
+                ledger.conclude(batch, deleted=[image])
+                images = {k: row for k, row in images.items() if row[0] != image}
+                doomed.discard(image)
     ledger.close()
 
     reopened = open_ledger(folder)
 
-    assert known(reopened) == wanted
+    assert rows(reopened) == images
+    assert set(reopened.doomed()) == reopened.known().doomed == doomed
     assert reopened.in_doubt() == 0
     reopened.close()
 
 
-def test_request_without_an_answer_is_in_doubt(tmp_path: Path) -> None:
+def test_a_request_without_an_answer_stays_open(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
 
-    ledger.intend("run", "create image", ["a"])
+    ledger.intend("run", "create image", ["a"], marker="m")
+    ledger.intend("run", "add label", ["x", "y"])
+    batch = ledger.intend("run", "remove label", ["z"])
+    ledger.conclude(batch)
 
-    assert ledger.in_doubt() == 1
+    found = [(b.kind, b.marker, b.attempt, b.items) for b in ledger.open_batches()]
+    assert found == [("create image", "m", 1, ("a",)), ("add label", None, 1, ("x", "y"))]
+    assert ledger.known().unsettled == {"x", "y"}
+    assert ledger.open_batches(but="run") == []
     ledger.close()
+
+
+def test_totals_are_added_up_from_the_rows_of_the_run_that_learnt_of_them(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.start_run("one")
+    first, second = (ledger.intend("one", "create image", []) for _ in range(2))
+    ledger.conclude(first, counts={"images_created": 64, "refused": 0})
+    ledger.start_run("two")
+    ledger.conclude(second, run_id="two", counts={"images_created": 30, "refused": 2})
+    ledger.note("two", "create image", counts={"refused": 5})
+
+    assert ledger.totals("one") == Counter(images_created=64)
+    assert ledger.totals("two") == Counter(images_created=30, refused=7)
+    ledger.close()
+
+
+def test_batches_of_long_gone_runs_are_dropped_but_never_open_ones(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    for n in range(40):
+        ledger.start_run(f"run {n:02}")
+        ledger.conclude(ledger.intend(f"run {n:02}", "create image", ["a"]), counts={"images_created": 1})
+        ledger.intend(f"run {n:02}", "create image", ["b"])
+
+    assert ledger.totals("run 00") == Counter()
+    assert ledger.totals("run 39") == Counter(images_created=1)
+    assert ledger.in_doubt() == 40
+    ledger.close()
+
+
+def test_a_planner_s_view_is_kept(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.conclude(ledger.intend("run", "create image", ["a"]), stored=[Stored("a", "x")])
+    seen = [("a", "x", -5, None), ("b", "y", 2**63 - 1, "v2")]
+
+    ledger.see(pa.Table.from_pylist([dict(zip(KNOWN.names, row, strict=True)) for row in seen], schema=KNOWN))
+
+    assert rows(ledger) == {row[0]: row[1:] for row in seen}
+    ledger.close()
+
+
+def test_keys_of_an_image_are_known_until_it_is_deleted_for_good(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    both = [Stored("a", "x", 1, "v1"), Stored("b", "y", 1, None)]
+    ledger.conclude(ledger.intend("run", "create image", ["a", "b"]), stored=both)
+    ledger.conclude(
+        ledger.intend("run", "replace image", ["a"]), stored=[Stored("a", "z", 1, "v2")], replaced=["x"]
+    )
+
+    assert ledger.keys_of(["x", "y", "z"]) == {
+        "x": [("a", "v1")], "y": [("b", None)], "z": [("a", "v2")],
+    }  # fmt: skip
+    assert ledger.ids_of(["a", "b", "c"]) == {"a": "z", "b": "y"}
+    assert ledger.confirmed_by("run", ["x", "y", "z"]) == {"y", "z"}
+    ledger.close()
+
+
+def test_an_older_file_is_brought_up_to_date(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "ledger.sqlite")
+    db.executescript(SCHEMA_1)
+    db.close()
+
+    ledger = open_ledger(tmp_path)
+
+    assert rows(ledger) == {"a": ("x", None, None), "b": ("y", 7, "v1")}
+    assert [(b.batch_id, b.marker, b.items) for b in ledger.open_batches()] == [
+        (2, None, ("c", "d")), (3, None, ("x",)),
+    ]  # fmt: skip
+    ledger.conclude(2, stored=[Stored("c", "z")], counts={"images_created": 1}, run_id="new")
+    assert ledger.totals("new") == Counter(images_created=1)
+    ledger.close()
+    open_ledger(tmp_path).close()
+
+
+def test_new_and_old_files_end_up_with_the_same_tables(tmp_path: Path) -> None:
+    def tables(folder: Path) -> set[str]:
+        open_ledger(folder).close()
+        db = sqlite3.connect(folder / "ledger.sqlite")
+        found = {str(row) for row in db.execute("SELECT name, sql FROM sqlite_master")}
+        db.close()
+        return found
+
+    (tmp_path / "old").mkdir()
+    db = sqlite3.connect(tmp_path / "old" / "ledger.sqlite")
+    db.executescript(SCHEMA_1)
+    db.close()
+
+    assert tables(tmp_path / "old") == tables(tmp_path / "new")
 
 
 def test_ledger_is_private_and_of_one_destination(tmp_path: Path) -> None:
@@ -76,9 +221,28 @@ def test_ledger_of_a_newer_cvsync_is_refused(tmp_path: Path) -> None:
         open_ledger(tmp_path)
 
 
-def test_lock_names_its_holder(tmp_path: Path) -> None:
-    with hold_lock(tmp_path, run_id="first"), pytest.raises(LockedError, match="run first, process"):
-        hold_lock(tmp_path, run_id="second").__enter__()
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [("local", "ext4"), ("share/state", "nfs4"), ("with space", "cifs"), ("share/block/x", "xfs")],
+)
+def test_a_network_disk_is_known_by_its_mount(tmp_path: Path, place: str, kind: str) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        f"/dev/root / ext4 rw 0 0\nserver:/ {tmp_path}/share nfs4 rw 0 0\n"
+        f"//server/x {tmp_path}/with\\040space cifs rw 0 0\n/dev/vdb {tmp_path}/share/block xfs rw 0 0\n"
+    )
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
 
-    with hold_lock(tmp_path, run_id="third"):
-        assert "third" in (tmp_path / "holder").read_text()
+    assert file_system(folder, mounts=mounts) == kind
+    if kind in ("nfs4", "cifs"):
+        with pytest.raises(SettingsError, match=r"network disk .*--state-dir"):
+            refuse_network_disk(folder, mounts=mounts)
+    else:
+        refuse_network_disk(folder, mounts=mounts)
+
+
+def test_nothing_is_refused_where_mounts_are_not_told(tmp_path: Path) -> None:
+    refuse_network_disk(tmp_path, mounts=tmp_path / "none")
+
+    assert file_system(tmp_path, mounts=tmp_path / "none") == ""

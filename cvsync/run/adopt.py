@@ -1,0 +1,72 @@
+"""Keys that turned out to be images of the project: read, compared, and given the labels that they lack."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from cvsync.api.listing import fetch_images
+from cvsync.model import Image, ProjectType
+from cvsync.plan.actions import Kind
+from cvsync.plan.batch import Batch, remove_batches
+from cvsync.run.relabel import Relabels, sums_of_images
+from cvsync.run.settings import Adopt
+from cvsync.run.settle import Duplicate, settle
+from cvsync.run.tags import Tags
+from cvsync.run.work import Job, Work
+
+_AT_ONCE = 64  # images; their ids fit in a URL
+_NOTHING = Batch(Kind.CREATE_IMAGE, ())
+
+
+class Adoptions:
+    """Compares duplicates. Holds those that no worker has taken."""
+
+    def __init__(self, work: Work, type_: ProjectType, tags: Tags, relabels: Relabels) -> None:
+        self._work, self._type, self._tags, self._relabels = work, type_, tags, relabels
+        self._waiting: list[Duplicate] = []
+
+    def put(self, duplicate: Duplicate) -> None:
+        """Take a duplicate whose image is to be read."""
+        self._waiting.append(duplicate)
+
+    def ready(self) -> Iterator[Job]:
+        """Give what makes a full reading."""
+        while len(self._waiting) >= _AT_ONCE:
+            yield self._job()
+
+    def rest(self) -> Iterator[Job]:
+        """Give all."""
+        while self._waiting:
+            yield self._job()
+
+    def _job(self) -> Job:
+        some, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+
+        async def compare(_: Batch) -> None:
+            ids = list(dict.fromkeys(duplicate.image_id for duplicate in some))
+            images = await fetch_images(self._work.client, self._work.project_id, ids)
+            self._work.ledger.observe(sums_of_images(images, self._type))
+            await self.compare(some, images)
+
+        return compare, _NOTHING
+
+    async def compare(self, duplicates: Sequence[Duplicate], images: Iterable[Image]) -> None:
+        """Compare duplicates with their images as they are now, and queue what is to change."""
+        by_image: dict[str, list[Duplicate]] = defaultdict(list)
+        for duplicate in duplicates:
+            by_image[duplicate.image_id].append(duplicate)
+        names, adopt = self._tags.names, self._work.settings.adopt
+        refused = 0
+        for image in images:
+            settled = settle(self._type, image, by_image.get(image.id, ()), names, adopt)
+            for action, code, message in settled.conflicts:
+                self._work.refuse(action, code, message)
+                refused += 1
+            if adopt is Adopt.REPLACE and self._type is not ProjectType.DETECTION:
+                for batch in remove_batches(settled.remove):  # the old tag goes before the new one comes
+                    await self._relabels.remove(batch)
+                settled.remove.clear()
+            for action in (*settled.add, *settled.remove):
+                self._relabels.follow(action)
+        self._work.note_refusals(Kind.CREATE_IMAGE, refused)

@@ -1,0 +1,315 @@
+"""New images, and replacements: created in batches, with whatever follows the creation."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from cvsync import limits
+from cvsync.api.versions import METADATA_SINCE, is_at_least
+from cvsync.errors import PlanError, ServiceError, TransportError
+from cvsync.model import Image, ImageOutcome
+from cvsync.plan.actions import Action, Kind, Label, Plan
+from cvsync.plan.batch import Batch, create_batches, labels_of
+from cvsync.run.adopt import Adoptions
+from cvsync.run.content import locate, why_unusable
+from cvsync.run.fetching import Fetching
+from cvsync.run.ledger import Stored
+from cvsync.run.marker import marker_filter, own_metadata
+from cvsync.run.posting import pair, post_images, size_of
+from cvsync.run.relabel import Relabels, labels_of_image, sums_of_images
+from cvsync.run.settle import Duplicate, relabel
+from cvsync.run.sums import TagAndBox, fingerprints
+from cvsync.run.tags import Tags
+from cvsync.run.verdict import Fate, Verdict, fate, verdict, words
+from cvsync.run.work import Job, Ticket, Work
+
+_DUPLICATE = "OKDuplicate"
+_AGAIN_AT_ONCE = 256  # images that wait to be sent once more, of each number of tries
+
+
+@dataclass(slots=True, kw_only=True)
+class _Answered:
+    """What an answer says, gathered for one commit."""
+
+    made: Mapping[str, Image]
+    """Images that an earlier attempt made, by id."""
+    is_bare: bool
+    counts: Counter[str] = field(default_factory=Counter)
+    rows: list[tuple[Action, str]] = field(default_factory=list)
+    """Actions whose image is stored, with its id."""
+    sums: dict[str, int] = field(default_factory=dict)
+    """Image id -> fingerprint, where it is known."""
+    fresh: dict[str, list[TagAndBox]] = field(default_factory=dict)
+    """Image id -> its labels, of images that were made with them."""
+    replaced: list[str] = field(default_factory=list)
+    ours: list[Duplicate] = field(default_factory=list)
+    unsure: set[str] = field(default_factory=set)
+    """Ids of images that were there, and may have got more labels."""
+    is_full: bool = False
+
+    def stored(self) -> list[Stored]:
+        """Give the rows for the ledger."""
+        sums = self.sums | dict(zip(self.fresh, fingerprints(list(self.fresh.values())), strict=True))
+        return [Stored(a.key, i, sums.get(i), a.version) for a, i in self.rows if a.key is not None]
+
+
+class Creations:
+    """Creates images, and sees to what follows.
+
+    Of the images that are not done with, it holds what does not fill a batch yet and what no worker has
+    taken: images to send once more, and images to download here. Labels that follow are with ``Relabels``,
+    duplicates with ``Adoptions``.
+    """
+
+    def __init__(self, work: Work, plan: Plan, tags: Tags, relabels: Relabels) -> None:
+        self._work, self._plan, self._tags, self._relabels = work, plan, tags, relabels
+        self._is_marked = work.settings.markers and is_at_least(work.client.api_version, METADATA_SINCE)
+        self._fetching = Fetching(work)
+        self._again: dict[int, list[Action]] = defaultdict(list)
+        """Images to send once more, by how often they were sent."""
+        self._full: deque[Job] = deque()
+        self._adoptions = Adoptions(work, plan.type, tags, relabels)
+        self._has_unknown = False
+        """Whether an image failed without a reason since the tags were read."""
+
+    def jobs(self, kind: Kind) -> Iterator[Job]:
+        """Pack the images of the plan that are new, or that replace others."""
+        for batch in create_batches(self._sendable(kind), size=size_of, sent=self._sent):
+            yield self.send, batch
+
+    def _sendable(self, kind: Kind) -> Iterator[Action]:
+        unsent = 0
+        for planned in self._plan.actions(kind):
+            action = planned
+            if planned.metadata:
+                action = replace(planned, metadata=own_metadata(planned.metadata))
+            if action.url is not None and self._fetching.is_wanted(action.url):
+                self._full += self._fetching.put(self._fetch, action)
+            elif action.url is None and (reason := why_unusable(locate(action))):
+                self._work.refuse(action, *reason)
+                unsent += 1
+            else:
+                yield action
+        self._work.note_refusals(kind, unsent)
+
+    def ready(self) -> Iterator[Job]:
+        """Give the full batches of what follows."""
+        while self._full:
+            yield self._full.popleft()
+        yield from self._adoptions.ready()
+        yield from self._relabels.ready()
+
+    def rest(self) -> Iterator[Job]:
+        """Give all of what follows, but images to be sent once more."""
+        yield from self.ready()
+        yield from self._fetching.rest(self._fetch)
+        yield from self._adoptions.rest()
+        yield from self._relabels.rest()
+
+    def rest_again(self) -> list[Job]:
+        """Give the images that are to be sent once more."""
+        return [job for tries in [*self._again] for job in self._packed_again(tries)]
+
+    def close(self) -> None:
+        """Drop what was downloaded."""
+        self._fetching.close()
+
+    async def send(self, batch: Batch) -> None:
+        """Send a batch of new images."""
+        if batch.tries and self._has_unknown:
+            self._has_unknown = False
+            await self._tags.read()  # one of them may have been of another project
+        sent = await self._work.send(
+            batch,
+            self._post,
+            again=self.send,
+            items=(a.key or "" for a in batch.actions),
+            settle=self._settle,
+            alone=self._takes_later,
+            marked=self._is_marked and len(batch.actions[0].metadata) + 2 <= limits.MAX_METADATA_PAIRS,
+        )
+        if sent is not None:
+            await self._take(*sent)
+
+    async def _post(self, ticket: Ticket) -> tuple[ImageOutcome, ...]:
+        return await self._create(ticket, [self._sent(action) for action in ticket.batch.actions])
+
+    def _sent(self, action: Action) -> tuple[Label, ...]:
+        """The labels that ride along with a new image."""
+        return () if self._plan.creates_bare else labels_of(action)
+
+    async def _create(self, ticket: Ticket, labels: Iterable[Sequence[Label]]) -> tuple[ImageOutcome, ...]:
+        return await post_images(
+            self._work.client,
+            self._work.project_id,
+            ticket.batch.actions,
+            map(self._tags.split, labels),
+            marker=ticket.marker,
+            attempt=ticket.attempt,
+        )
+
+    async def _take(
+        self,
+        ticket: Ticket,
+        outcomes: Iterable[ImageOutcome],
+        *,
+        is_bare: bool = False,
+        ours: Mapping[str, Image] | None = None,
+    ) -> None:
+        """Write down what became of each image, and queue what follows.
+
+        Args:
+            ticket: Of the batch.
+            outcomes: The service's answer.
+            is_bare: Whether the images went without labels.
+            ours: Images that an earlier attempt made, by id, as they are now.
+        """
+        made = ours or {}
+        answered = _Answered(
+            made=made, is_bare=is_bare, sums=sums_of_images([*made.values()], self._plan.type)
+        )
+        for action, outcome in pair(ticket.batch.actions, outcomes):
+            judged = fate(outcome.status) if outcome is not None else Fate.REFUSED
+            if outcome is not None and outcome.image is not None and judged is Fate.STORED:
+                self._note_stored(
+                    answered, action, outcome.image.id, is_duplicate=outcome.status == _DUPLICATE
+                )
+            else:
+                self._note_failed(answered, action, outcome, judged, ticket.batch.tries + 1)
+        self._work.ledger.conclude(
+            ticket.batch_id,
+            counts=answered.counts,
+            stored=answered.stored(),
+            replaced=answered.replaced,
+            seen=dict.fromkeys(answered.unsure),
+        )
+        self._work.tell_done(ticket.batch)
+        if answered.ours:
+            await self._adoptions.compare(answered.ours, made.values())
+        if answered.is_full:
+            raise PlanError(f"{words('ErrorLimitExceed')}; what was stored stays")
+
+    def _note_stored(self, answered: _Answered, action: Action, image_id: str, *, is_duplicate: bool) -> None:
+        made = answered.made.get(image_id)
+        sent = () if answered.is_bare else self._sent(action)
+        answered.rows.append((action, image_id))
+        if action.kind is Kind.CREATE_IMAGE:
+            is_adopted = is_duplicate and made is None
+            answered.counts["images_adopted" if is_adopted else "images_created"] += 1
+        elif action.image_id is not None and action.image_id != image_id:
+            answered.counts["images_replaced"] += 1
+            answered.replaced.append(action.image_id)
+        if not is_duplicate:
+            answered.fresh[image_id] = self._tags.identified(sent)
+            answered.counts["labels_added"] += len(sent)
+            missing = tuple(label for label in action.labels if label not in sent)
+            if missing:
+                self._relabels.follow(relabel(action, image_id, missing))
+        elif made is not None:
+            answered.ours.append(Duplicate(action, image_id, sent, is_ours=True))
+            answered.counts["labels_added"] += len(labels_of_image(made, self._plan.type))
+        else:
+            answered.unsure.add(image_id)
+            self._adoptions.put(Duplicate(action, image_id, sent))
+        self._fetching.discard(action)
+
+    def _note_failed(
+        self, answered: _Answered, action: Action, outcome: ImageOutcome | None, judged: Fate, tries: int
+    ) -> None:
+        code = outcome.status if outcome is not None else "NoAnswer"
+        if judged is Fate.BYTES and self._may_fetch(action):
+            self._full += self._fetching.put(self._fetch, action)
+        elif judged in (Fate.AGAIN, Fate.BYTES) and tries < self._work.settings.item_tries:
+            self._has_unknown |= code == "ErrorUnknown"
+            self._send_later(action, tries)
+        else:
+            answered.is_full |= judged is Fate.FULL
+            answered.counts["refused"] += 1
+            message = words(code) if outcome is not None else "the service's answer does not mention it"
+            self._work.refuse(action, code, message)
+            self._fetching.discard(action)
+
+    def _send_later(self, action: Action, tries: int) -> None:
+        self._again[tries].append(action)
+        if len(self._again[tries]) == _AGAIN_AT_ONCE:
+            self._full += self._packed_again(tries)
+
+    def _packed_again(self, tries: int) -> Iterator[Job]:
+        for batch in create_batches(self._again.pop(tries), size=size_of, sent=self._sent):
+            yield self.send, replace(batch, tries=tries)
+
+    def _takes_later(self, ticket: Ticket, error: ServiceError) -> bool:
+        """Send an image once more on which the service failed by itself."""
+        tries = ticket.batch.tries + 1
+        if verdict(error) is not Verdict.BROKEN or tries >= self._work.settings.item_tries:
+            return False
+        self._work.ledger.conclude(ticket.batch_id, "refused")
+        self._send_later(ticket.batch.actions[0], tries)
+        return True
+
+    # Batches without an answer.
+
+    async def _settle(self, ticket: Ticket) -> None:
+        """Find out what became of a batch, and bring it to an end.
+
+        Where its images carry a marker and none is there, it was not carried out and is sent as if for the
+        first time. Else it is sent without labels: a duplicate tells which image is which key's, and the
+        labels are compared.
+        """
+        work, error = self._work, None
+        while True:
+            await work.wait_out(ticket)
+            if work.stop.requested:
+                return
+            ours = await self._find(ticket)
+            is_bare = bool(ours) or ticket.marker is None
+            await work.next_attempt(ticket, error)
+            try:
+                outcomes = await self._create(
+                    ticket, [() if is_bare else self._sent(action) for action in ticket.batch.actions]
+                )
+            except (ServiceError, TransportError) as failure:
+                judged = verdict(failure)
+                if judged is Verdict.UNDONE:
+                    raise
+                if isinstance(failure, ServiceError) and judged is Verdict.REFUSED:
+                    await work.split(ticket, failure, again=self.send, alone=self._takes_later)
+                    return
+                error = failure
+                continue
+            was_there = any(outcome.status == _DUPLICATE for outcome in outcomes)
+            work.tell_settled(ticket, applied=bool(ours) if ticket.marker else was_there)
+            await self._take(ticket, outcomes, is_bare=is_bare, ours=ours)
+            return
+
+    async def _find(self, ticket: Ticket) -> dict[str, Image]:
+        """Read the images that a batch in doubt made, until their number stands still."""
+        if ticket.marker is None:
+            return {}
+        found = await self._look(ticket.marker)
+        while 0 < len(found) < len(ticket.batch.actions):
+            await self._work.sleep(self._work.settings.grace)
+            more = await self._look(ticket.marker)
+            if len(more) == len(found):
+                break
+            found = more
+        return found
+
+    async def _look(self, marker: str) -> dict[str, Image]:
+        images = await self._work.client.get_images(self._work.project_id, filter_=marker_filter(marker))
+        return {image.id: image for image in images}
+
+    # Images that are downloaded here.
+
+    def _may_fetch(self, action: Action) -> bool:
+        return action.url is not None and self._work.settings.fall_back and self._fetching.is_possible
+
+    async def _fetch(self, batch: Batch) -> None:
+        fetched, failed = await self._fetching.fetch(batch)
+        for action, reason in failed:
+            self._work.refuse(action, "ErrorSource", reason)
+        self._work.note_refusals(batch.kind, len(failed))
+        for ready in create_batches(fetched, size=size_of, sent=self._sent):
+            await self.send(ready)

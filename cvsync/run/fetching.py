@@ -1,0 +1,108 @@
+"""Images that are downloaded here because the service cannot, or because their owner wants it so."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from itertools import count
+from pathlib import Path
+
+from cvsync import limits
+from cvsync.errors import ServiceError, SettingsError, TransportError
+from cvsync.events import without_query
+from cvsync.plan.actions import Action, Kind
+from cvsync.plan.batch import Batch, Packs
+from cvsync.run.content import why_unusable
+from cvsync.run.private import make_folder, make_private
+from cvsync.run.work import Handle, Job, Work
+
+_AT_ONCE = 8  # downloads of one worker
+
+
+class Fetching:
+    """Downloads images by URL into the run's folder, and turns their actions into such of files.
+
+    On disk there are at most ``MAX_IMAGES_PER_BATCH`` images a worker, and those of batches in doubt.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._packs = Packs[None](Kind.CREATE_IMAGE, limits.MAX_IMAGES_PER_BATCH)
+        self._numbers = count()
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is something to download with, and a place for it."""
+        return self._work.downloader is not None and self._work.folder is not None
+
+    def is_wanted(self, url: str) -> bool:
+        """Tell whether the user wants an image sent as bytes."""
+        patterns = self._work.settings.as_bytes
+        return bool(patterns) and any(fnmatchcase(without_query(url), p) for p in patterns)
+
+    def put(self, fetch: Handle, action: Action) -> list[Job]:
+        """Take an image; give the jobs that are full thereby."""
+        return [(fetch, batch) for batch in self._packs.put(None, action)]
+
+    def rest(self, fetch: Handle) -> Iterator[Job]:
+        """Give the jobs of what is left."""
+        return ((fetch, batch) for batch in self._packs.rest())
+
+    async def fetch(self, batch: Batch) -> tuple[list[Action], list[tuple[Action, str]]]:
+        """Download a batch's images.
+
+        Returns:
+            Actions of the files that came of them, and those that failed, with the reason.
+        """
+        await asyncio.to_thread(make_folder, self._folder)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(action: Action) -> Action | str:
+            async with gate:
+                return await self._fetch_one(action)
+
+        found = await asyncio.gather(*(one(action) for action in batch.actions))
+        fetched = [result for result in found if isinstance(result, Action)]
+        failed = [(a, r) for a, r in zip(batch.actions, found, strict=True) if isinstance(r, str)]
+        return fetched, failed
+
+    async def _fetch_one(self, action: Action) -> Action | str:
+        work, file = self._work, self._folder / f"{next(self._numbers)}"
+        assert work.downloader is not None
+        assert action.url is not None
+        make_private(file.with_name(file.name + ".part"))  # what is downloaded goes there first
+        for left in reversed(range(work.settings.item_tries)):
+            try:
+                await work.downloader.download(action.url, file)
+                break
+            except (ServiceError, TransportError) as error:
+                if not left or not error.is_transient:
+                    said = f"status {error.status}" if isinstance(error, ServiceError) else "no answer"
+                    return f"the service could not download it, and neither could cvsync: {said}"
+                await work.sleep(work.settings.retry_wait)
+        if reason := why_unusable(file):
+            file.unlink()
+            return reason[1]
+        return replace(action, url=None, path=str(file.resolve()))
+
+    def discard(self, action: Action) -> None:
+        """Drop the file of an action that is over and done with, if it was downloaded here."""
+        if action.path is None or not self.is_possible:
+            return
+        file = Path(action.path)
+        if file.parent == self._folder.resolve():
+            file.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Drop all files."""
+        if self.is_possible and self._folder.exists():
+            shutil.rmtree(self._folder)
+
+    @property
+    def _folder(self) -> Path:
+        if self._work.folder is None:
+            raise SettingsError("images can be downloaded here only with a state folder")
+        return self._work.folder / "runs" / self._work.run_id / "fetched"

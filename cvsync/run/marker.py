@@ -1,0 +1,34 @@
+"""The mark that a batch leaves on the images that it creates, so that it can be found again.
+
+Every image carries its batch's marker, and the attempt that made it, as metadata. Other metadata stays beside
+them: whoever writes an image's metadata merges the mark in, since the service may replace all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+BATCH = "cvsync_batch"
+ATTEMPT = "cvsync_attempt"
+_PREFIX = "cvsync_"
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+def own_metadata(metadata: Metadata) -> Metadata:
+    """Drop marks that came along from elsewhere, as in a manifest that was pulled."""
+    if not any(name.startswith(_PREFIX) for name, _ in metadata):
+        return metadata
+    return tuple(pair for pair in metadata if not pair[0].startswith(_PREFIX))
+
+
+def with_marker(metadata: Metadata, marker: str | None, attempt: int) -> Mapping[str, str] | None:
+    """Give the metadata to send; None where there is none."""
+    if marker is None:
+        return dict(metadata) or None
+    return {**dict(metadata), BATCH: marker, ATTEMPT: f"{marker}.{attempt}"}
+
+
+def marker_filter(marker: str) -> str:
+    """Give the ``$filter`` that finds a batch's images."""
+    return f"metadata={BATCH} eq '{marker}'"

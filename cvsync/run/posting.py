@@ -1,0 +1,58 @@
+"""The request that creates images, by URL or by bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from cvsync.api.client import Client
+from cvsync.api.images import FileEntry, UrlEntry
+from cvsync.model import ImageOutcome, Region
+from cvsync.plan.actions import Action
+from cvsync.plan.batch import url_size
+from cvsync.run.content import body_size, locate
+from cvsync.run.marker import with_marker
+
+LabelIds = tuple[tuple[str, ...], tuple[Region, ...]]
+"""Labels as requests want them: tag ids, and regions."""
+
+BARE: LabelIds = ((), ())
+
+
+async def post_images(
+    client: Client,
+    project_id: str,
+    actions: Sequence[Action],
+    labels: Iterable[LabelIds],
+    *,
+    marker: str | None,
+    attempt: int = 1,
+) -> tuple[ImageOutcome, ...]:
+    """Create the images of a batch; what they get as metadata always holds the batch's marker."""
+    metadata = with_marker(actions[0].metadata, marker, attempt)
+    if actions[0].url is not None:
+        urls = [UrlEntry(a.url or "", *some) for a, some in zip(actions, labels, strict=True)]
+        return (await client.create_images_from_urls(project_id, urls, metadata=metadata)).images
+    files = [
+        FileEntry(a.key or "", await asyncio.to_thread(locate(a).read_bytes), *some)
+        for a, some in zip(actions, labels, strict=True)
+    ]
+    return (await client.create_images_from_files(project_id, files, metadata=metadata)).images
+
+
+def pair(
+    actions: Iterable[Action], outcomes: Iterable[ImageOutcome]
+) -> Iterator[tuple[Action, ImageOutcome | None]]:
+    """Match answers to what was sent by name, never by place: the service may shuffle them."""
+    by_source: dict[str, list[ImageOutcome]] = defaultdict(list)
+    for outcome in outcomes:
+        by_source[outcome.source_url].append(outcome)
+    for action in actions:
+        found = by_source.get(action.url or action.key or "", [])
+        yield action, (found.pop(0) if len(found) > 1 else found[0]) if found else None
+
+
+def size_of(action: Action) -> int:
+    """Say how many bytes an image adds to a request body."""
+    return url_size(action) if action.url is not None else body_size(action)

@@ -1,0 +1,119 @@
+"""The tags of the project: renamed, created, and looked up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cvsync.errors import PlanError, ServiceError, TransportError
+from cvsync.labels import fold
+from cvsync.model import Region, Tag
+from cvsync.plan.actions import Kind, Label, NewTag, Plan, TagRename
+from cvsync.run.sums import TagAndBox
+from cvsync.run.verdict import Verdict, verdict
+from cvsync.run.work import Work
+
+_NOT_UNIQUE = "BadRequestTagNameNotUnique"
+
+
+class Tags:
+    """What each tag's name means to the service."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._ids: dict[str, str] = {}
+        self.by_id: dict[str, Tag] = {}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The folded name of each tag, by id."""
+        return {tag_id: name for name, tag_id in self._ids.items()}
+
+    def id_of(self, name: str) -> str:
+        """Give the id of a tag.
+
+        Raises:
+            PlanError: The project has no such tag any more.
+        """
+        found = self._ids.get(fold(name))
+        if found is None:
+            raise PlanError(f"the tag {name!r} is gone from the project; run again to plan anew")
+        return found
+
+    def identified(self, labels: Iterable[Label]) -> list[TagAndBox]:
+        """Give labels by their tags' ids."""
+        return [(self.id_of(label.tag), label.box) for label in labels]
+
+    def split(self, labels: Iterable[Label]) -> tuple[tuple[str, ...], tuple[Region, ...]]:
+        """Give labels as requests want them: tag ids, and regions."""
+        pairs = self.identified(labels)
+        tags = tuple(tag for tag, box in pairs if box is None)
+        return tags, tuple(Region(tag, *box) for tag, box in pairs if box is not None)
+
+    async def read(self) -> None:
+        """Ask the service for them."""
+        tags = await self._work.client.get_tags(self._work.project_id)
+        self._ids = {fold(tag.name): tag.id for tag in tags}
+        self.by_id = {tag.id: tag for tag in tags}
+
+    async def prepare(self, plan: Plan) -> None:
+        """Rename and create what the plan says; safe to repeat."""
+        await self._rename(plan.renames)
+        await self.read()
+        missing = [tag for tag in plan.new_tags if fold(tag.name) not in self._ids]
+        for tag in missing:
+            if self._work.stop.requested:
+                return
+            await self._create(tag)
+        if missing:
+            await self.read()
+
+    async def _rename(self, renames: Sequence[TagRename]) -> None:
+        """Rename one after the other; a name that another tag is about to give up comes later."""
+        waiting = list(renames)
+        while waiting and not self._work.stop.requested:
+            blocked = [rename for rename in waiting if not await self._rename_one(rename)]
+            if len(blocked) == len(waiting):
+                names = ", ".join(map(str, blocked))
+                raise PlanError(f"tags cannot be renamed, since others have these names: {names}")
+            waiting = blocked
+
+    async def _rename_one(self, rename: TagRename) -> bool:
+        work = self._work
+        batch_id = work.ledger.intend(work.run_id, Kind.RENAME_TAG.words, [rename.tag_id])
+        try:
+            await work.client.update_tag(work.project_id, rename.tag_id, {"name": rename.new})
+        except ServiceError as error:
+            if verdict(error) is Verdict.BROKEN:
+                raise
+            work.ledger.conclude(batch_id, "refused")
+            if error.code != _NOT_UNIQUE:
+                raise
+            return False
+        work.ledger.conclude(batch_id, counts={"tags_renamed": 1})
+        return True
+
+    async def _create(self, tag: NewTag) -> None:
+        """Create a tag; never sent again before a look at what there is."""
+        work = self._work
+        batch_id = work.ledger.intend(work.run_id, Kind.CREATE_TAG.words, [tag.name])
+        for attempt in range(1, work.settings.attempts + 1):
+            try:
+                await work.client.create_tag(work.project_id, tag.name, type_=tag.type)
+                break
+            except (ServiceError, TransportError) as error:
+                if isinstance(error, ServiceError) and error.code == _NOT_UNIQUE:
+                    break  # somebody else made it meanwhile: as good
+                if verdict(error) in (Verdict.UNDONE, Verdict.REFUSED):
+                    work.ledger.conclude(batch_id, "refused")
+                    raise
+                if attempt == work.settings.attempts:
+                    raise
+                work.tell("batch_in_doubt", batch=batch_id, kind=Kind.CREATE_TAG.words, items=1)
+            await work.sleep(work.settings.grace)
+            await self.read()
+            applied = fold(tag.name) in self._ids
+            work.tell("batch_settled", batch=batch_id, kind=Kind.CREATE_TAG.words, applied=applied)
+            if applied:
+                break
+            work.ledger.intend_again(batch_id)
+        work.ledger.conclude(batch_id, counts={"tags_created": 1})

@@ -1,0 +1,169 @@
+"""Images as they were before they were deleted, so that ``cvsync undo`` can bring them back.
+
+In the state folder, readable by its owner only:
+
+    trash/<run>/<image id>.<jpg|png|bmp|gif>   the bytes as they were uploaded
+    trash/<run>/<number>.parquet               a row a label, columns of ``SCHEMA``; a file for each request
+                                               that deleted, written whole before it left
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cvsync.errors import ServiceError, TransportError
+from cvsync.model import Image, Tag
+from cvsync.run.private import make_folder, make_private
+from cvsync.run.work import Work
+
+SCHEMA = pa.schema(
+    [
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),  # deleted, replaced
+        pa.field("file", pa.string(), nullable=False),  # beside this file
+        pa.field(
+            "keys", pa.list_(pa.struct([("key", pa.string()), ("version", pa.string())])), nullable=False
+        ),
+        pa.field("metadata", pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())]))),
+        pa.field("tag", pa.string()),  # null: the image had no label
+        pa.field("tag_type", pa.string()),
+        pa.field("left", pa.float32()),  # of a box; null: a whole-image tag
+        pa.field("top", pa.float32()),
+        pa.field("width", pa.float32()),
+        pa.field("height", pa.float32()),
+    ]
+)
+_SUFFIXES = {b"\xff\xd8": "jpg", b"\x89PNG": "png", b"BM": "bmp", b"GIF8": "gif"}
+_AT_ONCE = 8  # downloads of one worker
+_BACKUP_TRIES = 3
+
+
+class Trash:
+    """Saves what a run is about to delete."""
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        self._work = work
+        self.folder = folder / "trash" / work.run_id
+        self._number = 0
+
+    async def save(
+        self, images: Sequence[Image], tags: Mapping[str, Tag], *, is_detection: bool, reason: str
+    ) -> dict[str, str]:
+        """Save images with their labels, keys and bytes, all the way to the disk.
+
+        Args:
+            images: As they were just read.
+            tags: The project's, by id.
+            is_detection: Whether labels are boxes.
+            reason: ``deleted`` or ``replaced``.
+
+        Returns:
+            Image id -> why it could not be saved.
+        """
+        await asyncio.to_thread(make_folder, self.folder)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(image: Image) -> Path | str:
+            async with gate:
+                return await self._save_bytes(image)
+
+        files = await asyncio.gather(*(one(image) for image in images))
+        keys = self._work.ledger.keys_of([image.id for image in images])
+        rows = [
+            row
+            for image, file in zip(images, files, strict=True)
+            if isinstance(file, Path)
+            for row in _rows(
+                {
+                    "image_id": image.id,
+                    "reason": reason,
+                    "file": file.name,
+                    "keys": [{"key": key, "version": version} for key, version in keys.get(image.id, [])],
+                    "metadata": [{"name": n, "value": v} for n, v in sorted(image.metadata.items())],
+                },
+                image,
+                tags,
+                is_detection=is_detection,
+            )
+        ]
+        await asyncio.to_thread(self._write, rows)
+        return {image.id: file for image, file in zip(images, files, strict=True) if isinstance(file, str)}
+
+    async def _save_bytes(self, image: Image) -> Path | str:
+        """Download the original; give its file, or why there is none."""
+        file = self.folder / image.id
+        for left in reversed(range(_BACKUP_TRIES)):
+            try:
+                await self._download(image.original_image_uri or "", file)
+            except (ServiceError, TransportError) as error:
+                if not left or not error.is_transient:
+                    return str(error)
+                await self._work.sleep(self._work.settings.retry_wait)
+            else:
+                return await asyncio.to_thread(_named, file)
+        raise AssertionError("the last try returns")
+
+    async def _download(self, link: str, file: Path) -> None:
+        if "://" in link:
+            assert self._work.downloader is not None
+            make_private(file.with_name(file.name + ".part"))  # what is downloaded goes there first
+            await self._work.downloader.download(link, file)
+        else:  # a resource in a virtual network gives paths
+            content = await self._work.client.get_artifact(self._work.project_id, link)
+            make_private(file)
+            await asyncio.to_thread(file.write_bytes, content)
+
+    def _write(self, rows: list[dict[str, object]]) -> None:
+        if not rows:
+            return
+        while (path := self.folder / f"{self._number:06}.parquet").exists():
+            self._number += 1
+        part = path.with_suffix(".part")
+        make_private(part)
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), part)
+        _sync(part)
+        part.replace(path)
+        _sync(self.folder)
+
+
+def _rows(
+    head: dict[str, object], image: Image, tags: Mapping[str, Tag], *, is_detection: bool
+) -> list[dict[str, object]]:
+    """One row a label, or one for none."""
+    if is_detection:
+        labels = [
+            (r.tag_id, {"left": r.left, "top": r.top, "width": r.width, "height": r.height})
+            for r in image.regions
+        ]
+    else:
+        labels = [(t.tag_id, {}) for t in image.tags]
+    return [
+        head | {"tag": tags[tag].name, "tag_type": tags[tag].type} | box for tag, box in labels if tag in tags
+    ] or [head]
+
+
+def _named(file: Path) -> Path:
+    """Give a file the suffix that its bytes ask for, and bring it to the disk."""
+    with file.open("rb") as opened:
+        start = opened.read(4)
+    suffix = next((s for magic, s in _SUFFIXES.items() if start.startswith(magic)), "bin")
+    named = file.with_name(f"{file.name}.{suffix}")
+    _sync(file)
+    return file.replace(named)
+
+
+def _sync(path: Path) -> None:
+    try:
+        opened = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
