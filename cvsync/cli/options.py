@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cvsync.settings import API_VERSIONS, DEFAULT_API_VERSION
+
+if TYPE_CHECKING:
+    from cvsync.run.settings import RunSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -185,3 +188,58 @@ def manifest_options(command: F) -> F:
     for option in reversed(_MANIFEST):
         command = option(command)
     return command
+
+
+_RUN = (
+    click.option(
+        "--adopt",
+        type=click.Choice(["add", "replace"]),
+        default="add",
+        show_default=True,
+        help="What happens to other labels of an image that turns out to be in the project already: kept, "
+        "or replaced by the manifest's.",
+    ),
+    click.option(
+        "--as-bytes",
+        multiple=True,
+        metavar="GLOB",
+        help="Download URLs like this here and send their bytes; for hosts that the service cannot reach.",
+    ),
+    click.option(
+        "--max-errors",
+        type=click.IntRange(0),
+        metavar="N",
+        help="End early when more images are refused.  [default: the larger of 1,000 and 5 %]",
+    ),
+    click.option("--no-markers", is_flag=True, help="Do not mark new images with their batch's id."),
+    click.option("--no-backup", is_flag=True, help="Do not save images before they are deleted."),
+    click.option(
+        "--delete-despite-errors",
+        is_flag=True,
+        help="Delete even if something else was refused in the same run.",
+    ),
+)
+_RUN_FIELDS = ("adopt", "as_bytes", "max_errors", "no_markers", "no_backup", "delete_despite_errors")
+
+
+def run_options(command: F) -> F:
+    """Add how a run goes about its work; ``split_run`` takes it out again."""
+    for option in reversed(_RUN):
+        command = option(command)
+    return command
+
+
+def split_run(options: dict[str, Any]) -> tuple[RunSettings, dict[str, Any]]:
+    """Take a run's settings out of a command's options."""
+    from cvsync.run.settings import Adopt, RunSettings
+
+    own = {name: value for name, value in options.items() if name not in _RUN_FIELDS}
+    settings = RunSettings(
+        adopt=Adopt(options["adopt"]),
+        as_bytes=options["as_bytes"],
+        max_errors=options["max_errors"],
+        markers=not options["no_markers"],
+        backup=not options["no_backup"],
+        delete_despite_errors=options["delete_despite_errors"],
+    )
+    return settings, own

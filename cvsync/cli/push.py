@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import Common, common_options, manifest_options, split_common
+from cvsync.cli.options import (
+    Common,
+    common_options,
+    manifest_options,
+    run_options,
+    split_common,
+    split_run,
+)
 
 if TYPE_CHECKING:
     from cvsync.flows.carry import Report
@@ -41,6 +48,7 @@ Files = tuple[Path, str]
     metavar="FILE",
     help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
 )
+@run_options
 @common_options
 def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
     r"""Make a project hold what the manifests say.
@@ -55,6 +63,7 @@ def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
     from cvsync.flows.push import push as flow
 
     common, options = split_common(options)
+    settings, options = split_run(options)
     ends = {name: options.pop(name) for name in ("train", "rejects", "export_dir")}
     targets = tuple(map(ExportTarget.parse, exports))
     request = _plan_request(common, options, exportable=bool(targets))
@@ -64,7 +73,7 @@ def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
     async def run(service: Service, files: Files | None) -> int:
         whole = PushRequest(
             **vars(request), rejects=ends["rejects"], files=files, train=ends["train"], exports=targets,
-            export_folder=ends["export_dir"],
+            export_folder=ends["export_dir"], run=settings,
         )  # fmt: skip
         return _show_report(common, service, await flow(service, whole))
 
@@ -97,6 +106,7 @@ def plan(exit_code: bool, output: Path | None, **options: Any) -> int:
 
 @click.command()
 @click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
+@run_options
 @common_options
 def apply(plan_file: Path, **options: Any) -> int:
     r"""Carry out a plan that `cvsync plan -o PLAN` saved, if the project is as it was then.
@@ -109,10 +119,12 @@ def apply(plan_file: Path, **options: Any) -> int:
     from cvsync.cli.session import execute
     from cvsync.flows.apply import apply_plan
 
-    common, _ = split_common(options)
+    common, options = split_common(options)
+    settings, _ = split_run(options)
 
     async def run(service: Service, files: Files | None) -> int:
-        return _show_report(common, service, await apply_plan(service, plan_file, files=files))
+        report = await apply_plan(service, plan_file, files=files, settings=settings)
+        return _show_report(common, service, report)
 
     return execute(common, run, command="apply")
 

@@ -14,10 +14,13 @@ from cvsync.flows.project import find_project
 from cvsync.flows.service import Service
 from cvsync.model import Project
 from cvsync.plan.saved import SavedPlan, baseline, fingerprint_state, read_plan
+from cvsync.run.settings import RunSettings
 from cvsync.snapshot import Snapshot
 
 
-async def apply_plan(service: Service, path: Path, *, files: Files | None = None) -> Report:
+async def apply_plan(
+    service: Service, path: Path, *, files: Files | None = None, settings: RunSettings | None = None
+) -> Report:
     """Apply a saved plan to the project that it was made for, if that is as it was then.
 
     Raises:
@@ -34,7 +37,7 @@ async def apply_plan(service: Service, path: Path, *, files: Files | None = None
     project = await find_project(service.client, saved.plan.project_id)
     if project is None:
         raise MissingProjectError(f"the plan's project {saved.plan.project_id} is gone; nothing was sent")
-    with hold(service, project.id) as carrier:
+    with hold(service, project.id, settings) as carrier:
         await carrier.settle(saved.plan.type)
         snapshot = await _unchanged(service, project, saved)
         tell(service.observer, "plan_summary", **summary(saved.plan))

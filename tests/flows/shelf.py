@@ -64,7 +64,7 @@ class Shelf:
 
     async def apply(self, path: Path) -> Report:
         async with self.service() as service:
-            return await apply_plan(service, path)
+            return await apply_plan(service, path, settings=QUICK)
 
     async def images(self) -> list[Image]:
         async with open_client(self.settings) as (client, _):
