@@ -68,7 +68,7 @@ def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
     targets = tuple(map(ExportTarget.parse, exports))
     request = _plan_request(common, options, exportable=bool(targets))
     if dry_run:
-        return _show_plan(common, request, command="push")
+        return _show_plan(common, request, command="push --dry-run")
 
     async def run(service: Service, files: Files | None) -> int:
         whole = PushRequest(

@@ -22,6 +22,7 @@ class TextOutput:
         self._quiet = quiet
         self._bar: tqdm[Any] | None = None
         self._refused = 0
+        self._shows_plan = False
 
     def __call__(self, event: Event) -> None:
         """Show one event, if it is for people."""
@@ -55,7 +56,12 @@ class TextOutput:
     def _on_project_created(self, facts: Mapping[str, Any]) -> None:
         self._say(f"created {facts['type']} project {facts['title']} ({facts['project']})")
 
+    def _on_run_start(self, facts: Mapping[str, Any]) -> None:
+        self._shows_plan = facts["command"] in ("plan", "push --dry-run")
+
     def _on_plan_summary(self, facts: Mapping[str, Any]) -> None:
+        if self._shows_plan:
+            return  # it is the result, on stdout
         self._say(f"plan: {plan_line(facts)}")
         changes = sum(facts[name] for name in _CHANGES)
         if changes and sys.stderr.isatty() and not self._quiet:
