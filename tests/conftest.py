@@ -11,25 +11,31 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 from emulator_fixtures import (
+    answers_as_published,
     emulator,
     emulator_api,
     emulator_session,
     make_picture,
     quick_learner,
+    served,
     start_api,
     start_emulator,
+    start_served,
 )
 
 SHARED = Path(__file__).parents[2] / "shared"
 
 __all__ = [
+    "answers_as_published",
     "emulator",
     "emulator_api",
     "emulator_session",
     "make_picture",
     "quick_learner",
+    "served",
     "start_api",
     "start_emulator",
+    "start_served",
 ]
 
 
