@@ -55,7 +55,7 @@ def copy_project(
         " WHERE pk = ?",
         (frame, source.augmentation, source.iteration_number, source.revision, copy.pk),
     )
-    for iteration in reversed(iterations.of_project(db, source)):
+    for iteration in iterations.of_project(db, source):
         if iteration.status == iterations.COMPLETED:
             _copy_iteration(db, iteration, copy, fresh, metadata=metadata)
     db.execute(
