@@ -25,7 +25,6 @@ from cvsync.emulator.store.predictions import Query, StoredPrediction
 
 DEFAULT_RESULTS = 50  # inferred: what `maxCount` 0 means
 MAX_RESULTS = 256  # inferred, like the pages of images
-MAX_QUERY_TAGS = 2  # spec
 ORDERS = ("Newest", "Oldest", "Suggested")
 
 
@@ -127,8 +126,8 @@ def _query(body: dict[str, Any]) -> tuple[Query, list[dict[str, Any]]]:
         )
         limits_of.append((guid(item.get("id")), least, most))
         tags.append({"id": guid(item.get("id")), "minThreshold": single(least), "maxThreshold": single(most)})
-    if len(tags) > MAX_QUERY_TAGS:
-        raise ServiceFault("BadRequestPredictionTagsExceededCount", f"At most {MAX_QUERY_TAGS} tags")
+    if len(tags) > limits.MAX_QUERY_TAGS:
+        raise ServiceFault("BadRequestPredictionTagsExceededCount", f"At most {limits.MAX_QUERY_TAGS} tags")
     wanted = Query(
         order_by=one_of(body.get("orderby") or ORDERS[0], ORDERS, "orderBy"),
         iteration=guid(body["iterationid"]) if body.get("iterationid") else None,
