@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format bench-emulator clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -19,6 +19,10 @@ check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# How fast the emulator answers with 100,000 images in one project; half a minute.
+bench-emulator: .venv/ready
+	$(BIN)/python -m benchmarks.emulator_size
 
 format: .venv/ready
 	$(BIN)/ruff check --fix .
