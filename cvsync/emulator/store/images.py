@@ -82,8 +82,20 @@ def page_query(selection: Selection, *, oldest: bool) -> tuple[str, list[object]
 
 
 def count(db: sqlite3.Connection, selection: Selection) -> int:
+    if selection.tag_ids and selection.tagged is not False and selection.where is None:
+        return _count_tagged(db, selection)
     where, parameters = selection.sql()
     found: int = db.execute(f"SELECT count(*) FROM images WHERE {where}", parameters).fetchone()[0]  # noqa: S608
+    return found
+
+
+def _count_tagged(db: sqlite3.Connection, selection: Selection) -> int:
+    """Count by the tags' own index, which is much shorter than all images."""
+    found: int = db.execute(
+        "SELECT count(DISTINCT image) FROM image_tags WHERE tag IN"
+        " (SELECT pk FROM tags WHERE frame = ? AND id IN (SELECT value FROM json_each(?)))",
+        (selection.frame, as_json(selection.tag_ids)),
+    ).fetchone()[0]
     return found
 
 
