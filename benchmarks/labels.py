@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from generate import generate
+from benchmarks.generate import generate
 
 HERE = Path(__file__).parent
 DIFF = ("pandas", "polars", "duckdb", "cvsync")

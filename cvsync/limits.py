@@ -16,6 +16,7 @@ MAX_IDS_PER_READ = 256  # spec: GetImagesByIds
 MAX_PAGE = 256  # spec: `take` of the listings
 MAX_TAG_FILTER = 20  # spec: `tagIds` of the listings
 MAX_PREDICTIONS_PER_CALL = 64  # spec: DeletePrediction, QuerySuggestedImages
+MAX_QUERY_TAGS = 2  # spec: QueryPredictions, conditions on tags
 MAX_METADATA_PAIRS = 50  # spec: metadata of one image
 MAX_METADATA_KEY = 256  # spec: characters of a metadata key
 MAX_METADATA_VALUE = 512  # spec: characters of a metadata value

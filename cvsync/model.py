@@ -27,6 +27,14 @@ class ProjectType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelInformation:
+    """How large the exported models of a domain are."""
+
+    estimated_model_size_in_megabytes: int
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
     """A base model that a project starts from."""
 
@@ -36,6 +44,14 @@ class Domain:
     exportable: bool
     enabled: bool = True
     exportable_platforms: tuple[str, ...] = ()
+    model_information: ModelInformation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageProcessing:
+    """What a training does to its images."""
+
+    augmentation_methods: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,11 @@ class ProjectSettings:
     domain_id: str | None = None
     classification_type: str | None = None
     target_export_platforms: tuple[str, ...] = ()
+    use_negative_set: bool | None = None
+    detection_parameters: str | None = None
+    image_processing_settings: ImageProcessing | None = None
+    export_model_container_uri: str | None = field(default=None, repr=False)  # may be signed
+    notification_queue_uri: str | None = field(default=None, repr=False)  # may be signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +151,14 @@ class ImageOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class BaseModel:
+    """An iteration that another training starts from."""
+
+    project_id: str
+    iteration_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Iteration:
     """One trained model of a project."""
 
@@ -151,6 +180,7 @@ class Iteration:
     original_publish_resource_id: str | None = None
     is_default: bool | None = None
     """v2.x only: whether predictions use it."""
+    custom_base_model_info: BaseModel | None = None
     training_error_details: str | None = None
 
 

@@ -11,25 +11,36 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 from emulator_fixtures import (
+    answers_as_published,
     emulator,
     emulator_api,
     emulator_session,
     make_picture,
     quick_learner,
+    served,
     start_api,
     start_emulator,
+    start_served,
 )
+from hypothesis import settings
+
+# The work of a property is counted in examples; how long one takes depends on what else the machine does.
+settings.register_profile("cvsync", deadline=None)
+settings.load_profile("cvsync")
 
 SHARED = Path(__file__).parents[2] / "shared"
 
 __all__ = [
+    "answers_as_published",
     "emulator",
     "emulator_api",
     "emulator_session",
     "make_picture",
     "quick_learner",
+    "served",
     "start_api",
     "start_emulator",
+    "start_served",
 ]
 
 

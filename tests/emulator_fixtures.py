@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import io
 import sys
+import tempfile
 import types
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import orjson
+import published
 import pytest
+from aiohttp import web
 from PIL import Image
 
-from cvsync.emulator import Emulator, EmulatorSettings
+from cvsync.emulator import Emulator, EmulatorSettings, EmulatorThread, gate
+from cvsync.emulator.call import Call
+from cvsync.emulator.errors import GatewayFault
+from cvsync.emulator.gate import Gate
 
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
 COMPACT = "0732100f-1a38-4e49-a514-c9b44c697ab5"
@@ -104,6 +110,41 @@ class Api:
         return answer.value
 
 
+@pytest.fixture(autouse=True)
+def answers_as_published(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Hold every answer of every emulator in this process against the specification of its version.
+
+    Whoever the client is: plain calls, cvsync's own client, the SDK. Only the answers that faults make up are
+    not looked at, since they are what the test asked for.
+    """
+    problems: list[str] = []
+    if published.FOLDER.is_dir():
+
+        async def checked(self: Gate, call: Call) -> web.Response:
+            response = await work(self, call)
+            problems.extend(_problems(call, response))
+            return response
+
+        def refused(fault: GatewayFault) -> web.Response:
+            response = refuse(fault)
+            problems.extend(published.problems_of_gateway(response.status, response.body))
+            return response
+
+        work, refuse = Gate._work, gate._refuse
+        monkeypatch.setattr(Gate, "_work", checked)
+        monkeypatch.setattr(gate, "_refuse", refused)
+    yield problems
+    assert problems == []
+
+
+def _problems(call: Call, response: web.Response) -> list[str]:
+    kind = "prediction" if call.route.is_prediction else "training"
+    document = published.specification(kind, published.version_text(kind, call.version))
+    if call.route.operation == "GetArtifact" and response.content_type == "application/octet-stream":
+        return []  # bytes, as published
+    return document.problems(call.route.operation, response.status, response.body)
+
+
 @pytest.fixture
 async def start_emulator(tmp_path: Path) -> AsyncIterator[StartEmulator]:
     """Start an emulator with these settings; each has a folder of its own unless it names one."""
@@ -120,6 +161,25 @@ async def start_emulator(tmp_path: Path) -> AsyncIterator[StartEmulator]:
             return await stack.enter_async_context(Emulator(EmulatorSettings(**settings)))
 
         yield start
+
+
+@pytest.fixture
+def start_served(tmp_path: Path) -> Iterator[Callable[..., EmulatorThread]]:
+    """Start an emulator in a thread, for clients that block; settings as for `start_emulator`."""
+    with ExitStack() as stack:
+
+        def start(**settings: Any) -> EmulatorThread:
+            quick = {"fetch": False, "train_in_process": False, "import_seconds": 0.0}
+            folder = {"data": Path(tempfile.mkdtemp(prefix="served-", dir=tmp_path))}
+            return stack.enter_context(EmulatorThread(EmulatorSettings(**folder | quick | settings)))
+
+        yield start
+
+
+@pytest.fixture
+def served(start_served: Callable[..., EmulatorThread]) -> EmulatorThread:
+    """An emulator in a thread that downloads nothing."""
+    return start_served()
 
 
 @pytest.fixture

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-import engines
-import labels
-from generate import generate
+from benchmarks import engines, labels
+from benchmarks.generate import generate
 
 
 def test_generated_files_differ_in_about_one_label_of_a_hundred(tmp_path: Path) -> None:

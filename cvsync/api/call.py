@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import Any
 
 import orjson
@@ -35,6 +35,7 @@ class Caller:
         params: dict[str, Any] | None = None,
         json: Any = None,
         content: bytes | None = None,
+        content_type: str = "application/octet-stream",
         is_prediction: bool = False,
         wants_bytes: bool = False,
     ) -> Any:
@@ -43,7 +44,7 @@ class Caller:
         base = (prediction_base if is_prediction else training_base)(self.api_version)
         texts = tuple((n, _text(v)) for n, v in (params or {}).items() if v is not None)
         body = orjson.dumps(json) if json is not None else content
-        kind = "application/octet-stream" if content is not None else "application/json"
+        kind = content_type if content is not None else "application/json"
         return await self._transport.send(
             Request(operation, method, f"{base}/{path}", texts, body, kind, is_prediction, wants_bytes)
         )
@@ -55,6 +56,12 @@ class Caller:
                 f"{option} needs --api-version {version} or later; this is {self.api_version}"
             )
         return value
+
+
+def at_most(limit: int, values: Sized | None, what: str) -> None:
+    """Refuse more of something than the service takes in one call, before any call."""
+    if values is not None and len(values) > limit:
+        raise UnsupportedError(f"one call takes at most {limit} {what}; these are {len(values)}")
 
 
 def _text(value: Any) -> str:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cvsync.api.call import Caller
+from cvsync.api.call import Caller, at_most
 from cvsync.api.labels import region_entry
 from cvsync.api.versions import DELETE_ALL_SINCE, METADATA_SINCE
 from cvsync.api.wire import decode
+from cvsync.limits import (
+    MAX_IDS_PER_DELETE,
+    MAX_IDS_PER_READ,
+    MAX_IMAGES_PER_BATCH,
+    MAX_METADATA_PAIRS,
+    MAX_TAGS_PER_BATCH,
+)
 from cvsync.model import ImageOutcome, Region
 from cvsync.predictions import MetadataSummary
 
@@ -72,7 +80,7 @@ class ImageCalls(Caller):
             metadata: For all of them (v3.3 and later).
         """
         entries = [{"url": e.url} | _labels(e.tag_ids, e.regions) for e in images]
-        body = self._batch(entries, tag_ids, metadata)
+        body = self._batch(images, entries, tag_ids, metadata)
         path = f"projects/{project_id}/images/urls"
         return decode(CreateSummary, await self._call("CreateImagesFromUrls", "POST", path, json=body))
 
@@ -89,16 +97,30 @@ class ImageCalls(Caller):
             {"name": e.name, "contents": b64encode(e.contents).decode()} | _labels(e.tag_ids, e.regions)
             for e in images
         ]
-        body = self._batch(entries, tag_ids, metadata)
+        body = self._batch(images, entries, tag_ids, metadata)
         path = f"projects/{project_id}/images/files"
         return decode(CreateSummary, await self._call("CreateImagesFromFiles", "POST", path, json=body))
 
     async def create_images_from_data(
-        self, project_id: str, image: bytes, *, tag_ids: Sequence[str] | None = None
+        self,
+        project_id: str,
+        images: bytes | Mapping[str, bytes],
+        *,
+        tag_ids: Sequence[str] | None = None,
     ) -> CreateSummary:
-        """Send one image as it is."""
+        """Send one image as it is, or at most 64 by name, all with the same tags.
+
+        The answer gives each name in quotes, as it was sent.
+        """
         path, params = f"projects/{project_id}/images", {"tagIds": tag_ids}
-        answer = await self._call("CreateImagesFromData", "POST", path, params=params, content=image)
+        at_most(MAX_TAGS_PER_BATCH, tag_ids, "tags")
+        kind, content = "application/octet-stream", images
+        if not isinstance(content, bytes):
+            at_most(MAX_IMAGES_PER_BATCH, content, "images")
+            kind, content = _form(content)
+        answer = await self._call(
+            "CreateImagesFromData", "POST", path, params=params, content=content, content_type=kind
+        )
         return decode(CreateSummary, answer)
 
     async def create_images_from_predictions(
@@ -111,13 +133,21 @@ class ImageCalls(Caller):
     ) -> CreateSummary:
         """Take images over from kept predictions; limits and arguments as for ``create_images_from_urls``."""
         entries = [{"id": e.id} | _labels(e.tag_ids, e.regions) for e in images]
-        body = self._batch(entries, tag_ids, metadata)
+        body = self._batch(images, entries, tag_ids, metadata)
         path = f"projects/{project_id}/images/predictions"
         return decode(CreateSummary, await self._call("CreateImagesFromPredictions", "POST", path, json=body))
 
     def _batch(
-        self, entries: list[dict[str, Any]], tag_ids: Sequence[str], metadata: Mapping[str, str] | None
+        self,
+        images: Sequence[UrlEntry | FileEntry | PredictionEntry],
+        entries: list[dict[str, Any]],
+        tag_ids: Sequence[str],
+        metadata: Mapping[str, str] | None,
     ) -> dict[str, Any]:
+        at_most(MAX_IMAGES_PER_BATCH, images, "images")
+        tags = {*tag_ids, *(t for e in images for t in e.tag_ids)}
+        at_most(MAX_TAGS_PER_BATCH, tags.union(r.tag_id for e in images for r in e.regions), "tags")
+        at_most(MAX_METADATA_PAIRS, metadata, "metadata pairs")
         body: dict[str, Any] = {"images": entries, "tagIds": list(tag_ids)}
         if self._since(METADATA_SINCE, "metadata", metadata):
             body["metadata"] = metadata
@@ -127,6 +157,8 @@ class ImageCalls(Caller):
         self, project_id: str, image_ids: Sequence[str], metadata: Mapping[str, str]
     ) -> MetadataSummary:
         """Give images metadata (v3.3 and later); whether pairs that are not named stay is not documented."""
+        at_most(MAX_IDS_PER_READ, image_ids, "images")
+        at_most(MAX_METADATA_PAIRS, metadata, "metadata pairs")
         path, params = f"projects/{project_id}/images/metadata", {"imageIds": image_ids}
         answer = await self._call("UpdateImageMetadata", "POST", path, params=params, json=dict(metadata))
         return decode(MetadataSummary, answer)
@@ -142,8 +174,21 @@ class ImageCalls(Caller):
         """Delete images and their labels: some, or ``all_images`` (v3.1 and later, as ``all_iterations``)."""
         for name, value in (("all_images", all_images), ("all_iterations", all_iterations)):
             self._since(DELETE_ALL_SINCE, name, value)
+        at_most(MAX_IDS_PER_DELETE, image_ids, "images")
         params = {"imageIds": image_ids, "allImages": all_images, "allIterations": all_iterations}
         await self._call("DeleteImages", "DELETE", f"projects/{project_id}/images", params=params)
+
+
+def _form(files: Mapping[str, bytes]) -> tuple[str, bytes]:
+    """Write files as `multipart/form-data`; its content type and its bytes."""
+    boundary = secrets.token_hex(16)
+    parts = []
+    for name, content in files.items():
+        quoted = name.replace("\\", "\\\\").replace('"', '\\"').replace("\r", " ").replace("\n", " ")
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="imageData"; filename="{quoted}"\r\n'
+        parts += [head.encode(), b"Content-Type: application/octet-stream\r\n\r\n", content, b"\r\n"]
+    parts.append(f"--{boundary}--\r\n".encode())
+    return f"multipart/form-data; boundary={boundary}", b"".join(parts)
 
 
 def _labels(tag_ids: Sequence[str], regions: Sequence[Region]) -> dict[str, Any]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cvsync.api.call import Caller
-from cvsync.api.versions import SELECTED_TAGS_SINCE, TRAIN_OPTIONS_SINCE
-from cvsync.api.wire import decode, decode_all
-from cvsync.limits import MAX_PAGE
-from cvsync.model import Export, Iteration
+from cvsync.api.call import Caller, at_most
+from cvsync.api.versions import (
+    BASE_MODEL_SINCE,
+    OVERWRITE_SINCE,
+    SELECTED_TAGS_SINCE,
+    TRAIN_OPTIONS_SINCE,
+)
+from cvsync.api.wire import decode, decode_all, encode
+from cvsync.limits import MAX_PAGE, MAX_TAG_FILTER
+from cvsync.model import BaseModel, Export, Iteration
 from cvsync.predictions import ImagePerformance, IterationPerformance
 
 
@@ -25,6 +30,7 @@ class IterationCalls(Caller):
         force_train: bool | None = None,
         notification_email_address: str | None = None,
         selected_tags: Sequence[str] | None = None,
+        base_model: BaseModel | None = None,
     ) -> Iteration:
         """Begin a training; to call this twice may train twice.
 
@@ -35,6 +41,7 @@ class IterationCalls(Caller):
             force_train: Train even if nothing changed.
             notification_email_address: Is told of the end of an advanced training.
             selected_tags: Ids of the only tags to learn (v3.2 and later).
+            base_model: The iteration to start from (v3.4-preview).
         """
         params = {
             "trainingType": training_type,
@@ -46,8 +53,12 @@ class IterationCalls(Caller):
             self._since(TRAIN_OPTIONS_SINCE, name, value)
         path = f"projects/{project_id}/train"
         chosen = self._since(SELECTED_TAGS_SINCE, "selected_tags", selected_tags)
-        body = {"selectedTags": list(chosen)} if chosen else None
-        return decode(Iteration, await self._call("TrainProject", "POST", path, params=params, json=body))
+        base = self._since(BASE_MODEL_SINCE, "base_model", base_model)
+        body = ({"selectedTags": list(chosen)} if chosen else {}) | (
+            {"customBaseModelInfo": encode(base)} if base else {}
+        )
+        answer = await self._call("TrainProject", "POST", path, params=params, json=body or None)
+        return decode(Iteration, answer)
 
     async def get_iterations(self, project_id: str) -> tuple[Iteration, ...]:
         """List the iterations of a project."""
@@ -92,8 +103,12 @@ class IterationCalls(Caller):
         *,
         overwrite: bool | None = None,
     ) -> bool:
-        """Let a prediction resource, named by its resource id, answer with an iteration (v3.0 and later)."""
-        params = {"publishName": publish_name, "predictionId": prediction_id, "overwrite": overwrite}
+        """Let a prediction resource, named by its resource id, answer with an iteration (v3.0 and later).
+
+        ``overwrite`` (v3.3 and later) takes the name from the iteration that has it.
+        """
+        replaces = self._since(OVERWRITE_SINCE, "overwrite", overwrite)
+        params = {"publishName": publish_name, "predictionId": prediction_id, "overwrite": replaces}
         path = f"projects/{project_id}/iterations/{iteration_id}/publish"
         return bool(await self._call("PublishIteration", "POST", path, params=params))
 
@@ -127,6 +142,7 @@ class IterationCalls(Caller):
         skip: int = 0,
     ) -> tuple[ImagePerformance, ...]:
         """Read a page of an iteration's test images, with what it says of them."""
+        at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
         params = {"tagIds": tag_ids, "orderBy": order_by, "take": take, "skip": skip}
         path = f"projects/{project_id}/iterations/{iteration_id}/performance/images"
         answer = await self._call("GetImagePerformances", "GET", path, params=params)
@@ -136,8 +152,7 @@ class IterationCalls(Caller):
         self, project_id: str, iteration_id: str, *, tag_ids: Sequence[str] | None = None
     ) -> int:
         """Count an iteration's test images."""
-        path, params = (
-            f"projects/{project_id}/iterations/{iteration_id}/performance/images/count",
-            {"tagIds": tag_ids},
-        )
+        at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
+        path = f"projects/{project_id}/iterations/{iteration_id}/performance/images/count"
+        params = {"tagIds": tag_ids}
         return int(await self._call("GetImagePerformanceCount", "GET", path, params=params))

@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cvsync.api.call import Caller
+from cvsync.api.call import Caller, at_most
 from cvsync.api.versions import PROPOSALS_MOVED_IN, is_at_least
 from cvsync.api.wire import decode
+from cvsync.limits import (
+    MAX_IMAGE_TAGS_PER_CALL,
+    MAX_REGIONS_PER_CALL,
+    MAX_TAGGED_IMAGES_PER_DELETE,
+    MAX_TAGS_PER_DELETE,
+)
 from cvsync.model import Region
 from cvsync.predictions import ImageRegionProposal
 
@@ -56,7 +62,8 @@ class LabelCalls(Caller):
     """Operations on the tags and regions of images."""
 
     async def create_image_tags(self, project_id: str, tags: Sequence[tuple[str, str]]) -> TagSummary:
-        """Add tags to images, given as (image id, tag id); safe to repeat."""
+        """Add at most 128 tags to images, given as (image id, tag id); safe to repeat."""
+        at_most(MAX_IMAGE_TAGS_PER_CALL, tags, "tags on images")
         body = {"tags": [{"imageId": image, "tagId": tag} for image, tag in tags]}
         path = f"projects/{project_id}/images/tags"
         return decode(TagSummary, await self._call("CreateImageTags", "POST", path, json=body))
@@ -64,20 +71,24 @@ class LabelCalls(Caller):
     async def delete_image_tags(
         self, project_id: str, image_ids: Sequence[str], tag_ids: Sequence[str]
     ) -> None:
-        """Take each of the tags off each of the images."""
+        """Take each of at most 20 tags off each of at most 64 images."""
+        at_most(MAX_TAGGED_IMAGES_PER_DELETE, image_ids, "images")
+        at_most(MAX_TAGS_PER_DELETE, tag_ids, "tags")
         path, params = f"projects/{project_id}/images/tags", {"imageIds": image_ids, "tagIds": tag_ids}
         await self._call("DeleteImageTags", "DELETE", path, params=params)
 
     async def create_image_regions(
         self, project_id: str, regions: Sequence[tuple[str, Region]]
     ) -> RegionSummary:
-        """Add regions to images, given with the image's id; a repeat may add them twice."""
+        """Add at most 64 regions to images, given with the image's id; a repeat may add them twice."""
+        at_most(MAX_REGIONS_PER_CALL, regions, "regions")
         body = {"regions": [{"imageId": image} | region_entry(region) for image, region in regions]}
         path = f"projects/{project_id}/images/regions"
         return decode(RegionSummary, await self._call("CreateImageRegions", "POST", path, json=body))
 
     async def delete_image_regions(self, project_id: str, region_ids: Sequence[str]) -> None:
-        """Delete regions."""
+        """Delete at most 64 regions."""
+        at_most(MAX_REGIONS_PER_CALL, region_ids, "regions")
         path, params = f"projects/{project_id}/images/regions", {"regionIds": region_ids}
         await self._call("DeleteImageRegions", "DELETE", path, params=params)
 

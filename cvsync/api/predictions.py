@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote
 
-from cvsync.api.call import Caller
+from cvsync.api.call import Caller, at_most
 from cvsync.api.versions import STORE_SINCE
 from cvsync.api.wire import decode, encode
-from cvsync.predictions import ImagePrediction, PredictionQueryResult, PredictionQueryToken
+from cvsync.limits import MAX_PREDICTIONS_PER_CALL, MAX_QUERY_TAGS
+from cvsync.predictions import (
+    ImagePrediction,
+    PredictionQueryResult,
+    PredictionQueryToken,
+    StoredImagePrediction,
+)
 
 
 class PredictionCalls(Caller):
@@ -33,13 +39,26 @@ class PredictionCalls(Caller):
         return decode(ImagePrediction, answer)
 
     async def query_predictions(self, project_id: str, query: PredictionQueryToken) -> PredictionQueryResult:
-        """Read a page of the kept predictions."""
+        """Read a page of the kept predictions, with at most two conditions on tags."""
+        at_most(MAX_QUERY_TAGS, query.tags, "tags to query by")
         path = f"projects/{project_id}/predictions/query"
         answer = await self._call("QueryPredictions", "POST", path, json=encode(query))
         return decode(PredictionQueryResult, answer)
 
+    async def fetch_predictions(
+        self, project_id: str, query: PredictionQueryToken
+    ) -> AsyncIterator[StoredImagePrediction]:
+        """Read every page of the kept predictions, one call each."""
+        token: PredictionQueryToken | None = query
+        while token is not None:
+            page = await self.query_predictions(project_id, token)
+            for found in page.results:
+                yield found
+            token = page.token if page.token.continuation else None
+
     async def delete_prediction(self, project_id: str, prediction_ids: Sequence[str]) -> None:
         """Delete kept predictions; at most 64."""
+        at_most(MAX_PREDICTIONS_PER_CALL, prediction_ids, "predictions")
         path, params = f"projects/{project_id}/predictions", {"ids": prediction_ids}
         await self._call("DeletePrediction", "DELETE", path, params=params)
 

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from cvsync.api.call import Caller
-from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, TAG_TYPE_SINCE, TARGET_PLATFORMS_SINCE
+from cvsync.api.versions import (
+    CLASSIFICATION_TYPE_SINCE,
+    HOOKS_SINCE,
+    IMPORT_NAME_SINCE,
+    TAG_TYPE_SINCE,
+    TARGET_PLATFORMS_SINCE,
+)
 from cvsync.api.wire import decode, decode_all
 from cvsync.model import Domain, Project, Tag
 from cvsync.predictions import ProjectExport
@@ -39,6 +45,8 @@ class ProjectCalls(Caller):
         domain_id: str | None = None,
         classification_type: str | None = None,
         target_export_platforms: Sequence[str] | None = None,
+        export_model_container_uri: str | None = None,
+        notification_queue_uri: str | None = None,
     ) -> Project:
         """Create a project; the service allows several of one name.
 
@@ -48,6 +56,8 @@ class ProjectCalls(Caller):
             domain_id: Default: the service's General classification.
             classification_type: ``Multiclass`` or ``Multilabel`` (v2.1 and later).
             target_export_platforms: Where its models are to run (v3.0 and later).
+            export_model_container_uri: A storage container that exported models go to as well (v3.4-preview).
+            notification_queue_uri: A storage queue that is told of trainings and exports (v3.4-preview).
         """
         kind = self._since(CLASSIFICATION_TYPE_SINCE, "classification_type", classification_type)
         platforms = self._since(TARGET_PLATFORMS_SINCE, "target_export_platforms", target_export_platforms)
@@ -58,7 +68,13 @@ class ProjectCalls(Caller):
             "classificationType": kind,
             "targetExportPlatforms": platforms,
         }
-        return decode(Project, await self._call("CreateProject", "POST", "projects", params=params))
+        hooks = {
+            "exportModelContainerUri": export_model_container_uri,
+            "notificationQueueUri": notification_queue_uri,
+        }
+        body = {n: self._since(HOOKS_SINCE, n, uri) for n, uri in hooks.items() if uri is not None} or None
+        answer = await self._call("CreateProject", "POST", "projects", params=params, json=body)
+        return decode(Project, answer)
 
     async def update_project(self, project_id: str, changes: dict[str, Any]) -> Project:
         """Change a project: ``name``, ``description``, ``settings`` as the service spells them."""
@@ -75,8 +91,11 @@ class ProjectCalls(Caller):
         return decode(ProjectExport, await self._call("ExportProject", "GET", path))
 
     async def import_project(self, token: str, *, name: str | None = None) -> Project:
-        """Begin a copy of a project; its status is ``Importing`` until it is done (v3.2 and later)."""
-        params = {"token": token, "name": name}
+        """Begin a copy of a project; its status is ``Importing`` until it is done (v3.2 and later).
+
+        ``name`` (v3.3 and later) defaults to the old one with a number.
+        """
+        params = {"token": token, "name": self._since(IMPORT_NAME_SINCE, "name", name)}
         return decode(Project, await self._call("ImportProject", "POST", "projects/import", params=params))
 
     async def get_artifact(self, project_id: str, path: str) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cvsync.api.call import Caller
+from cvsync.api.call import Caller, at_most
 from cvsync.api.wire import decode_all
-from cvsync.limits import MAX_PAGE
+from cvsync.limits import MAX_IDS_PER_READ, MAX_PAGE, MAX_TAG_FILTER
 from cvsync.model import Image
 
 
@@ -37,6 +37,7 @@ class ReadCalls(Caller):
             take: At most so many.
             skip: After so many.
         """
+        at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
         params = {
             "iterationId": iteration_id, "tagIds": tag_ids, "taggingStatus": tagging_status,
             "$filter": filter_, "orderBy": order_by, "take": take, "skip": skip,
@@ -54,6 +55,7 @@ class ReadCalls(Caller):
         filter_: str | None = None,
     ) -> int:
         """Count images; arguments as for ``get_images`` (v3.3 and later)."""
+        at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
         params = {
             "iterationId": iteration_id, "tagIds": tag_ids, "taggingStatus": tagging_status,
             "$filter": filter_,
@@ -72,6 +74,7 @@ class ReadCalls(Caller):
         skip: int = 0,
     ) -> tuple[Image, ...]:
         """Read a page of the images with labels; ``order_by`` is ``Newest`` (default) or ``Oldest``."""
+        at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
         params = {
             "iterationId": iteration_id,
             "tagIds": tag_ids,
@@ -100,6 +103,7 @@ class ReadCalls(Caller):
         self, project_id: str, *, iteration_id: str | None = None, tag_ids: Sequence[str] | None = None
     ) -> int:
         """Count the images with labels."""
+        at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
         params = {"iterationId": iteration_id, "tagIds": tag_ids}
         path = f"projects/{project_id}/images/tagged/count"
         return int(await self._call("GetTaggedImageCount", "GET", path, params=params))
@@ -112,7 +116,8 @@ class ReadCalls(Caller):
     async def get_images_by_ids(
         self, project_id: str, image_ids: Sequence[str], *, iteration_id: str | None = None
     ) -> tuple[Image, ...]:
-        """Read images by id; those that do not exist are left out."""
+        """Read at most 256 images by id; those that do not exist are left out."""
+        at_most(MAX_IDS_PER_READ, image_ids, "images")
         params = {"imageIds": image_ids, "iterationId": iteration_id}
         path = f"projects/{project_id}/images/id"
         return decode_all(Image, await self._call("GetImagesByIds", "GET", path, params=params))

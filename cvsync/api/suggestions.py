@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
-from cvsync.api.call import Caller
+from cvsync.api.call import Caller, at_most
 from cvsync.api.wire import decode, decode_all, encode
+from cvsync.limits import MAX_PREDICTIONS_PER_CALL
 from cvsync.predictions import Suggestion, SuggestionQueryResult, SuggestionQueryToken
 
 
@@ -15,7 +16,8 @@ class SuggestionCalls(Caller):
     async def suggest_tags_and_regions(
         self, project_id: str, iteration_id: str, image_ids: Sequence[str]
     ) -> tuple[Suggestion, ...]:
-        """Have an iteration look at images, and keep what it says."""
+        """Have an iteration look at images, at most 64, and keep what it says."""
+        at_most(MAX_PREDICTIONS_PER_CALL, image_ids, "images")
         params = {"iterationId": iteration_id, "imageIds": image_ids}
         path = f"projects/{project_id}/tagsandregions/suggestions"
         return decode_all(Suggestion, await self._call("SuggestTagsAndRegions", "POST", path, params=params))
@@ -28,6 +30,17 @@ class SuggestionCalls(Caller):
         path = f"projects/{project_id}/images/suggested"
         answer = await self._call("QuerySuggestedImages", "POST", path, params=params, json=body)
         return decode(SuggestionQueryResult, answer)
+
+    async def fetch_suggestions(
+        self, project_id: str, iteration_id: str, query: SuggestionQueryToken
+    ) -> AsyncIterator[Suggestion]:
+        """Read every page of the untagged images with suggestions, one call each."""
+        token: SuggestionQueryToken | None = query
+        while token is not None:
+            page = await self.query_suggested_images(project_id, iteration_id, token)
+            for found in page.results:
+                yield found
+            token = page.token if page.token.continuation else None
 
     async def query_suggested_image_count(
         self, project_id: str, iteration_id: str, *, tag_ids: Sequence[str] = (), threshold: float = 0.0

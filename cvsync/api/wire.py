@@ -14,13 +14,15 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from cvsync.model import Image
+from cvsync.predictions import StoredImagePrediction
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
 
 _OLDER_NAMES: dict[tuple[type, str], str] = {  # v2.0 and v2.1 have one link for both
-    (Image, "original_image_uri"): "imageuri",
-    (Image, "resized_image_uri"): "imageuri",
+    (kind, name): "imageuri"
+    for kind in (Image, StoredImagePrediction)
+    for name in ("original_image_uri", "resized_image_uri")
 }
 
 

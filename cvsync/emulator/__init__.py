@@ -1,6 +1,8 @@
 """Custom Vision on your own machine: a second implementation of the service, over HTTP."""
 
+from cvsync.emulator.process import EmulatorProcess
 from cvsync.emulator.server import Emulator, serve
 from cvsync.emulator.settings import EmulatorSettings, Quirks
+from cvsync.emulator.thread import EmulatorThread
 
-__all__ = ["Emulator", "EmulatorSettings", "Quirks", "serve"]
+__all__ = ["Emulator", "EmulatorProcess", "EmulatorSettings", "EmulatorThread", "Quirks", "serve"]

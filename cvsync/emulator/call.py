@@ -62,7 +62,14 @@ class Call:
 
     @property
     def shapes(self) -> Shapes:
-        return Shapes(self.version, self.site.links, relative=self.site.settings.relative_links)
+        # A client may know the emulator by another name than it has itself, as containers do.
+        host = self.request.headers.get("Host")
+        return Shapes(
+            self.version,
+            self.site.links,
+            base=f"http://{host}" if host else None,
+            relative=self.site.settings.relative_links,
+        )
 
     def text_in_path(self, name: str) -> str:
         return self._path[name]

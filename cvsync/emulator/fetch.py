@@ -29,8 +29,8 @@ class Fetcher:
     async def close(self) -> None:
         await self._session.close()
 
-    async def fetch(self, url: str) -> bytes:
-        """The bytes behind a URL, cut off just past the largest image."""
+    async def fetch(self, url: str, *, most: int = MAX_DOWNLOAD_BYTES) -> bytes:
+        """The bytes behind a URL, cut off at `most`: by default just past the largest image."""
         if not url.lower().startswith(("http://", "https://")):
             raise FetchError("only http and https")
         try:
@@ -40,7 +40,7 @@ class Fetcher:
                 content = bytearray()
                 async for part in response.content.iter_chunked(_CHUNK):
                     content += part
-                    if len(content) >= MAX_DOWNLOAD_BYTES:
+                    if len(content) >= most:
                         break
                 return bytes(content)
         except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:

@@ -16,7 +16,7 @@ _CLOCK_FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Links:
-    """Makes links and checks them; the secret lives with the state, so links survive a restart."""
+    """Signs paths and checks them; the secret lives with the state, so links survive a restart."""
 
     def __init__(
         self, base: str, secret: bytes, lifetime: float, clock: Callable[[], float] = time.time
@@ -31,10 +31,10 @@ class Links:
         return time.strftime(_CLOCK_FORM, time.gmtime(self.clock() + self.lifetime))
 
     def make(self, path: str, expiry: str) -> str:
-        """Sign a path such as `/i-…/i-…`."""
+        """Sign a path such as `/i-…/i-…`; where it is served stands before that."""
         signature = quote(self._sign(path, expiry), safe="")
         ends = expiry.replace(":", "%3A")
-        return f"{self.base}{path}?sv={_SERVICE_VERSION}&sr=b&sig={signature}&se={ends}&sp=r"
+        return f"{path}?sv={_SERVICE_VERSION}&sr=b&sig={signature}&se={ends}&sp=r"
 
     def is_genuine(self, path: str, signature: str, expiry: str) -> bool:
         return hmac.compare_digest(self._sign(path, expiry).encode(), signature.encode(errors="replace"))

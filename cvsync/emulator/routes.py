@@ -26,7 +26,7 @@ TRAINING_VERSIONS: dict[str, Version] = {
     "v2.0": (2, 0), "v2.1": (2, 1), "v2.2": (2, 2), "v3.0": (3, 0), "v3.1": (3, 1), "v3.2": (3, 2),
     "v3.3": (3, 3), "v3.4-preview": (3, 4),
 }  # fmt: skip
-PREDICTION_VERSIONS: dict[str, Version] = {"v2.0": (2, 0), "v3.0": (3, 0), "v3.1": (3, 1)}
+PREDICTION_VERSIONS: dict[str, Version] = {"v1.1": (1, 1), "v2.0": (2, 0), "v3.0": (3, 0), "v3.1": (3, 1)}
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ ROUTES = (
               predicting.predict_image_url if url else predicting.predict_image,
               since=since, until=until, is_prediction=True)
         for verb, path, since, until in (
-            ("Predict", "{projectId}", (2, 0), (2, 0)),
+            ("Predict", "{projectId}", (1, 1), (2, 0)),
             ("Classify", "{projectId}/classify/iterations/{publishedName}", (3, 0), (9, 9)),
             ("Detect", "{projectId}/detect/iterations/{publishedName}", (3, 0), (9, 9)),
         )

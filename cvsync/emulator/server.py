@@ -15,6 +15,7 @@ from cvsync.emulator.blobs import Blobs
 from cvsync.emulator.exporting import Exporter
 from cvsync.emulator.fetch import Fetcher
 from cvsync.emulator.gate import Gate
+from cvsync.emulator.importing import Importer
 from cvsync.emulator.links import Links
 from cvsync.emulator.settings import EmulatorSettings
 from cvsync.emulator.site import Site
@@ -60,6 +61,8 @@ class Emulator:
         stack.push_async_callback(site.trainer.close)
         site.exporter = Exporter(site)
         stack.push_async_callback(site.exporter.close)
+        site.importer = Importer(site)
+        stack.push_async_callback(site.importer.close)
         runner = web.AppRunner(
             _application(Gate(site)),
             access_log=None,
@@ -73,6 +76,7 @@ class Emulator:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         site.trainer.resume()
         site.exporter.resume()
+        site.importer.resume()
         self.url = links.base = f"http://{host}:{runner.addresses[0][1]}"
 
 
@@ -87,7 +91,12 @@ def _application(gate: Gate) -> web.Application:
         return await serving.serve_blob(request, gate.site)
 
     app.router.add_get("/files/{path:.*}", serve_file)
+
+    async def serve_copy(request: web.Request) -> web.StreamResponse:
+        return await serving.serve_copy(request, gate.site)
+
     app.router.add_get("/{container:[iem]-[0-9a-f]+}/{blob}", serve_blob)
+    app.router.add_get("/{container:prjexp-[0-9a-f]+}/{blob}", serve_copy)
     app.router.add_route("*", "/{path:.*}", gate.handle)
     return app
 

@@ -6,14 +6,19 @@ import asyncio
 import re
 from pathlib import Path
 
+import orjson
 from aiohttp import web
 
 from cvsync.emulator import pictures
+from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.numbers import is_guid
 from cvsync.emulator.site import Site
+from cvsync.emulator.store import copying, projects
 from cvsync.emulator.store.images import ImageRecord
 
 _BLOB = re.compile(r"/[ie]-(?P<project>[0-9a-f]{32})/(?P<kind>[ito])-(?P<image>[0-9a-f]{32})")
+COPY = re.compile(r"/prjexp-(?P<project>[0-9a-f]{32})/project-export-info")
+_COPIED_IMAGE = re.compile(r"/prjexp-(?P<project>[0-9a-f]{32})/(?P<sha>[0-9a-f]{64})")
 _EXPORT = re.compile(r"/m-(?P<project>[0-9a-f]{32})/(?P<name>[0-9a-f]{32}\.[\w.]+\.zip)")
 
 
@@ -30,6 +35,35 @@ async def serve_blob(request: web.Request, site: Site) -> web.StreamResponse:
     if content is None:
         return storage_error(404, "BlobNotFound", "The specified blob does not exist.")
     return web.Response(body=content, content_type=pictures.content_type(content))
+
+
+async def serve_copy(request: web.Request, site: Site) -> web.StreamResponse:
+    """Give a project's document, or an image of it, to whoever has the token that names the document."""
+    query, path = request.query, request.path
+    image = _COPIED_IMAGE.fullmatch(path)
+    document_path = f"/prjexp-{image['project']}/project-export-info" if image else path
+    found = COPY.fullmatch(document_path)
+    end = query.get("se", "")
+    if found is None or not site.links.is_genuine(document_path, query.get("sig", ""), end):
+        return storage_error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
+    if site.links.is_over(end):
+        return storage_error(403, "AuthenticationFailed", f"The token was good until {end}")
+    try:
+        project = projects.find(site.store.db, dashed(found["project"]))
+    except ServiceFault:
+        return storage_error(404, "BlobNotFound", "The specified blob does not exist.")
+    if image is None:
+        document = copying.read(site.store.db, project)
+        body = await asyncio.to_thread(orjson.dumps, document)
+        return web.Response(body=body, content_type="application/json")
+    row = site.store.db.execute(
+        "SELECT 1 FROM images WHERE sha = ? AND frame IN (SELECT pk FROM frames WHERE project = ?) LIMIT 1",
+        (bytes.fromhex(image["sha"]), project.pk),
+    ).fetchone()
+    file = site.blobs.path(bytes.fromhex(image["sha"]))
+    if row is None or not await asyncio.to_thread(file.is_file):
+        return storage_error(404, "BlobNotFound", "The specified blob does not exist.")
+    return web.FileResponse(file)
 
 
 async def blob_bytes(site: Site, path: str) -> bytes | None:

@@ -25,9 +25,12 @@ def quoted(text: str) -> str:
 class Shapes:
     """Shapes the answers of one request; all its links end together."""
 
-    def __init__(self, version: Version, links: Links, *, relative: bool = False) -> None:
+    def __init__(
+        self, version: Version, links: Links, *, base: str | None = None, relative: bool = False
+    ) -> None:
         self.version = version
         self.links = links
+        self.base = base or links.base
         self.expiry = links.expiry()
         self.is_relative = relative and version >= (3, 3)
 
@@ -36,7 +39,10 @@ class Shapes:
         return zulu_milliseconds(ticks) if self.version >= (3, 0) else naive(ticks)
 
     def link(self, path: str) -> str:
-        return path if self.is_relative else self.links.make(path, self.expiry)
+        return path if self.is_relative else self.absolute_link(path)
+
+    def absolute_link(self, path: str) -> str:
+        return self.base + self.links.make(path, self.expiry)
 
     def blob(self, project_id: str, image_id: str, kind: str = "i") -> str:
         """A link to an image (`i`), its thumbnail (`t`) or the upload behind a shrunk copy (`o`)."""
@@ -70,7 +76,7 @@ class Shapes:
         if version >= (3, 0):
             shape["drModeEnabled"] = False
         if version >= (3, 2):
-            shape["status"] = "Importing" if project.is_importing else "Succeeded"
+            shape["status"] = project.status
         return shape
 
     def tag(self, tag: Tag) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from cvsync.emulator.store.schema import Store
 
 if TYPE_CHECKING:
     from cvsync.emulator.exporting import Exporter
+    from cvsync.emulator.importing import Importer
     from cvsync.emulator.training import Trainer
 
 
@@ -26,6 +27,7 @@ class Site:
     links: Links
     trainer: Trainer = field(init=False)
     exporter: Exporter = field(init=False)
+    importer: Importer = field(init=False)
 
     @property
     def quota(self) -> Quota:

@@ -1,4 +1,4 @@
-"""Other people's tools, unchanged, against the emulator in a process of its own."""
+"""Other people's tools, unchanged, against the emulator."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import subprocess
 import sys
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from make import make_png
 
-from cvsync.emulator.process import EmulatorProcess
+from cvsync.emulator import EmulatorThread
 
 KEY = "local-training-key"
 DETECTION_COMPACT = "a27d5ca5-bb19-49d8-a70a-fec086c47f5b"
@@ -24,13 +24,7 @@ Tool = Callable[..., str]
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[EmulatorProcess]:
-    with EmulatorProcess(tmp_path / "emulator", fetch=False) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def cvs(served: EmulatorProcess, tmp_path: Path) -> Tool:
+def cvs(served: EmulatorThread, tmp_path: Path) -> Tool:
     """Run a command of cvsutils; what it printed."""
     pytest.importorskip("cvsutils")
 
@@ -77,7 +71,7 @@ def pictures_in(folder: Path) -> set[bytes]:
     return found
 
 
-def quick_test(served: EmulatorProcess, project: str, iteration: str) -> None:
+def quick_test(served: EmulatorThread, project: str, iteration: str) -> None:
     """Make the service keep a prediction."""
     url = f"{served.url}/customvision/v3.3/training/projects/{project}/quicktest/url?iterationId={iteration}"
     headers = {"Training-Key": KEY, "Content-Type": "application/json"}
@@ -86,7 +80,7 @@ def quick_test(served: EmulatorProcess, project: str, iteration: str) -> None:
 
 
 def test_cvsutils_goes_from_data_set_to_model_and_back(
-    served: EmulatorProcess, cvs: Tool, tmp_path: Path
+    served: EmulatorThread, cvs: Tool, tmp_path: Path
 ) -> None:
     for folder in ("first", "more"):
         (tmp_path / folder).mkdir()
@@ -132,7 +126,7 @@ def test_cvsutils_classifies(cvs: Tool, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_coco2customvision_uploads_urls(served: EmulatorProcess) -> None:
+def test_coco2customvision_uploads_urls(served: EmulatorThread) -> None:
     tool = pytest.importorskip("coco2customvision.custom_vision")
     from azure.cognitiveservices.vision.customvision.training.models import ImageUrlCreateEntry, Region
 
@@ -150,7 +144,7 @@ def test_coco2customvision_uploads_urls(served: EmulatorProcess) -> None:
     assert {r.tag_name for image in images for r in image.regions} == {"cat"}
 
 
-def test_curl_follows_the_steps_of_the_rest_tutorial(served: EmulatorProcess, tmp_path: Path) -> None:
+def test_curl_follows_the_steps_of_the_rest_tutorial(served: EmulatorThread, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("needs curl")
     base = f"{served.url}/customvision/v2.0/Training"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 
 from cvsync.emulator import serving
 from cvsync.emulator.call import Call, Reply
-from cvsync.emulator.errors import NotModelled, ServiceFault
+from cvsync.emulator.errors import ServiceFault
+from cvsync.emulator.importing import invalid_token
 from cvsync.emulator.numbers import TICKS_PER_SECOND, compact, now
 from cvsync.emulator.store import copying, images, iterations, projects
+from cvsync.emulator.store.projects import Project
 
-_TOKEN = re.compile(r"/prjexp-([0-9a-f]{32})/project-export-info")
 _MILLISECONDS_PER_IMAGE = 1_000  # recorded: 8-14 s for ten images
 
 
@@ -23,49 +23,62 @@ async def export_project(call: Call) -> Reply:
     if any(i.status == iterations.TRAINING for i in iterations.of_project(call.db, project)):
         raise ServiceFault("BadRequestExportWhileTraining", "The project is being trained")
     counts = copying.counts(call.db, project)
-    links = call.site.links
     path = f"/prjexp-{compact(project.id)}/project-export-info"
     return Reply(
         counts
         | {
             "estimatedImportTimeInMS": counts["imageCount"] * _MILLISECONDS_PER_IMAGE,
-            "token": links.make(path, links.expiry()),
+            "token": call.shapes.absolute_link(path),
         }
     )
 
 
 async def import_project(call: Call) -> Reply:
-    settings = call.site.settings
-    with call.site.store.writing() as db:
-        source = projects.find(db, _source(call, call.required_text("token")))
-        copy = copying.copy_project(
-            db,
-            source,
-            name=(call.version >= (3, 3) and call.text("name")) or f"{source.name} (1)",
-            quota=call.site.quota,
-            ready=now() + max(1, round(settings.import_seconds * TICKS_PER_SECOND)),
-            metadata=settings.quirks.import_metadata,
-        )
+    """Begin a copy: of a project of this emulator, or of another's, whose token is a link to it."""
+    token = call.required_text("token")
+    name = call.text("name") if call.version >= (3, 3) else None  # spec
+    source = _source(call, token)
+    if source is None:
+        copy = await call.site.importer.begin(token, name)
+    else:
+        copy = _copy(call, source, name)
     shape = call.shapes.project(copy, images.newest_id(call.db, copy.workspace))
     return Reply(shape | {"status": "Importing"})  # recorded: always, however short the copying is
 
 
-def _source(call: Call, token: str) -> str:
-    """The project that a token names. docs: an unencoded token answers "Invalid Token"."""
+def _copy(call: Call, source_id: str, name: str | None) -> Project:
+    settings = call.site.settings
+    with call.site.store.writing() as db:
+        source = projects.find(db, source_id)
+        return copying.write(
+            db,
+            copying.read(db, source),
+            name=name or f"{source.name} (1)",
+            quota=call.site.quota,
+            ready=now() + max(1, round(settings.import_seconds * TICKS_PER_SECOND)),
+            metadata=settings.quirks.import_metadata,
+        )
+
+
+def _source(call: Call, token: str) -> str | None:
+    """The project of this emulator that a token names; None: it is another's.
+
+    docs: a token that was not URL-encoded answers "Invalid Token".
+    """
     links = call.site.links
     parts = urlsplit(token)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    found = _TOKEN.fullmatch(parts.path)
+    found = serving.COPY.fullmatch(parts.path)
     signature, end = query.get("sig", ""), query.get("se", "")
     if found is None or not signature or not end:
-        raise ServiceFault("BadRequestInvalidImportToken", "Invalid Token")
-    if not links.is_genuine(parts.path, signature, end):
-        if f"{parts.scheme}://{parts.netloc}" != links.base:
-            raise NotModelled("importing from another emulator; copy by listing and uploading")
-        raise ServiceFault("BadRequestInvalidImportToken", "Invalid Token")
-    if links.is_over(end):
-        raise ServiceFault("BadRequestInvalidImportToken", "Invalid Token")
-    return serving.dashed(found[1])
+        raise invalid_token()
+    if links.is_genuine(parts.path, signature, end):
+        if links.is_over(end):
+            raise invalid_token()
+        return serving.dashed(found["project"])
+    if parts.netloc in (urlsplit(links.base).netloc, call.request.headers.get("Host")):
+        raise invalid_token()  # ours, but forged
+    return None
 
 
 async def get_artifact(call: Call) -> Reply:

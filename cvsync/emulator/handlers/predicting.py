@@ -18,13 +18,13 @@ from cvsync.emulator.handlers.seeing import (
     prediction_shapes,
 )
 from cvsync.emulator.numbers import TICKS_PER_SECOND, compact, naive, single, zulu, zulu_milliseconds
+from cvsync.emulator.shapes import pascal_case
 from cvsync.emulator.store import iterations, predictions
 from cvsync.emulator.store.iterations import Iteration
 from cvsync.emulator.store.predictions import Query, StoredPrediction
 
 DEFAULT_RESULTS = 50  # inferred: what `maxCount` 0 means
 MAX_RESULTS = 256  # inferred, like the pages of images
-MAX_QUERY_TAGS = 2  # spec
 ORDERS = ("Newest", "Oldest", "Suggested")
 
 
@@ -56,6 +56,8 @@ async def predict_image_url(call: Call) -> Reply:
 async def _predict(call: Call, seen: Seen) -> Reply:
     """The Prediction API: by published name in v3, by iteration id or default in v2."""
     project = call.project()
+    if call.version < (2, 0) and project.is_detection:
+        raise ServiceFault("BadRequestNotSupported", "v1.1 knows no boxes")
     if call.version >= (3, 0):
         iteration = iterations.published(call.db, project, call.text_in_path("publishedName"))
         if project.is_detection != call.route.operation.startswith("Detect"):  # inferred
@@ -63,12 +65,22 @@ async def _predict(call: Call, seen: Seen) -> Reply:
     else:
         iteration = _chosen(call)
     keep = not call.route.operation.endswith("NoStore")
-    shape, moment = await predict(call, iteration, seen, keep=keep, application=call.text("application"))
-    for prediction in shape["predictions"]:
-        if call.version >= (3, 1):  # spec
-            prediction.setdefault("tagType", "Regular")
+    typed = call.version >= (3, 1)  # spec
+    shape, moment = await predict(
+        call, iteration, seen, keep=keep, application=call.text("application"), typed=typed
+    )
     shape["created"] = zulu(moment)
-    return Reply(shape)
+    return Reply(_oldest_shape(shape) if call.version < (2, 0) else shape)
+
+
+def _oldest_shape(shape: dict[str, Any]) -> dict[str, Any]:
+    """spec: v1.1 wrote PascalCase, and called a tag's name `Tag`."""
+    old = pascal_case(shape)
+    old["Predictions"] = [
+        {"TagId": one["tagId"], "Tag": one["tagName"], "Probability": one["probability"]}
+        for one in shape["predictions"]
+    ]
+    return old
 
 
 def _chosen(call: Call) -> Iteration:
@@ -114,8 +126,8 @@ def _query(body: dict[str, Any]) -> tuple[Query, list[dict[str, Any]]]:
         )
         limits_of.append((guid(item.get("id")), least, most))
         tags.append({"id": guid(item.get("id")), "minThreshold": single(least), "maxThreshold": single(most)})
-    if len(tags) > MAX_QUERY_TAGS:
-        raise ServiceFault("BadRequestPredictionTagsExceededCount", f"At most {MAX_QUERY_TAGS} tags")
+    if len(tags) > limits.MAX_QUERY_TAGS:
+        raise ServiceFault("BadRequestPredictionTagsExceededCount", f"At most {limits.MAX_QUERY_TAGS} tags")
     wanted = Query(
         order_by=one_of(body.get("orderby") or ORDERS[0], ORDERS, "orderBy"),
         iteration=guid(body["iterationid"]) if body.get("iterationid") else None,

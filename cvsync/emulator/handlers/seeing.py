@@ -68,7 +68,13 @@ async def _seen(content: bytes, max_bytes: int) -> Seen:
 
 
 async def predict(
-    call: Call, iteration: Iteration, seen: Seen, *, keep: bool, application: str | None = None
+    call: Call,
+    iteration: Iteration,
+    seen: Seen,
+    *,
+    keep: bool,
+    application: str | None = None,
+    typed: bool | None = None,
 ) -> tuple[dict[str, Any], int]:
     """Ask a model; the answer without its date, and the moment it was made."""
     candidates = in_order(await call.site.trainer.predict(iteration, seen.content))
@@ -88,7 +94,7 @@ async def predict(
         "project": project.id,
         "iteration": iteration.id,
         "created": "",
-        "predictions": prediction_shapes(candidates, names_of(call.db, iteration), call.version),
+        "predictions": prediction_shapes(candidates, names_of(call.db, iteration), call.version, typed=typed),
     }
     return shape, moment
 

@@ -37,6 +37,16 @@ class Trained:
 
 def fit(kind: Kind, tag_count: int, examples: Sequence[Example], *, seed: int) -> Trained:
     """Fit a model; the same for the same examples and seed. Holds 0.8 MB an example."""
+    import sklearn.cluster
+    import sklearn.linear_model  # noqa: F401 - a limit reaches only the libraries that are loaded
+    from threadpoolctl import threadpool_limits
+
+    # The sums of several threads depend on how many there are; and they take longer on matrices this small.
+    with threadpool_limits(1):
+        return _fit_and_judge(kind, tag_count, examples, seed)
+
+
+def _fit_and_judge(kind: Kind, tag_count: int, examples: Sequence[Example], seed: int) -> Trained:
     pixels = [read_pixels(example.read()) for example in examples]
     held_out = hold_out(examples, seed=seed)
     rest = [n for n in range(len(examples)) if n not in set(held_out)]

@@ -1,20 +1,44 @@
-"""A whole project copied under new ids."""
+"""A whole project read into one document, and written again under new ids.
+
+The document is plain JSON, so that it can go from one emulator to another: rows of the tables with their own
+keys, hashes as hex, models as base64. It holds the workspace and the completed iterations with their frames;
+about 250 bytes an image and frame.
+"""
 
 from __future__ import annotations
 
+import base64
 import sqlite3
 import uuid
+from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import orjson
 
+from cvsync.emulator import domains
 from cvsync.emulator.numbers import sql_order
 from cvsync.emulator.quotas import Quota
 from cvsync.emulator.store import iterations, projects
 from cvsync.emulator.store.iterations import Iteration
 from cvsync.emulator.store.projects import Project
 
+Document = dict[str, Any]
+FORM = "cvsync-project-1"
 _KEPT = [field.name for field in fields(Iteration) if field.name not in ("pk", "id", "project", "frame")]
+_SETTINGS = ("description", "domain", "classification", "platforms", "augmentation")
+_ROWS = {  # `?1` is the JSON list of the frames
+    "tags": "SELECT pk, frame, id, name, folded, description, type FROM tags"
+    " WHERE frame IN (SELECT value FROM json_each(?1))",
+    "images": "SELECT pk, frame, id, created, width, height, hex(sha), made, tagged FROM images"
+    " WHERE frame IN (SELECT value FROM json_each(?1))",
+    "image_tags": "SELECT l.image, l.tag, l.created, l.seq FROM images i JOIN image_tags l ON l.image = i.pk"
+    " WHERE i.frame IN (SELECT value FROM json_each(?1))",
+    "regions": "SELECT r.id, r.image, r.tag, r.created, r.box FROM images i JOIN regions r ON r.image = i.pk"
+    " WHERE i.frame IN (SELECT value FROM json_each(?1)) ORDER BY r.pk",
+    "metadata": "SELECT m.image, m.key, m.value FROM images i JOIN metadata m ON m.image = i.pk"
+    " WHERE i.frame IN (SELECT value FROM json_each(?1))",
+}
 
 
 def counts(db: sqlite3.Connection, project: Project) -> dict[str, int]:
@@ -33,78 +57,148 @@ def counts(db: sqlite3.Connection, project: Project) -> dict[str, int]:
     }
 
 
-def copy_project(
-    db: sqlite3.Connection, source: Project, *, name: str, quota: Quota, ready: int, metadata: bool
+def read(db: sqlite3.Connection, project: Project) -> Document:
+    """Read what a copy takes over. recorded: settings, tags, images, regions and trained iterations."""
+    trained = [i for i in iterations.of_project(db, project) if i.status == iterations.COMPLETED]
+    frames = [project.workspace, *(iteration.frame for iteration in trained)]
+    document: Document = {"form": FORM, "name": project.name, "frames": frames}
+    document["settings"] = {name: getattr(project, name) for name in _SETTINGS}
+    document["counters"] = [project.iteration_number, project.revision]
+    for name, query in _ROWS.items():
+        document[name] = db.execute(query, (orjson.dumps(frames).decode(),)).fetchall()
+    document["iterations"] = [_read_iteration(db, iteration) for iteration in trained]
+    return document
+
+
+def _read_iteration(db: sqlite3.Connection, iteration: Iteration) -> dict[str, Any]:
+    return {name: getattr(iteration, name) for name in _KEPT} | {
+        "frame": iteration.frame,
+        "model": base64.b64encode(iterations.model(db, iteration)).decode(),
+        "held_out": list(iterations.held_out(db, iteration).items()),
+    }
+
+
+def contents(document: Document) -> set[bytes]:
+    """The hashes of the images that were really downloaded."""
+    return {bytes.fromhex(row[6]) for row in document["images"] if not row[7]}
+
+
+def write(
+    db: sqlite3.Connection, document: Document, *, name: str, quota: Quota, ready: int, metadata: bool
 ) -> Project:
-    """Copy settings, tags, images, regions and trained iterations. recorded; all ids are new."""
+    """Make a project of a document. recorded: all ids are new, nothing is published."""
+    settings = document["settings"]
     copy = projects.create(
         db,
         name,
-        description=source.description,
-        domain=source.domain,
-        classification=source.classification,
-        platforms=orjson.loads(source.platforms),
+        description=settings["description"],
+        domain=domains.require(settings["domain"], "BadRequestProjectUnknownDomain").id,
+        classification=settings["classification"],
+        platforms=orjson.loads(settings["platforms"]),
         quota=quota,
         ready=ready,
     )
-    projects.delete_frame(db, copy.workspace)
-    fresh: dict[str, str] = {}
-    frame = _copy_frame(db, source.workspace, copy, fresh, metadata=metadata)
-    db.execute(
-        "UPDATE projects SET workspace = ?, augmentation = ?, iteration_number = ?, revision = ?"
-        " WHERE pk = ?",
-        (frame, source.augmentation, source.iteration_number, source.revision, copy.pk),
-    )
-    for iteration in reversed(iterations.of_project(db, source)):
-        if iteration.status == iterations.COMPLETED:
-            _copy_iteration(db, iteration, copy, fresh, metadata=metadata)
-    db.execute(
-        "INSERT INTO submissions SELECT ?, i.id, 'copy', 1 FROM images i WHERE i.frame = ?", (copy.pk, frame)
-    )
+    _Writing(db, document, copy).write(metadata=metadata)
     return projects.find(db, copy.id)
 
 
-def _copy_frame(
-    db: sqlite3.Connection, source: int, copy: Project, fresh: dict[str, str], *, metadata: bool
-) -> int:
-    frame = projects.copy_frame(db, source, project=copy.pk)
-    for table in ("tags", "images"):
-        ids = [row[0] for row in db.execute(f"SELECT id FROM {table} WHERE frame = ?", (frame,))]  # noqa: S608
-        renewed = [fresh.setdefault(id_, str(uuid.uuid4())) for id_ in ids]
-        db.executemany(
-            f"UPDATE {table} SET id = ?, sort = ? WHERE frame = ? AND id = ?",  # noqa: S608
-            [(new, sql_order(new), frame, old) for old, new in zip(ids, renewed, strict=True)],
+class _Writing:
+    """One document on its way into the tables: each key is shifted, each id made anew."""
+
+    def __init__(self, db: sqlite3.Connection, document: Document, copy: Project) -> None:
+        self.db = db
+        self.document = document
+        self.copy = copy
+        self.fresh: dict[str, str] = {}
+        self.images = self._shift("images")
+        self.tags = self._shift("tags")
+        # The project was made with a frame, which becomes the workspace.
+        self.frames = dict(zip(document["frames"], self._frames(len(document["frames"])), strict=True))
+
+    def _shift(self, table: str) -> int:
+        return _one(self.db, f"SELECT coalesce(max(pk), 0) + ? FROM {table}", 0)  # noqa: S608
+
+    def _frames(self, count: int) -> list[int]:
+        made = [self.copy.workspace]
+        while len(made) < count:
+            cursor = self.db.execute("INSERT INTO frames(project) VALUES(?)", (self.copy.pk,))
+            assert cursor.lastrowid is not None
+            made.append(cursor.lastrowid)
+        return made
+
+    def renewed(self, id_: str) -> str:
+        if id_ not in self.fresh:
+            self.fresh[id_] = str(uuid.uuid4())
+        return self.fresh[id_]
+
+    def write(self, *, metadata: bool) -> None:
+        self._write_rows("tags", 8, [self._tag(row) for row in self.document["tags"]])
+        self._write_rows("images", 10, [self._image(row) for row in self.document["images"]])
+        self._write_rows("image_tags", 4, [self._image_tag(row) for row in self.document["image_tags"]])
+        self.db.executemany(
+            "INSERT INTO regions(id, image, tag, created, box) VALUES(?,?,?,?,?)",
+            [
+                (self.renewed(id_), image + self.images, tag + self.tags, created, box)
+                for id_, image, tag, created, box in self.document["regions"]
+            ],
         )
-    in_frame = "image IN (SELECT pk FROM images WHERE frame = ?)"
-    regions = db.execute(f"SELECT pk, id FROM regions WHERE {in_frame}", (frame,)).fetchall()  # noqa: S608
-    db.executemany(
-        "UPDATE regions SET id = ? WHERE pk = ?",
-        [(fresh.setdefault(id_, str(uuid.uuid4())), key) for key, id_ in regions],
-    )
-    if not metadata:
-        db.execute(f"DELETE FROM metadata WHERE {in_frame}", (frame,))  # noqa: S608
-    return frame
+        if metadata:
+            rows = [(image + self.images, key, value) for image, key, value in self.document["metadata"]]
+            self._write_rows("metadata", 3, rows)
+        self.db.execute(
+            "UPDATE projects SET augmentation = ?, iteration_number = ?, revision = ? WHERE pk = ?",
+            (self.document["settings"]["augmentation"], *self.document["counters"], self.copy.pk),
+        )
+        for iteration in self.document["iterations"]:
+            self._write_iteration(iteration)
+        self.db.execute(
+            "INSERT INTO submissions SELECT ?, id, 'copy', 1 FROM images WHERE frame = ?",
+            (self.copy.pk, self.copy.workspace),
+        )
 
+    def _write_rows(self, table: str, width: int, rows: Sequence[tuple[object, ...]]) -> None:
+        marks = ",".join("?" * width)
+        self.db.executemany(f"INSERT INTO {table} VALUES({marks})", rows)
 
-def _copy_iteration(
-    db: sqlite3.Connection, iteration: Iteration, copy: Project, fresh: dict[str, str], *, metadata: bool
-) -> None:
-    frame = _copy_frame(db, iteration.frame, copy, fresh, metadata=metadata)
-    values = {name: getattr(iteration, name) for name in _KEPT}
-    values |= {"publish_name": None, "publish_resource": None}
-    values["tags"] = orjson.dumps([fresh[tag] for tag in iteration.tag_ids]).decode()
-    if iteration.selected:
-        selected = [fresh.get(tag, tag) for tag in orjson.loads(iteration.selected)]
-        values["selected"] = orjson.dumps(sorted(selected)).decode()
-    names, marks = ", ".join(values), ",".join("?" * len(values))
-    key = db.execute(
-        f"INSERT INTO iterations(id, project, frame, {names}, model)"  # noqa: S608
-        f" SELECT ?, ?, ?, {marks}, model FROM iterations WHERE pk = ?",
-        (str(uuid.uuid4()), copy.pk, frame, *values.values(), iteration.pk),
-    ).lastrowid
-    for image, said in iterations.held_out(db, iteration).items():
-        renewed = [[fresh[tag], *rest] for tag, *rest in orjson.loads(said)]
-        db.execute("INSERT INTO held_out VALUES(?,?,?)", (key, fresh[image], orjson.dumps(renewed).decode()))
+    def _tag(self, row: Sequence[Any]) -> tuple[object, ...]:
+        pk, frame, id_, *rest = row
+        new = self.renewed(id_)
+        return (pk + self.tags, self.frames[frame], new, sql_order(new), *rest)
+
+    def _image(self, row: Sequence[Any]) -> tuple[object, ...]:
+        pk, frame, id_, created, width, height, sha, *rest = row
+        new = self.renewed(id_)
+        place = (pk + self.images, self.frames[frame], new, sql_order(new))
+        return (*place, created, width, height, bytes.fromhex(sha), *rest)
+
+    def _image_tag(self, row: Sequence[Any]) -> tuple[object, ...]:
+        image, tag, *rest = row
+        return (image + self.images, tag + self.tags, *rest)
+
+    def _write_iteration(self, iteration: dict[str, Any]) -> None:
+        values = {name: iteration[name] for name in _KEPT}
+        values |= {"publish_name": None, "publish_resource": None}
+        values["tags"] = orjson.dumps([self.renewed(tag) for tag in orjson.loads(values["tags"])]).decode()
+        if values["selected"]:
+            chosen = sorted(self.fresh.get(tag, tag) for tag in orjson.loads(values["selected"]))
+            values["selected"] = orjson.dumps(chosen).decode()
+        values |= {
+            "id": str(uuid.uuid4()),
+            "project": self.copy.pk,
+            "frame": self.frames[iteration["frame"]],
+            "model": base64.b64decode(iteration["model"]),
+        }
+        names, marks = ", ".join(values), ",".join("?" * len(values))
+        key = self.db.execute(
+            f"INSERT INTO iterations({names}) VALUES({marks})",
+            (*values.values(),),
+        ).lastrowid
+        rows = [(key, self.renewed(image), self._candidates(said)) for image, said in iteration["held_out"]]
+        self._write_rows("held_out", 3, rows)
+
+    def _candidates(self, said: str) -> str:
+        renewed = [[self.renewed(tag), *rest] for tag, *rest in orjson.loads(said)]
+        return orjson.dumps(renewed).decode()
 
 
 def _one(db: sqlite3.Connection, query: str, parameter: int) -> int:

@@ -57,8 +57,8 @@ _SELECT = f"SELECT {COLUMNS} FROM iterations "  # noqa: S608
 
 
 def of_project(db: sqlite3.Connection, project: Project) -> list[Iteration]:
-    """Every iteration, newest first. recorded; the workspace is not listed."""
-    rows = db.execute(_SELECT + "WHERE project = ? ORDER BY pk DESC", (project.pk,))
+    """Every iteration, oldest first, as in the published examples; recorded: without the workspace."""
+    rows = db.execute(_SELECT + "WHERE project = ? ORDER BY pk", (project.pk,))
     return [Iteration(*row) for row in rows]
 
 

@@ -13,6 +13,11 @@ from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.numbers import now, sql_datetime
 from cvsync.emulator.quotas import Quota
 
+NEVER = 1 << 62
+"""`ready` of an import that another emulator's images are still on their way for."""
+FAILED = -1
+"""`ready` of an import that came to nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -33,7 +38,6 @@ class Project:
     opened: int
     iteration_number: int
     revision: int
-    imported: int
 
     @property
     def is_detection(self) -> bool:
@@ -44,8 +48,11 @@ class Project:
         return self.classification == "Multiclass" and not self.is_detection
 
     @property
-    def is_importing(self) -> bool:
-        return now() < self.ready
+    def status(self) -> str:
+        """spec: `Importing`, then `Succeeded` or `Failed`."""
+        if self.ready == FAILED:
+            return "Failed"
+        return "Importing" if now() < self.ready else "Succeeded"
 
 
 COLUMNS = ", ".join(field.name for field in fields(Project))
@@ -84,14 +91,23 @@ def create(
     project_id = str(uuid.uuid4())
     cursor = db.execute(
         "INSERT INTO projects(id, name, description, domain, classification, platforms, container_uri,"
-        " queue_uri, created, modified, ready, workspace, opened, imported)"
-        " VALUES(?,?,?,?,?,?,?,?,?,?,?,0,?,?)",
+        " queue_uri, created, modified, ready, workspace, opened) VALUES(?,?,?,?,?,?,?,?,?,?,?,0,?)",
         (project_id, name, description, domain, classification, orjson.dumps(platforms).decode(),
-         container_uri, queue_uri, moment, moment, ready, moment, ready > 0),
+         container_uri, queue_uri, moment, moment, ready, moment),
     )  # fmt: skip
     frame = db.execute("INSERT INTO frames(project) VALUES(?)", (cursor.lastrowid,)).lastrowid
     db.execute("UPDATE projects SET workspace = ? WHERE pk = ?", (frame, cursor.lastrowid))
     return find(db, project_id)
+
+
+def unfinished(db: sqlite3.Connection) -> list[Project]:
+    """Imports that wait for images."""
+    rows = db.execute(f"SELECT {COLUMNS} FROM projects WHERE ready = ?", (NEVER,))  # noqa: S608
+    return [Project(*row) for row in rows]
+
+
+def set_ready(db: sqlite3.Connection, project: Project, ready: int) -> None:
+    db.execute("UPDATE projects SET ready = ? WHERE pk = ?", (ready, project.pk))
 
 
 def check_name(name: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE frames(pk INTEGER PRIMARY KEY, project INTEGER NOT NULL);
@@ -19,12 +19,11 @@ CREATE TABLE projects(
   pk INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
   domain TEXT NOT NULL, classification TEXT NOT NULL, platforms TEXT NOT NULL, augmentation TEXT,
   container_uri TEXT, queue_uri TEXT, created INTEGER NOT NULL, modified INTEGER NOT NULL,
-  ready INTEGER NOT NULL,      -- an import is over at this moment
+  ready INTEGER NOT NULL,      -- an import is over at this moment; -1: it failed
   workspace INTEGER NOT NULL,  -- its frame
   opened INTEGER NOT NULL,     -- when the workspace was opened
   iteration_number INTEGER NOT NULL DEFAULT 0,
-  revision INTEGER NOT NULL DEFAULT 0,  -- counts what a training would see differently
-  imported INTEGER NOT NULL DEFAULT 0);
+  revision INTEGER NOT NULL DEFAULT 0);  -- counts what a training would see differently
 CREATE TABLE tags(
   pk INTEGER PRIMARY KEY, frame INTEGER NOT NULL, id TEXT NOT NULL, sort BLOB NOT NULL, name TEXT NOT NULL,
   folded TEXT NOT NULL, description TEXT, type TEXT NOT NULL,

@@ -4,6 +4,8 @@ import pytest
 
 from cvsync.emulator.links import Links
 from cvsync.emulator.numbers import sql_order
+from cvsync.emulator.store.images import Selection, page_query
+from cvsync.emulator.store.schema import Store
 
 
 async def fill(api, count=10, **batch):
@@ -28,6 +30,19 @@ async def test_pages_are_newest_first_with_ties_in_sql_server_order(emulator_api
     assert keys == sorted(sorted(keys, key=lambda key: key[1]), key=lambda key: key[0], reverse=True)
     oldest = (await api.get(f"projects/{project}/images?take=256&orderBy=oldest")).value
     assert [(i["created"], sql_order(i["id"])) for i in oldest] == sorted(keys)
+
+
+@pytest.mark.parametrize("oldest", [False, True])
+@pytest.mark.parametrize("tagged", [None, True, False])
+def test_a_page_far_down_walks_an_index_and_sorts_nothing(tmp_path, tagged, oldest):
+    store = Store(tmp_path / "state.sqlite")
+    query, parameters = page_query(Selection(frame=1, tagged=tagged), oldest=oldest)
+
+    plan = [row[3] for row in store.db.execute(f"EXPLAIN QUERY PLAN {query}", (*parameters, 256, 99_744))]
+
+    store.close()
+    index = "images_oldest" if oldest else "images_newest"
+    assert plan == [f"SEARCH images USING COVERING INDEX {index} (frame=?)"]
 
 
 async def test_a_page_is_fifty_unless_told_otherwise(emulator_api):

@@ -111,6 +111,18 @@ async def test_names_keep_counting_after_deletions(emulator_api):
     assert (await api.trained(project))["name"] == "Iteration 2"
 
 
+async def test_iterations_are_listed_oldest_first(emulator_api):
+    api = emulator_api
+    project = await ready(api)
+    await api.trained(project)
+    await api.add(project, "new")
+    await api.trained(project)
+
+    names = [iteration["name"] for iteration in (await api.get(f"projects/{project}/iterations")).value]
+
+    assert names == ["Iteration 1", "Iteration 2"]
+
+
 async def test_the_number_of_iterations_is_limited(start_api, monkeypatch):
     from cvsync.emulator import quotas
 
