@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+from bench_fixtures import bench, start_bench
 from emulator_fixtures import (
     emulator,
     emulator_api,
@@ -23,12 +24,14 @@ from emulator_fixtures import (
 SHARED = Path(__file__).parents[2] / "shared"
 
 __all__ = [
+    "bench",
     "emulator",
     "emulator_api",
     "emulator_session",
     "make_picture",
     "quick_learner",
     "start_api",
+    "start_bench",
     "start_emulator",
 ]
 
