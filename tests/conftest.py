@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from aioresponses import aioresponses
+from bench_fixtures import bench, start_bench
 from emulator_fixtures import (
     answers_as_published,
     emulator,
@@ -32,6 +33,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 __all__ = [
     "answers_as_published",
+    "bench",
     "emulator",
     "emulator_api",
     "emulator_session",
@@ -39,6 +41,7 @@ __all__ = [
     "quick_learner",
     "served",
     "start_api",
+    "start_bench",
     "start_emulator",
     "start_served",
 ]

@@ -10,8 +10,10 @@ from pathlib import Path
 from cvsync.errors import ServiceError, SettingsError, TrainingError
 from cvsync.events import tell
 from cvsync.flows.service import Service
-from cvsync.flows.train import Sleep, waits
+from cvsync.flows.train import waits
 from cvsync.model import Export, Iteration, Project
+from cvsync.run.once import once
+from cvsync.run.work import Sleep
 
 PLATFORMS = ("CoreML", "TensorFlow", "DockerFile", "ONNX", "VAIDK", "OpenVino")  # spec
 
@@ -78,10 +80,18 @@ async def _finished(
 ) -> Export:
     found = await _existing(service, project, iteration, target)
     if found is None or found.status == "Failed":
-        try:
-            found = await service.client.export_iteration(
+
+        async def begin() -> Export:
+            return await service.client.export_iteration(
                 project.id, iteration.id, target.platform, flavor=target.flavor
             )
+
+        async def look() -> Export | None:
+            export = await _existing(service, project, iteration, target)
+            return export if export is not None and export.status != "Failed" else None
+
+        try:
+            found = await once(begin, look, sleep=sleep)
         except ServiceError as error:
             if error.code != "BadRequestExportAlreadyInProgress":
                 raise TrainingError(f"export for {target} refused: {error.message or error.code}") from error

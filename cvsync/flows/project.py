@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from cvsync.api.client import Client
 from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, is_at_least
 from cvsync.errors import SettingsError
 from cvsync.model import Domain, Project, ProjectType
+from cvsync.run.once import once
+from cvsync.run.settings import GRACE
+from cvsync.run.work import Sleep
 
 DEFAULT_DOMAIN = "General"
 DEFAULT_EXPORTABLE_DOMAIN = "General (compact)"
@@ -42,8 +46,16 @@ async def find_project(client: Client, wanted: str) -> Project | None:
     return named[0] if named else None
 
 
-async def create_project(client: Client, name: str, new: NewProject, *, inferred: ProjectType) -> Project:
-    """Create a project of the type that is wanted, or that the labels need.
+async def create_project(
+    client: Client,
+    name: str,
+    new: NewProject,
+    *,
+    inferred: ProjectType,
+    grace: float = GRACE,
+    sleep: Sleep = asyncio.sleep,
+) -> Project:
+    """Create a project of the type that is wanted, or that the labels need; there must be none of its name.
 
     Raises:
         SettingsError: The version cannot make such a project, or has no such domain.
@@ -52,7 +64,14 @@ async def create_project(client: Client, name: str, new: NewProject, *, inferred
     domain = choose_domain(await client.get_domains(), type_, new)
     has_choice = is_at_least(client.api_version, CLASSIFICATION_TYPE_SINCE)
     kind = type_.value.capitalize() if type_ is not ProjectType.DETECTION and has_choice else None
-    return await client.create_project(name, domain_id=domain.id, classification_type=kind)
+
+    async def create() -> Project:
+        return await client.create_project(name, domain_id=domain.id, classification_type=kind)
+
+    async def look() -> Project | None:
+        return await find_project(client, name)
+
+    return await once(create, look, grace=grace, sleep=sleep)
 
 
 def choose_type(client: Client, new: NewProject, *, inferred: ProjectType) -> ProjectType:

@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 
 from cvsync.api.client import Client
 from cvsync.errors import ServiceError, TrainingError
 from cvsync.events import Observer, ignore, tell
 from cvsync.model import Iteration
-
-Sleep = Callable[[float], Awaitable[None]]
+from cvsync.run.once import once
+from cvsync.run.settings import GRACE
+from cvsync.run.work import Sleep
 
 
 async def train(
-    client: Client, project_id: str, *, observer: Observer = ignore, sleep: Sleep = asyncio.sleep
+    client: Client,
+    project_id: str,
+    *,
+    observer: Observer = ignore,
+    grace: float = GRACE,
+    sleep: Sleep = asyncio.sleep,
 ) -> Iteration:
     """Train, wait for the end and give the iteration; the last one if nothing changed since.
 
     Raises:
         TrainingError: The service refused to train, or the training failed; with its reason.
     """
+    before = {iteration.id for iteration in await client.get_iterations(project_id)}
+
+    async def begin() -> Iteration:
+        return await client.train_project(project_id)
+
+    async def look() -> Iteration | None:
+        new = [i for i in await client.get_iterations(project_id) if i.id not in before]
+        return new[0] if new else None
+
     try:
-        iteration = await client.train_project(project_id)
+        iteration = await once(begin, look, grace=grace, sleep=sleep)
     except ServiceError as error:
         if error.code == "BadRequestTrainingNotNeeded":
             tell(observer, "train", status="NotNeeded")

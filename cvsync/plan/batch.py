@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from cvsync import limits
@@ -32,19 +32,26 @@ class Batch:
     actions: tuple[Action, ...]
     tries: int = 0
     """How often each of its actions was sent before, and failed by itself."""
+    is_planned: bool = True
+    """Whether its actions are of the plan; else they follow from others."""
+
+    @property
+    def steps(self) -> int:
+        """How many actions of the plan it brings to an end."""
+        return len(self.actions) if self.is_planned else 0
 
     def halves(self) -> tuple[Batch, Batch]:
         """Split, to find what the service refuses."""
         middle = len(self.actions) // 2
         first, second = self.actions[:middle], self.actions[middle:]
-        return Batch(self.kind, first, self.tries), Batch(self.kind, second, self.tries)
+        return replace(self, actions=first), replace(self, actions=second)
 
 
 class Packs(Generic[Where]):
     """Fills several batches at once, each of actions that belong together."""
 
-    def __init__(self, kind: Kind, most: int, *, open_packs: int | None = None) -> None:
-        self._kind, self._most, self._limit = kind, most, open_packs
+    def __init__(self, kind: Kind, most: int, *, is_planned: bool = True) -> None:
+        self._kind, self._most, self._is_planned = kind, most, is_planned
         self._open: OrderedDict[Where, list[Action]] = OrderedDict()
 
     def put(self, where: Where, action: Action) -> Iterator[Batch]:
@@ -53,8 +60,6 @@ class Packs(Generic[Where]):
         pack.append(action)
         if len(pack) == self._most:
             yield self._close(where)
-        elif self._limit is not None and len(self._open) > self._limit:
-            yield self._close(next(iter(self._open)))
 
     def rest(self) -> Iterator[Batch]:
         """Give what is left."""
@@ -62,7 +67,7 @@ class Packs(Generic[Where]):
             yield self._close(next(iter(self._open)))
 
     def _close(self, where: Where) -> Batch:
-        return Batch(self._kind, tuple(self._open.pop(where)))
+        return Batch(self._kind, tuple(self._open.pop(where)), is_planned=self._is_planned)
 
 
 def first_tags(labels: Iterable[Label]) -> tuple[Label, ...]:
@@ -140,9 +145,10 @@ class _Pack:
 class AddPacks:
     """Packs label additions: boxes ``MAX_REGIONS_PER_CALL`` a call, tags ``MAX_IMAGE_TAGS_PER_CALL``."""
 
-    def __init__(self) -> None:
-        self._boxed = Packs[None](Kind.ADD_LABEL, limits.MAX_REGIONS_PER_CALL)
-        self._tagged = Packs[None](Kind.ADD_LABEL, limits.MAX_IMAGE_TAGS_PER_CALL)
+    def __init__(self, *, is_planned: bool = True) -> None:
+        kind, tags = Kind.ADD_LABEL, limits.MAX_IMAGE_TAGS_PER_CALL
+        self._boxed = Packs[None](kind, limits.MAX_REGIONS_PER_CALL, is_planned=is_planned)
+        self._tagged = Packs[None](kind, tags, is_planned=is_planned)
 
     def put(self, action: Action) -> Iterator[Batch]:
         """Add an action with any number of labels; give the batches that are full thereby."""
@@ -158,9 +164,9 @@ class AddPacks:
 class RemovePacks:
     """Packs label removals: boxes by id, tags by tag (the service removes a cross product)."""
 
-    def __init__(self, kind: Kind = Kind.REMOVE_LABEL) -> None:
-        self._boxed = Packs[None](kind, limits.MAX_REGIONS_PER_CALL)
-        self._tagged = Packs[str](kind, limits.MAX_TAGGED_IMAGES_PER_DELETE)
+    def __init__(self, kind: Kind = Kind.REMOVE_LABEL, *, is_planned: bool = True) -> None:
+        self._boxed = Packs[None](kind, limits.MAX_REGIONS_PER_CALL, is_planned=is_planned)
+        self._tagged = Packs[str](kind, limits.MAX_TAGGED_IMAGES_PER_DELETE, is_planned=is_planned)
 
     def put(self, action: Action) -> Iterator[Batch]:
         """Add an action with any number of labels; give the batches that are full thereby."""

@@ -69,4 +69,4 @@ class Adoptions:
                 settled.remove.clear()
             for action in (*settled.add, *settled.remove):
                 self._relabels.follow(action)
-        self._work.note_refusals(Kind.CREATE_IMAGE, refused)
+        self._work.note_refusals(Kind.CREATE_IMAGE, refused, steps=0)  # its adoption was one

@@ -21,6 +21,7 @@ from cvsync.run.create import Creations
 from cvsync.run.delete import Deletions
 from cvsync.run.ledger import Ledger
 from cvsync.run.outcome import Outcomes
+from cvsync.run.progress import Progress
 from cvsync.run.relabel import Relabels
 from cvsync.run.settings import RunSettings
 from cvsync.run.tags import Tags
@@ -89,7 +90,8 @@ class Run:
         self._check_version()
         self.stop.is_draining = True
         try:
-            await self._apply()
+            async with Progress(self._work, self.plan, self.clock).told():
+                await self._apply()
         finally:
             self.stop.is_draining = False
             self._creations.close()

@@ -15,7 +15,7 @@ from cvsync.plan.batch import Batch, create_batches, labels_of
 from cvsync.run.adopt import Adoptions
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
-from cvsync.run.ledger import Stored
+from cvsync.run.ledger import STEPS, Stored
 from cvsync.run.marker import marker_filter, own_metadata
 from cvsync.run.posting import pair, post_images, size_of
 from cvsync.run.relabel import Relabels, labels_of_image, sums_of_images
@@ -178,6 +178,7 @@ class Creations:
                 )
             else:
                 self._note_failed(answered, action, outcome, judged, ticket.batch.tries + 1)
+        answered.counts[STEPS] = len(answered.rows) + answered.counts["refused"]
         self._work.ledger.conclude(
             ticket.batch_id,
             counts=answered.counts,

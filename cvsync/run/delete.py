@@ -10,6 +10,7 @@ from cvsync.model import ProjectType
 from cvsync.plan.actions import Action, Kind, Plan
 from cvsync.plan.batch import Batch, delete_batches
 from cvsync.run.failpoints import failpoint
+from cvsync.run.ledger import STEPS
 from cvsync.run.tags import Tags
 from cvsync.run.trash import Trash
 from cvsync.run.work import Handle, Job, Ticket, Work
@@ -28,9 +29,8 @@ class Deletions:
         work, doomed = self._work, self._plan.counts[Kind.DELETE_IMAGE]
         if doomed and work.outcomes.refusals and not work.settings.delete_despite_errors:
             work.tell("deletions_held_back", images=doomed)
-            work.ledger.note(
-                work.run_id, Kind.DELETE_IMAGE.words, counts={"deletions_held_back": doomed}, state="void"
-            )
+            counts = {"deletions_held_back": doomed, STEPS: doomed}
+            work.ledger.note(work.run_id, Kind.DELETE_IMAGE.words, counts=counts, state="void")
             return iter(())
         return self._packed(self._plan.actions(Kind.DELETE_IMAGE), self._delete_planned)
 
@@ -49,6 +49,9 @@ class Deletions:
         ids = [a.image_id or "" for a in batch.actions]
         spared = work.ledger.confirmed_by(work.run_id, ids)
         kept = tuple(a for a in batch.actions if a.image_id not in spared)
+        if spared:
+            steps = len(batch.actions) - len(kept)
+            work.ledger.note(work.run_id, batch.kind.words, counts={STEPS: steps}, state="void")
         await self._save_and_delete(Batch(batch.kind, kept), reason="deleted")
 
     async def _delete_replaced(self, batch: Batch) -> None:
@@ -72,7 +75,7 @@ class Deletions:
             if action.image_id in failed:
                 why = f"not deleted, since it could not be saved before: {failed[action.image_id]}"
                 work.refuse(action, "NoBackup", why)
-        work.note_refusals(batch.kind, len(failed))
+        work.note_refusals(batch.kind, len(failed), steps=len(failed) if reason == "deleted" else 0)
         return Batch(batch.kind, tuple(a for a in batch.actions if a.image_id not in failed))
 
     async def _send(self, batch: Batch, *, is_planned: bool) -> None:
@@ -98,6 +101,6 @@ class Deletions:
         self._work.ledger.conclude(
             ticket.batch_id,
             deleted=[a.image_id for a in actions if a.image_id],
-            counts={"images_deleted": len(actions)} if is_planned else {},
+            counts={"images_deleted": len(actions), STEPS: len(actions)} if is_planned else {},
         )
         self._work.tell_done(ticket.batch)

@@ -11,7 +11,8 @@
              refused   the service refused the request whole, or cvsync did so on its behalf
              void      the request is known to have changed nothing
              unsure    a label request of a dead run: what it did will be seen, not known
-             `counts` holds what it did, by the names of ``Outcomes.counts``; `items` the keys, image ids or
+             `counts` holds what it did, by the names of ``Outcomes.counts``, and the ``STEPS`` of the plan
+             that it brought to an end; `items` the keys, image ids or
              tag names that it was about, for as long as it is `sent`
     runs     one row a run, with its totals and exit code at the end
 
@@ -43,6 +44,7 @@ from cvsync.run.failpoints import failpoint
 from cvsync.run.private import make_private
 
 SCHEMA_NUMBER = 2
+STEPS = "steps"
 _CHANGE_IMAGES = ("add label", "remove label", "delete image")  # kinds whose items are image ids
 _RUNS_KEPT = 30  # batches of older runs go; their totals stay in `runs`
 _ROWS_AT_ONCE = 65_536
@@ -322,6 +324,15 @@ class Ledger:
 
     def totals(self, run_id: str) -> Counter[str]:
         """Add up what a run did, from its rows: there is no running sum that could go wrong."""
+        totals = self._totals(run_id)
+        del totals[STEPS]
+        return totals
+
+    def steps(self, run_id: str) -> int:
+        """Add up how many actions of its plan a run brought to an end."""
+        return self._totals(run_id)[STEPS]
+
+    def _totals(self, run_id: str) -> Counter[str]:
         rows = self._db.execute(
             "SELECT c.key, sum(c.value) FROM batches, json_each(batches.counts) c"
             " WHERE ended_in = ? GROUP BY c.key",

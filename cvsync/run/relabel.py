@@ -14,6 +14,7 @@ from cvsync.model import Image, ProjectType, Region
 from cvsync.plan.actions import Action, Box, Kind
 from cvsync.plan.batch import AddPacks, Batch, RemovePacks, add_batches, remove_batches
 from cvsync.plan.fingerprint import EMPTY, shifted
+from cvsync.run.ledger import STEPS
 from cvsync.run.sums import TagAndBox, fingerprints
 from cvsync.run.tags import Tags
 from cvsync.run.verdict import Verdict, verdict
@@ -39,7 +40,7 @@ class Relabels:
 
     def __init__(self, work: Work, tags: Tags, type_: ProjectType) -> None:
         self._work, self._tags, self._type = work, tags, type_
-        self._adds, self._removes = AddPacks(), RemovePacks()
+        self._adds, self._removes = AddPacks(is_planned=False), RemovePacks(is_planned=False)
         self._full: deque[Job] = deque()
 
     def follow(self, action: Action) -> None:
@@ -135,7 +136,11 @@ class Relabels:
         self._work.ledger.conclude(
             ticket.batch_id,
             run_id=self._work.run_id,
-            counts={"labels_added": len(ticket.batch.actions) - refused, "refused": refused},
+            counts={
+                "labels_added": len(ticket.batch.actions) - refused,
+                "refused": refused,
+                STEPS: ticket.batch.steps,
+            },
             seen=unsure,
             shifts=dict(zip(gained, fingerprints(list(gained.values())), strict=True)),
         )
@@ -199,7 +204,7 @@ class Relabels:
         shifts = [shifted(EMPTY, removed=total) for total in fingerprints(list(lost.values()))]
         self._work.ledger.conclude(
             ticket.batch_id,
-            counts={"labels_removed": len(batch.actions)},
+            counts={"labels_removed": len(batch.actions), STEPS: batch.steps},
             shifts=dict(zip(lost, shifts, strict=True)),
         )
         self._work.tell_done(batch)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+GRACE = 10.0
+ATTEMPTS = 5
+DEFAULT_MAX_ERRORS = 1_000  # a wrong manifest should not burn a night
+DEFAULT_MAX_ERRORS_SHARE = 0.05
+
 
 class Adopt(Enum):
     """What becomes of the labels of an image that was in the project before its key was known."""
@@ -20,9 +25,9 @@ class RunSettings:
     markers: bool = True
     """Whether new images carry their batch's marker as metadata (API v3.3 and later), so that a batch without
     an answer can be found again."""
-    grace: float = 10.0
+    grace: float = GRACE
     """How long a request without an answer may still be at work in the service."""
-    attempts: int = 5
+    attempts: int = ATTEMPTS
     """How often a batch without an answer is sent at most."""
     item_tries: int = 3
     """How often an image is sent that the service failed on for a reason that may pass."""
@@ -48,7 +53,3 @@ class RunSettings:
         if self.max_errors is not None:
             return self.max_errors
         return max(DEFAULT_MAX_ERRORS, int(images * DEFAULT_MAX_ERRORS_SHARE))
-
-
-DEFAULT_MAX_ERRORS = 1_000  # a wrong manifest should not burn a night
-DEFAULT_MAX_ERRORS_SHARE = 0.05

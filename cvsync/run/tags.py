@@ -8,6 +8,7 @@ from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.labels import fold
 from cvsync.model import Region, Tag
 from cvsync.plan.actions import Kind, Label, NewTag, Plan, TagRename
+from cvsync.run.once import once
 from cvsync.run.sums import TagAndBox
 from cvsync.run.verdict import Verdict, verdict
 from cvsync.run.work import Work
@@ -93,27 +94,35 @@ class Tags:
         return True
 
     async def _create(self, tag: NewTag) -> None:
-        """Create a tag; never sent again before a look at what there is."""
+        """Create a tag; never again before a look at what there is."""
         work = self._work
         batch_id = work.ledger.intend(work.run_id, Kind.CREATE_TAG.words, [tag.name])
-        for attempt in range(1, work.settings.attempts + 1):
+        is_first = True
+
+        async def post() -> bool:
+            nonlocal is_first
+            if not is_first:
+                work.ledger.intend_again(batch_id)
+            is_first = False
             try:
                 await work.client.create_tag(work.project_id, tag.name, type_=tag.type)
-                break
-            except (ServiceError, TransportError) as error:
-                if isinstance(error, ServiceError) and error.code == _NOT_UNIQUE:
-                    break  # somebody else made it meanwhile: as good
-                if verdict(error) in (Verdict.UNDONE, Verdict.REFUSED):
-                    work.ledger.conclude(batch_id, "refused")
+            except ServiceError as error:
+                if error.code != _NOT_UNIQUE:  # somebody else made it meanwhile: as good
                     raise
-                if attempt == work.settings.attempts:
-                    raise
-                work.tell("batch_in_doubt", batch=batch_id, kind=Kind.CREATE_TAG.words, items=1)
-            await work.sleep(work.settings.grace)
+            return True
+
+        async def look() -> bool | None:
+            work.tell("batch_in_doubt", batch=batch_id, kind=Kind.CREATE_TAG.words, items=1)
             await self.read()
             applied = fold(tag.name) in self._ids
             work.tell("batch_settled", batch=batch_id, kind=Kind.CREATE_TAG.words, applied=applied)
-            if applied:
-                break
-            work.ledger.intend_again(batch_id)
+            return applied or None
+
+        settings = work.settings
+        try:
+            await once(post, look, grace=settings.grace, attempts=settings.attempts, sleep=work.sleep)
+        except (ServiceError, TransportError) as error:
+            if verdict(error) in (Verdict.UNDONE, Verdict.REFUSED):
+                work.ledger.conclude(batch_id, "refused")
+            raise
         work.ledger.conclude(batch_id, counts={"tags_created": 1})

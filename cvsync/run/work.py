@@ -16,7 +16,7 @@ from cvsync.errors import ServiceError, TransportError
 from cvsync.events import Observer, ignore, tell
 from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch
-from cvsync.run.ledger import Ledger
+from cvsync.run.ledger import STEPS, Ledger
 from cvsync.run.outcome import Outcomes
 from cvsync.run.settings import RunSettings
 from cvsync.run.verdict import Verdict, verdict
@@ -88,10 +88,11 @@ class Work:
         """Note a refusal and tell it; the caller counts it in the ledger."""
         self.outcomes.refuse(action, code, message)
 
-    def note_refusals(self, kind: Kind, refused: int) -> None:
-        """Count refusals that needed no request."""
+    def note_refusals(self, kind: Kind, refused: int, *, steps: int | None = None) -> None:
+        """Count refusals that needed no request; each is a step, unless ``steps`` says otherwise."""
         if refused:
-            self.ledger.note(self.run_id, kind.words, counts={"refused": refused})
+            counts = {"refused": refused, STEPS: refused if steps is None else steps}
+            self.ledger.note(self.run_id, kind.words, counts=counts)
 
     async def send(
         self,
@@ -168,7 +169,7 @@ class Work:
         if alone is not None and alone(ticket, error):
             return
         action = batch.actions[0]
-        self.ledger.conclude(ticket.batch_id, "refused", counts={"refused": 1})
+        self.ledger.conclude(ticket.batch_id, "refused", counts={"refused": 1, STEPS: batch.steps})
         self.refuse(action, error.code, error.message)
         self.tell_done(batch)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvsync.errors import SettingsError
@@ -64,6 +64,7 @@ def rows(ledger: Ledger) -> dict[str, tuple[Any, ...]]:
 
 
 @given(steps=STEPS)
+@settings(deadline=None)  # it waits for a disk that others use too
 def test_ledger_keeps_what_was_confirmed(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("ledger")
     ledger, images, doomed = open_ledger(folder), {}, set()

@@ -1,3 +1,5 @@
+"""Fixtures around a project to apply plans to, for tests/conftest.py to import."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable

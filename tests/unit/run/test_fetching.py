@@ -1,0 +1,87 @@
+"""Images that are downloaded here, and go as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench import Bench
+from make import make_png
+from plans import box
+
+from cvsync.plan.actions import Action, Kind
+
+StartBench = Callable[..., Awaitable[Bench]]
+UNREACHABLE = {"operation": "CreateImagesFromUrls", "kind": "partial", "image_status": "ErrorSource"}
+
+
+@pytest.fixture
+async def bench(start_bench: StartBench, tmp_path: Path) -> Bench:
+    """The service has a folder of pictures at hand, under URLs."""
+    files = tmp_path / "pictures"
+    files.mkdir()
+    for n in range(6):
+        (files / f"{n}.png").write_bytes(make_png(n))
+    return await start_bench(files=files, fetch=True)
+
+
+def pictures(bench: Bench, *names: str) -> Any:
+    url = f"{bench.emulator.url}/files"
+    actions = [
+        Action(Kind.CREATE_IMAGE, name, (box("fork"),), url=f"{url}/{name}?sig=secret") for name in names
+    ]
+    return bench.plan(*actions, tags=["fork"])
+
+
+async def test_image_that_the_service_cannot_download_goes_as_bytes(bench: Bench) -> None:
+    await bench.control("POST", "faults", [UNREACHABLE | {"every": 2}])
+    names = [f"{n}.png" for n in range(6)]
+
+    outcomes = await bench.apply(pictures(bench, *names))
+
+    assert outcomes.counts["images_created"] == 6
+    assert bench.ids().keys() == set(names)
+    assert await bench.stale_fingerprints() == {}
+    calls = await bench.calls()
+    assert (calls["CreateImagesFromUrls"], calls["CreateImagesFromFiles"]) == (1, 1)
+    assert not [*bench.folder.rglob("fetched")]
+
+
+async def test_image_that_nobody_can_download_is_refused_with_the_reason(bench: Bench) -> None:
+    outcomes = await bench.apply(pictures(bench, "0.png", "none.png"))
+
+    (refusal,) = outcomes.refusals
+    assert (refusal.action.key, refusal.code) == ("none.png", "ErrorSource")
+    assert "neither could cvsync: status 404" in refusal.message
+    assert "secret" not in refusal.message
+    assert outcomes.counts["images_created"] == outcomes.counts["refused"] == 1
+
+
+async def test_falling_back_can_be_forbidden(bench: Bench) -> None:
+    await bench.control("POST", "faults", [UNREACHABLE])
+
+    outcomes = await bench.apply(pictures(bench, "0.png"), fall_back=False)
+
+    assert [r.code for r in outcomes.refusals] == ["ErrorSource"]
+    assert (await bench.calls())["CreateImagesFromUrls"] == 3
+    assert "CreateImagesFromFiles" not in await bench.calls()
+
+
+async def test_urls_of_a_pattern_go_as_bytes_from_the_start(bench: Bench) -> None:
+    outcomes = await bench.apply(pictures(bench, "0.png", "1.png", "2.png"), as_bytes=("*/files/[12].png",))
+
+    assert outcomes.counts["images_created"] == 3
+    calls = await bench.calls()
+    assert (calls["CreateImagesFromUrls"], calls["CreateImagesFromFiles"]) == (1, 1)
+
+
+@pytest.mark.parametrize("when", ["lost", "never"])
+async def test_downloaded_bytes_are_there_until_their_batch_is_settled(bench: Bench, when: str) -> None:
+    bench.trouble("CreateImagesFromFiles", when)
+
+    outcomes = await bench.apply(pictures(bench, "0.png", "1.png"), as_bytes=("*",))
+
+    assert outcomes.counts["images_created"] == 2
+    assert not [*bench.folder.rglob("fetched")]
