@@ -45,17 +45,22 @@ def _decoder(kind: Any) -> Convert:
         (f.name.replace("_", ""), _OLDER_NAMES.get((kind, f.name), ""), f.name, _converter(hints[f.name]))
         for f in dataclasses.fields(kind)
     ]
-    needed = [f.name for f in dataclasses.fields(kind) if _has_no_default(f)]
+    blank = {f.name: None for f in dataclasses.fields(kind) if _has_no_default(f)}
+    spelled: dict[str, tuple[tuple[str, Convert | None], ...]] = {}  # as it comes -> what it means here
+
+    def meaning(name: str) -> tuple[tuple[str, Convert | None], ...]:
+        plain = name.lower()
+        found = [(a, c) for n, older, a, c in fields if plain in (n, older)]
+        spelled[name] = known = tuple((a, None if c is _as_is else c) for a, c in found)
+        return known
 
     def decode_one(value: Mapping[str, Any]) -> Any:
-        present = {name.lower(): item for name, item in value.items()}
-        arguments: dict[str, Any] = dict.fromkeys(needed)
-        for name, older, attribute, convert in fields:
-            item = present.get(name)
-            if item is None and older:
-                item = present.get(older)
+        arguments: dict[str, Any] = dict(blank)
+        for name, item in value.items():
             if item is not None:
-                arguments[attribute] = convert(item)
+                known = spelled.get(name)
+                for attribute, convert in meaning(name) if known is None else known:
+                    arguments[attribute] = item if convert is None else convert(item)
         return kind(**arguments)
 
     return decode_one
@@ -98,6 +103,5 @@ def _as_is(value: Any) -> Any:
 
 def read_datetime(text: str) -> datetime:
     """Read any recorded form: with or without zone (UTC), with none to seven digits of a second."""
-    head, dot, fraction = text.rstrip("Z").partition(".")
-    moment = datetime.fromisoformat(head + (dot + fraction[:6].ljust(6, "0") if dot else ""))
+    moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

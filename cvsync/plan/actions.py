@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from cvsync.events import without_query
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
-from cvsync.labels import METADATA, TEXT
+from cvsync.labels import BOX, METADATA, TEXT
 from cvsync.model import ProjectType
 
 
@@ -249,42 +249,53 @@ class Plan:
 
 
 def _actions(table: pa.Table, *, step: int = 4096) -> Iterator[Action]:
-    """Turn rows into actions; only ``step`` rows at a time are Python objects."""
-    pending: list[dict[str, Any]] = []
-    for start in range(0, table.num_rows, step):
-        for row in table.slice(start, step).to_pylist():
-            if pending and pending[-1]["item"] != row["item"]:
-                yield _action(pending)
-                pending = []
-            pending.append(row)
-    if pending:
-        yield _action(pending)
+    """Turn rows into actions; only about ``step`` rows at a time are Python objects."""
+    item = np.asarray(table.column("item"))
+    starts = np.flatnonzero(np.r_[True, item[1:] != item[:-1]])  # of each action's rows
+    ends = np.r_[starts[1:], len(item)]
+    first = 0
+    while first < len(starts):
+        last = int(np.searchsorted(ends, starts[first] + step))  # whole actions, at least one
+        last = min(max(last, first + 1), len(starts))
+        begin, end = int(starts[first]), int(ends[last - 1])
+        columns = {name: _values(table.column(name).slice(begin, end - begin)) for name in table.column_names}
+        bounds = (starts[first:last] - begin).tolist(), (ends[first:last] - begin).tolist()
+        for a, b in zip(*bounds, strict=True):
+            yield _action(columns, range(a, b))
+        first = last
 
 
-def _action(rows: list[dict[str, Any]]) -> Action:
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Give a column as Python has it; dictionaries are left behind first, which is three times as fast."""
+    values: list[Any] = (
+        column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
+    ).to_pylist()
+    return values
+
+
+def _action(columns: dict[str, list[Any]], rows: range) -> Action:
     head = rows[0]
-    labelled = [r for r in rows if r["tag"] is not None]
+    tags, regions, sources, numbers = (columns[n] for n in ("tag", "region_id", "source", "row"))
+    boxes = [columns[name] for name in BOX]
+    labelled = [row for row in rows if tags[row] is not None]
     return Action(
-        Kind(head["kind"]),
-        head["key"],
-        tuple(Label(r["tag"], _box(r)) for r in labelled),
-        image_id=head["image_id"],
-        url=head["url"],
-        path=head["path"],
-        version=head["version"],
-        metadata=tuple(sorted(_metadata(head))),
-        region_ids=tuple(r["region_id"] for r in labelled),
-        origins=tuple(Origin(r["source"] or "", r["row"]) for r in rows if r["row"] is not None),
+        Kind(columns["kind"][head]),
+        columns["key"][head],
+        tuple(
+            Label(tags[n], None if boxes[0][n] is None else Box(*(side[n] for side in boxes)))
+            for n in labelled
+        ),
+        image_id=columns["image_id"][head],
+        url=columns["url"][head],
+        path=columns["path"][head],
+        version=columns["version"][head],
+        metadata=tuple(sorted(_metadata(columns, head))),
+        region_ids=tuple(regions[n] for n in labelled),
+        origins=tuple(Origin(sources[n] or "", numbers[n]) for n in rows if numbers[n] is not None),
     )
 
 
-def _metadata(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in row.items():
-        if name.startswith(METADATA) and value is not None:
-            yield name.removeprefix(METADATA), value
-
-
-def _box(row: dict[str, Any]) -> Box | None:
-    if row["left"] is None:
-        return None
-    return Box(row["left"], row["top"], row["width"], row["height"])
+def _metadata(columns: dict[str, list[Any]], row: int) -> Iterator[tuple[str, str]]:
+    for name, values in columns.items():
+        if name.startswith(METADATA) and values[row] is not None:
+            yield name.removeprefix(METADATA), values[row]
