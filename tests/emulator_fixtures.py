@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 from PIL import Image
 
-from cvsync.emulator import Emulator, EmulatorSettings, EmulatorThread, gate
+from cvsync.emulator import Emulator, EmulatorSettings, EmulatorThread
 from cvsync.emulator.call import Call
 from cvsync.emulator.errors import GatewayFault
 from cvsync.emulator.gate import Gate
@@ -125,14 +125,14 @@ def answers_as_published(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]
             problems.extend(_problems(call, response))
             return response
 
-        def refused(fault: GatewayFault) -> web.Response:
-            response = refuse(fault)
+        def refused(self: Gate, fault: GatewayFault) -> web.Response:
+            response = refuse(self, fault)
             problems.extend(published.problems_of_gateway(response.status, response.body))
             return response
 
-        work, refuse = Gate._work, gate._refuse
+        work, refuse = Gate._work, Gate._refuse
         monkeypatch.setattr(Gate, "_work", checked)
-        monkeypatch.setattr(gate, "_refuse", refused)
+        monkeypatch.setattr(Gate, "_refuse", refused)
     yield problems
     assert problems == []
 

@@ -49,18 +49,28 @@ LEAKS = {
 }
 # Refusals that come from the gateway before the service, in its own form (CONTRACT 3); 501 is the emulator's.
 GATEWAY_STATUSES = (401, 404, 413, 429, 501)
-_GATEWAY: Schema = {
+_FLAT: Schema = {
+    "type": "object",
+    "required": ["code", "message"],
+    "properties": {"code": {"pattern": r"^\d{3}$"}, "message": {"type": "string"}},
+    "additionalProperties": False,
+}
+_OLDER: Schema = {
+    "type": "object",
+    "required": ["statusCode", "message"],
+    "properties": {"statusCode": {"type": "integer"}, "message": {"type": "string"}},
+    "additionalProperties": False,
+}
+_NESTED: Schema = {
     "type": "object",
     "required": ["error"],
+    "properties": {"error": _FLAT},
     "additionalProperties": False,
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message"],
-            "properties": {"code": {"pattern": r"^\d{3}$"}, "message": {"type": "string"}},
-            "additionalProperties": False,
-        }
-    },
+}
+_GATEWAY: Schema = {
+    "if": {"required": ["error"]},
+    "then": _NESTED,
+    "else": {"if": {"required": ["statusCode"]}, "then": _OLDER, "else": _FLAT},
 }
 # v2.x publishes no form of errors; these are the two that clients met (CONTRACT 3, issue).
 _UNPUBLISHED_ERROR: Schema = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,16 +58,43 @@ import click
 @click.option(
     "--link-lifetime", type=click.FloatRange(0), default=86400.0, help="Seconds that image links live."
 )
+@click.option(
+    "--import-seconds",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="How long a copied project says Importing.",
+)
+@click.option(
+    "--relative-links",
+    is_flag=True,
+    help="Answer links as a resource in a virtual network does: relative, for GetArtifact.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    metavar="SPEC",
+    multiple=True,
+    help="A failure on order: OPERATION:KIND[,FIELD=VALUE…], or the object as JSON. May be repeated.",
+)
+@click.option(
+    "--quirk",
+    "quirks",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Turn a behaviour that no source settles. May be repeated.",
+)
 @click.option("--seed", type=int, default=0, help="Of everything random, training included.")
-def emulate(**options: Any) -> int:
+def emulate(faults: tuple[str, ...], quirks: tuple[str, ...], **options: Any) -> int:
     r"""Run a local Custom Vision service until SIGTERM or Ctrl-C.
 
     Its keys are local-training-key and local-prediction-key, unless CVSYNC_EMULATOR_TRAINING_KEY and
-    CVSYNC_EMULATOR_PREDICTION_KEY say otherwise.
+    CVSYNC_EMULATOR_PREDICTION_KEY say otherwise; it also takes the bearer token in CVSYNC_EMULATOR_TOKEN.
 
     \b
     Example:
       cvsync emulate --port 8000 --data ./custom-vision
+      cvsync emulate --tps 10 --fault CreateImagesFromUrls:status,status=503,rate=0.05
     """
     from cvsync.cli import exits
     from cvsync.cli.local import NEEDS, keys
@@ -74,13 +102,18 @@ def emulate(**options: Any) -> int:
     from cvsync.run.lock import hold_lock
 
     try:
-        from cvsync.emulator import EmulatorSettings, serve
+        from cvsync.emulator import EmulatorSettings, SchemaError, serve
     except ImportError as error:
         raise click.ClickException(NEEDS) from error
-    settings = replace(EmulatorSettings(**options), **keys())
+    options |= {"faults": _read_faults(faults), "quirks": _read_quirks(quirks)}
+    token = os.environ.get("CVSYNC_EMULATOR_TOKEN") or None
+    settings = replace(EmulatorSettings(**options, bearer_token=token), **keys())
     try:
         with hold_lock(settings.data, run_id="emulator"):
             asyncio.run(serve(settings, ready=_say_listening))
+    except SchemaError as error:
+        click.echo(f"cvsync: {error}", err=True)
+        return exits.UNEXPECTED
     except CvsyncError as error:
         click.echo(f"cvsync: {error}", err=True)
         return exits.exit_code(error)
@@ -90,6 +123,27 @@ def emulate(**options: Any) -> int:
         )
         return exits.UNEXPECTED
     return exits.OK
+
+
+def _read_faults(specs: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+    from cvsync.emulator.faults import FaultError, Faults, parse
+    from cvsync.emulator.routes import OPERATIONS
+
+    try:
+        orders = tuple(parse(spec) for spec in specs)
+        Faults().order(list(orders), OPERATIONS)
+    except FaultError as error:
+        raise click.BadParameter(str(error), param_hint="--fault") from error
+    return orders
+
+
+def _read_quirks(texts: tuple[str, ...]) -> Any:
+    from cvsync.emulator.settings import QuirkError, Quirks
+
+    try:
+        return Quirks.read(texts)
+    except QuirkError as error:
+        raise click.BadParameter(str(error), param_hint="--quirk") from error
 
 
 def _say_listening(url: str) -> None:

@@ -3,6 +3,9 @@
 from cvsync.emulator.process import EmulatorProcess
 from cvsync.emulator.server import Emulator, serve
 from cvsync.emulator.settings import EmulatorSettings, Quirks
+from cvsync.emulator.store.schema import SchemaError
 from cvsync.emulator.thread import EmulatorThread
 
-__all__ = ["Emulator", "EmulatorProcess", "EmulatorSettings", "EmulatorThread", "Quirks", "serve"]
+__all__ = [
+    "Emulator", "EmulatorProcess", "EmulatorSettings", "EmulatorThread", "Quirks", "SchemaError", "serve",
+]  # fmt: skip

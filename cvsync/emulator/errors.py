@@ -22,7 +22,7 @@ class ServiceFault(Exception):  # noqa: N818 - the service's answer, not our err
 
 
 class GatewayFault(Exception):  # noqa: N818
-    """A refusal by the gateway before the service: `{"error": {"code", "message"}}`."""
+    """A refusal by the gateway before the service, in one of the forms that it was met in."""
 
     def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(f"{status}: {message}")
@@ -30,7 +30,12 @@ class GatewayFault(Exception):  # noqa: N818
         self.message = message
         self.retry_after = retry_after
 
-    def body(self) -> dict[str, Any]:
+    def body(self, form: str = "error") -> dict[str, Any]:
+        # issue: all three were met; the last is the service's own.
+        if form == "statusCode":
+            return {"statusCode": self.status, "message": self.message}
+        if form == "code":
+            return {"code": str(self.status), "message": self.message}
         return {"error": {"code": str(self.status), "message": self.message}}
 
 

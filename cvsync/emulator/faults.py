@@ -11,10 +11,14 @@ A fault is `{"operation", "kind", …}`; these kinds and fields exist:
     partial       image_status, every         every n-th image of a batch fails
     shuffle                                   the results of a batch come in another order
     all           rate, seed, skip, count     `skip` and `count` count the operation's calls since the POST
+
+A call that the key or the rate cap refuses has not reached the operation, and is not counted. `retry_after`
+is a number of seconds, or a text that is sent as it is. `body` is JSON, or a text.
 """
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -51,7 +55,7 @@ class Fault:
     count: int | None = None
     """None: until the faults are cleared."""
     status: int = 0
-    retry_after: float | None = None
+    retry_after: float | str | None = None
     body: Any = None
     seconds: float = 1.0
     image_status: str = "ErrorUnknown"
@@ -93,6 +97,28 @@ class Faults:
         return main, next((fault for fault in struck if fault.kind == "shuffle"), None)
 
 
+def parse(spec: str) -> dict[str, Any]:
+    """Read an order from a command line: `OPERATION:KIND[,FIELD=VALUE…]`, or the object as JSON."""
+    if spec.lstrip().startswith("{"):
+        try:
+            order: dict[str, Any] = json.loads(spec)
+        except json.JSONDecodeError as error:
+            raise FaultError(f"{spec!r} is no JSON: {error}") from None
+        return order
+    head, *pairs = spec.split(",")
+    operation, _, kind = head.partition(":")
+    order = {"operation": operation.strip(), "kind": kind.strip()}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise FaultError(f"{pair!r} of {spec!r} is no FIELD=VALUE")
+        try:
+            order[name.strip()] = json.loads(text)
+        except json.JSONDecodeError:
+            order[name.strip()] = text
+    return order
+
+
 def _read(order: object, operations: Collection[str]) -> Fault:
     if not isinstance(order, dict):
         raise FaultError("a fault is an object")
@@ -121,6 +147,8 @@ def _check(order: dict[str, Any]) -> None:
     for name, (types, least, most) in _CHECKS.items():
         value = order.get(name)
         if name in order and value is None and name in ("count", "retry_after"):
+            continue
+        if name == "retry_after" and isinstance(value, str) and value.isprintable():
             continue
         if name in order and (
             isinstance(value, bool) or not isinstance(value, types) or not least <= value <= most  # type: ignore[operator]

@@ -8,7 +8,9 @@ import hmac
 import logging
 import socket
 import struct
+import time
 import uuid
+from email.utils import formatdate
 from typing import Any
 
 import orjson
@@ -34,14 +36,16 @@ class Gate:
     def __init__(self, site: Site) -> None:
         settings = site.settings
         self.site = site
+        self.quirks = settings.quirks
         self.faults = Faults()
+        self.faults.order(list(settings.faults), routes.OPERATIONS)
         self.counters = Counters()
         self.shaping = Shaping(settings.tps, settings.tps_kind, settings.latency, settings.seed)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         found = routes.match(request.method, request.path)
-        if found is None:
-            return _refuse(_stranger(request))
+        if found is None or (self.quirks.v2_is_gone and found.version < (3, 0)):
+            return self._refuse(_stranger(request))
         self.counters.begin()
         status: int | str = "reset"
         try:
@@ -61,7 +65,7 @@ class Gate:
             if wait:
                 raise GatewayFault(429, _throttle_message(found, wait), retry_after=wait)
         except GatewayFault as refusal:
-            return _refuse(refusal)
+            return self._refuse(refusal)
         fault, shuffle = self.faults.pick(found.route.operation)
         if fault is not None and fault.kind in ("status", "html"):
             return _answer_fault(fault)
@@ -106,11 +110,11 @@ class Gate:
         except ServiceFault as refusal:
             reply = Reply(refusal.body(call.version), refusal.status)
         except GatewayFault as refusal:
-            return _refuse(refusal)
+            return self._refuse(refusal)
         except (ConnectionError, web.RequestPayloadError):
             return web.Response(status=400)  # nobody is left to read it
         except web.HTTPRequestEntityTooLarge:
-            return _refuse(GatewayFault(413, "Request Entity Too Large"))
+            return self._refuse(GatewayFault(413, "Request Entity Too Large"))
         except UnicodeError:
             reply = Reply(ServiceFault("BadRequest", "Broken text").body(call.version), 400)
         except Exception:
@@ -118,6 +122,14 @@ class Gate:
             fault = ServiceFault("ErrorUnknown", "The emulator failed; its log says how", status=500)
             reply = Reply(fault.body(call.version), fault.status)
         return write(reply, call.version)
+
+    def _refuse(self, fault: GatewayFault) -> web.Response:
+        response = write(Reply(fault.body(self.quirks.gateway_form), fault.status), (2, 0))
+        if fault.retry_after is not None and self.quirks.retry_after != "none":
+            is_date = self.quirks.retry_after == "date"
+            moment = formatdate(time.time() + fault.retry_after, usegmt=True)
+            response.headers["Retry-After"] = moment if is_date else str(fault.retry_after)
+        return response
 
 
 def _is_equal(given: str, secret: str) -> bool:
@@ -142,13 +154,6 @@ def write(reply: Reply, version: tuple[int, int]) -> web.Response:
         return web.Response(status=reply.status, headers=headers)
     headers["Content-Type"] = "application/json; charset=utf-8"
     return web.Response(body=orjson.dumps(reply.value), status=reply.status, headers=headers)
-
-
-def _refuse(fault: GatewayFault) -> web.Response:
-    response = write(Reply(fault.body(), fault.status), (2, 0))
-    if fault.retry_after is not None:
-        response.headers["Retry-After"] = str(fault.retry_after)
-    return response
 
 
 def _stranger(request: web.Request) -> GatewayFault:
@@ -177,7 +182,8 @@ def _answer_fault(fault: Fault) -> web.Response:
     else:
         response = write(Reply(body, fault.status), (2, 0))
     if fault.retry_after is not None:
-        response.headers["Retry-After"] = f"{fault.retry_after:g}"
+        wait = fault.retry_after
+        response.headers["Retry-After"] = wait if isinstance(wait, str) else f"{wait:g}"
     return response
 
 

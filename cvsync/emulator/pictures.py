@@ -6,7 +6,7 @@ import hashlib
 import io
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cvsync.limits import MAX_ASPECT_RATIO, MAX_IMAGE_BYTES, MAX_SIDE_PX
 
@@ -29,8 +29,8 @@ class PictureError(Exception):
     """Why bytes are no training image; the argument is a creation status without version."""
 
 
-def check(content: bytes, *, max_bytes: int = MAX_IMAGE_BYTES) -> Picture:
-    """Decode a picture whole, as a broken end shows only then. EXIF rotation is not applied. inferred."""
+def check(content: bytes, *, max_bytes: int = MAX_IMAGE_BYTES, upright: bool = False) -> Picture:
+    """Decode a picture whole, as a broken end shows only then; `upright` turns it as its EXIF says."""
     if len(content) > max_bytes:
         raise PictureError("ErrorImageSize")
     try:
@@ -40,6 +40,8 @@ def check(content: bytes, *, max_bytes: int = MAX_IMAGE_BYTES) -> Picture:
             width, height = image.size
             _check_sides(width, height)
             image.load()
+            if upright:
+                width, height = ImageOps.exif_transpose(image).size
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -68,11 +70,11 @@ def made_bytes(sha: bytes, width: int, height: int) -> bytes:
     return _encoded(quarters.resize(size, Image.Resampling.NEAREST), "PNG")
 
 
-def resized(content: bytes, side_px: int) -> bytes:
+def resized(content: bytes, side_px: int, *, upright: bool = False) -> bytes:
     """A JPEG copy that fits into a square."""
     with Image.open(io.BytesIO(content)) as image:
         image.draft("RGB", (side_px, side_px))
-        copy = image.convert("RGB")
+        copy = (ImageOps.exif_transpose(image) if upright else image).convert("RGB")
     copy.thumbnail((side_px, side_px))
     return _encoded(copy, "JPEG")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -33,6 +34,8 @@ class EmulatorProcess:
         quota: str | None = None,
         files: Path | None = None,
         fetch: bool = True,
+        faults: Sequence[str] = (),
+        quirks: Sequence[str] = (),
         environment: dict[str, str] | None = None,
     ) -> None:
         options = {
@@ -45,6 +48,10 @@ class EmulatorProcess:
                 self._command += [name, str(value)]
         if not fetch:
             self._command.append("--no-fetch")
+        for fault in faults:
+            self._command += ["--fault", fault]
+        for quirk in quirks:
+            self._command += ["--quirk", quirk]
         self._environment = os.environ | (environment or {})
         self._process: subprocess.Popen[str] | None = None
         self.url = ""

@@ -93,10 +93,11 @@ async def blob_bytes(site: Site, path: str) -> bytes | None:
 def render(site: Site, sha: bytes, size: tuple[int, int], *, made: bool, kind: str = "o") -> bytes:
     """The bytes of one image: `o` the upload, `i` the training copy, `t` the thumbnail."""
     content = pictures.made_bytes(sha, *size) if made else site.blobs.read(sha)
+    upright = site.settings.quirks.exif_rotation
     if kind == "t":
-        return pictures.resized(content, pictures.THUMBNAIL_SIDE_PX)
+        return pictures.resized(content, pictures.THUMBNAIL_SIDE_PX, upright=upright)
     if kind == "i" and not made and max(size) > pictures.TRAINING_SIDE_PX:
-        return pictures.resized(content, pictures.TRAINING_SIDE_PX)
+        return pictures.resized(content, pictures.TRAINING_SIDE_PX, upright=upright)
     return content
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args, get_type_hints
+
+
+class QuirkError(ValueError):
+    """A quirk that there is not, or a value that it cannot have; the message says what there is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +30,54 @@ class Quirks:
     """Copying a project copies the metadata of its images."""
     box_tolerance: float = 1e-6
     """How far a box may stand out of its image before it is refused."""
+    bad_box_refuses_batch: bool = False
+    """A box outside its image refuses the batch (400) instead of that image."""
+    classification_ignores_boxes: bool = False
+    """Boxes sent to a classification project are dropped instead of refusing the batch; their tags stay."""
+    multiclass_replaces_tag: bool = False
+    """A second tag takes the place of a Multiclass image's first, instead of coming back as `exceeded`."""
+    large_take_is_cut: bool = False
+    """`take` over 256 answers 256 images instead of 400."""
+    max_name_length: int = 0
+    """Longest name of a project or a tag; 0: no limit."""
+    exif_rotation: bool = False
+    """Images are turned upright as their EXIF says: sizes are those after it."""
+    v2_is_gone: bool = False
+    """v2.x, announced as deprecated in 2019, answers 404."""
+    gateway_form: Literal["error", "statusCode", "code"] = "error"
+    """How 401, 404 and 429 of the gateway read: `{"error":{…}}`, or flat with one of these names."""
+    retry_after: Literal["seconds", "date", "none"] = "seconds"
+    """What `Retry-After` of a 429 holds."""
     pascal_case_leaks: bool = True
     """recorded: v2.0 training and v2.0/v2.1 tag updates answer in PascalCase."""
+
+    @classmethod
+    def read(cls, texts: Iterable[str]) -> Quirks:
+        """Read `NAME=VALUE` texts, as a command line has them."""
+        kinds = get_type_hints(cls)
+        values: dict[str, Any] = {}
+        for text in texts:
+            name, _, value = text.partition("=")
+            name = name.strip().replace("-", "_")
+            if name not in kinds:
+                raise QuirkError(f"no quirk {name!r}; there are {', '.join(f.name for f in fields(cls))}")
+            values[name] = _quirk_value(kinds[name], name, value.strip())
+        return cls(**values)
+
+
+_FLAGS = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+
+
+def _quirk_value(kind: Any, name: str, text: str) -> Any:
+    choices = _FLAGS if kind is bool else {choice: choice for choice in get_args(kind)}
+    if choices:
+        if text not in choices:
+            raise QuirkError(f"{name} is one of {', '.join(choices)}")
+        return choices[text]
+    try:
+        return kind(text)
+    except ValueError:
+        raise QuirkError(f"{name} is a number") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +116,5 @@ class EmulatorSettings:
     relative_links: bool = False
     """spec: a resource in a virtual network answers relative links, to be read by GetArtifact."""
     quirks: Quirks = Quirks()
+    faults: tuple[Mapping[str, Any], ...] = ()
+    """Failures in force from the start, as `POST /_emulator/faults` takes them."""

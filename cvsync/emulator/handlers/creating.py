@@ -20,7 +20,7 @@ from cvsync.emulator.handlers.images import check_metadata
 from cvsync.emulator.pictures import PictureError
 from cvsync.emulator.store import creating, images, predictions
 from cvsync.emulator.store.creating import Entry, Outcome, Rules
-from cvsync.emulator.store.wearing import Box
+from cvsync.emulator.store.wearing import Box, box_text
 
 Fill = Callable[[Entry], Awaitable[None]]
 """Gets the picture of an entry, or its failure."""
@@ -134,7 +134,7 @@ async def _take_in(call: Call, entry: Entry, content: bytes) -> None:
 
 
 def _check_and_keep(call: Call, content: bytes) -> pictures.Picture:
-    picture = pictures.check(content)
+    picture = pictures.check(content, upright=call.site.settings.quirks.exif_rotation)
     call.site.blobs.write(picture.sha, content)
     return picture
 
@@ -195,15 +195,29 @@ def _metadata(call: Call, body: dict[str, Any]) -> dict[str, str]:
 
 async def _create(call: Call, entries: list[Entry], metadata: dict[str, str], fill: Fill) -> Reply:
     """Get the pictures, store the batch, answer."""
-    if any(entry.boxes for entry in entries) and not call.project().is_detection:  # inferred
-        raise ServiceFault("BadRequestImageRegions", "Regions belong to detection projects")
-    call.project()  # a wrong one is refused before anything is downloaded
+    _check_boxes(call, entries)
     _spoil(call, entries)
     await asyncio.gather(*(fill(entry) for entry in entries if entry.status == creating.OK))
     rules = Rules(version=call.version, quota=call.site.quota, quirks=call.site.settings.quirks)
     with call.site.store.writing() as db:
         outcomes = creating.create_images(db, call.project(), entries, rules=rules, metadata=metadata)
     return _answer(call, outcomes)
+
+
+def _check_boxes(call: Call, entries: Sequence[Entry]) -> None:
+    """Refuse what a project cannot hold before anything is downloaded. inferred."""
+    quirks = call.site.settings.quirks
+    if not call.project().is_detection and any(entry.boxes for entry in entries):
+        if not quirks.classification_ignores_boxes:
+            raise ServiceFault("BadRequestImageRegions", "Regions belong to detection projects")
+        for entry in entries:
+            entry.tag_ids = list(dict.fromkeys((*entry.tag_ids, *(box[0] for box in entry.boxes))))
+            entry.boxes = []
+    boxes = (box for entry in entries for box in entry.boxes)
+    if quirks.bad_box_refuses_batch and any(
+        box_text(box, tolerance=quirks.box_tolerance) is None for box in boxes
+    ):
+        raise ServiceFault("BadRequestImageRegions", "A region is empty or stands out of its image")
 
 
 def _answer(call: Call, outcomes: Sequence[Outcome]) -> Reply:

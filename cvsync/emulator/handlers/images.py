@@ -10,7 +10,7 @@ from cvsync import limits
 from cvsync.emulator import filters
 from cvsync.emulator.call import NO_CONTENT, Call, Reply, pairs
 from cvsync.emulator.errors import ServiceFault
-from cvsync.emulator.store import images, iterations, projects
+from cvsync.emulator.store import images, iterations
 from cvsync.emulator.store.images import Selection
 
 DEFAULT_PAGE = 50  # spec
@@ -77,7 +77,6 @@ async def update_image_metadata(call: Call) -> Reply:
         keys = images.keys_of(db, project.workspace, wanted)
         for image_id in wanted:
             entries.append(_update_one(call, image_id, keys.get(image_id), metadata))
-        projects.touch(db, project)
     succeeded = all(entry["status"] == "OK" for entry in entries)
     return Reply({"isBatchSuccessful": succeeded, "images": entries}, 200 if succeeded else 207)
 
@@ -118,12 +117,19 @@ def _selection(call: Call, tagged: bool | None) -> Selection:
     )
 
 
+def page_size(call: Call) -> int:
+    """How many are asked for; what the service does about more than a page is unknown."""
+    if call.site.settings.quirks.large_take_is_cut:
+        return min(call.number("take", DEFAULT_PAGE), limits.MAX_PAGE)
+    return call.number("take", DEFAULT_PAGE, maximum=limits.MAX_PAGE)
+
+
 def _page(call: Call, selection: Selection) -> Reply:
     found = images.page(
         call.db,
         selection,
         oldest=call.choice("orderBy", ORDERS, "Newest") == "Oldest",
-        take=call.number("take", DEFAULT_PAGE, maximum=limits.MAX_PAGE),
+        take=page_size(call),
         skip=call.number("skip", 0),
     )
     project_id, shapes = call.project().id, call.shapes

@@ -12,7 +12,7 @@ from cvsync.emulator import domains, examples, exporting, scoring, serving, trai
 from cvsync.emulator.call import NO_CONTENT, Call, Reply, fields, guid, items, optional_text
 from cvsync.emulator.candidates import Candidate
 from cvsync.emulator.errors import ServiceFault
-from cvsync.emulator.handlers.images import DEFAULT_PAGE, ORDERS
+from cvsync.emulator.handlers.images import ORDERS, page_size
 from cvsync.emulator.handlers.seeing import names_of, prediction_shapes
 from cvsync.emulator.numbers import compact, naive, single
 from cvsync.emulator.shapes import Shapes, pascal_case
@@ -206,7 +206,7 @@ async def get_image_performances(call: Call) -> Reply:
     if call.choice("orderBy", ORDERS, "Newest") == "Oldest":
         found = found[::-1]
     skip = call.number("skip", 0)
-    page = found[skip : skip + call.number("take", DEFAULT_PAGE, maximum=limits.MAX_PAGE)]
+    page = found[skip : skip + page_size(call)]
     project_id, names, shapes = call.project().id, names_of(call.db, iteration), call.shapes
     answer = []
     for image in page:

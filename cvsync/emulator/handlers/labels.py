@@ -22,7 +22,8 @@ async def create_image_tags(call: Call) -> Reply:
         entries.append((guid(item.get("imageid")), guid(item.get("tagid"))))
     _check_size(entries, limits.MAX_IMAGE_TAGS_PER_CALL, "BadRequestImageTags")
     with call.site.store.writing() as db:
-        result = labels.create_tags(db, call.project(), entries)
+        replace = call.site.settings.quirks.multiclass_replaces_tag
+        result = labels.create_tags(db, call.project(), entries, replace=replace)
     return Reply(
         {
             name: [{"imageId": image, "tagId": tag} for image, tag in getattr(result, name)]

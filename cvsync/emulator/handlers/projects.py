@@ -47,6 +47,7 @@ async def create_project(call: Call) -> Reply:
             code="BadRequestProjectUnknownClassification",
         )  # fmt: skip
     hooks = await _hooks(call)
+    _check_length(call, call.text("name"))
     with call.site.store.writing() as db:
         project = projects.create(
             db,
@@ -83,6 +84,11 @@ def _answer(call: Call, project: Project) -> Reply:
     return Reply(call.shapes.project(project, images.newest_id(call.db, project.workspace)))
 
 
+def _check_length(call: Call, name: str | None) -> None:
+    if name and 0 < call.site.settings.quirks.max_name_length < len(name):
+        raise ServiceFault("BadRequestProjectName", "The name is too long")
+
+
 def _platforms(call: Call) -> list[str]:
     wanted = (call.text("targetExportPlatforms") or "") if call.version >= (3, 0) else ""
     return _known_platforms(call, [name.strip() for name in wanted.split(",") if name.strip()])
@@ -109,6 +115,7 @@ def _changes(call: Call, project: Project, body: dict[str, Any]) -> dict[str, st
     changes: dict[str, str | None] = {}
     name = optional_text(body.get("name"), "name")
     if name is not None:
+        _check_length(call, name)
         projects.check_name(name)
         changes["name"] = name
     description = optional_text(body.get("description"), "description")
@@ -125,7 +132,8 @@ def _changes(call: Call, project: Project, body: dict[str, Any]) -> dict[str, st
     if settings.get("targetexportplatforms") is not None:
         names = _known_platforms(call, items(settings["targetexportplatforms"], "targetExportPlatforms"))
         changes["platforms"] = orjson.dumps(names).decode()
-    processing = fields(settings.get("imageprocessingsettings") or {})
+    has_processing = call.version >= (3, 1)  # spec
+    processing = fields(settings.get("imageprocessingsettings") or {}) if has_processing else {}
     if processing.get("augmentationmethods") is not None:
         changes["augmentation"] = _augmentation(processing["augmentationmethods"])
     return changes

@@ -47,21 +47,26 @@ async def picture_from_url(call: Call, *, max_bytes: int) -> Seen:
         content = await call.site.fetcher.fetch(url)
     except FetchError:
         raise ServiceFault("BadRequestImageUrl", "") from None  # issue: the message is empty
-    return await _seen(content, max_bytes)
+    return await _seen(call, content, max_bytes)
 
 
 async def picture_from_body(call: Call, *, max_bytes: int) -> Seen:
     files = await read_files(call)
     if not files:
         raise ServiceFault("BadRequestImageStream", "No image")
-    return await _seen(files[0][1], max_bytes)
+    return await _seen(call, files[0][1], max_bytes)
 
 
-async def _seen(content: bytes, max_bytes: int) -> Seen:
+async def _seen(call: Call, content: bytes, max_bytes: int) -> Seen:
     try:
-        picture = await asyncio.to_thread(pictures.check, content, max_bytes=max_bytes)
+        picture = await asyncio.to_thread(
+            pictures.check, content, max_bytes=max_bytes, upright=call.site.settings.quirks.exif_rotation
+        )
     except PictureError as error:
         code = _CODES[str(error)]
+        since = (3, 1) if call.route.is_prediction else (3, 3)  # spec
+        if code == "BadRequestImageDimensions" and call.version < since:
+            code = "BadRequestImageFormat"
         message = f"Bad Request Image Format, Uri: {uuid.uuid4().hex}" if "Format" in code else ""  # issue
         raise ServiceFault(code, message) from None
     return Seen(picture, content, False)

@@ -27,11 +27,12 @@ async def create_tag(call: Call) -> Reply:
     type = tags.REGULAR
     if call.version >= (2, 2) and call.text("type"):
         type = one_of(call.text("type"), tag_types(call.version), "type", code="BadRequestTagType")
+    name = _name(call, call.text("name") or "") or ""
     with call.site.store.writing() as db:
         tag = tags.create(
             db,
             call.project(),
-            call.text("name") or "",
+            name,
             description=call.text("description") or None,  # recorded: null, also when sent empty
             type=type,
             quota=call.site.quota,
@@ -50,7 +51,7 @@ async def update_tag(call: Call) -> Reply:
             db,
             project,
             tags.find(db, project.workspace, call.id_in_path("tagId")),
-            name=_name(body.get("name")),
+            name=_name(call, body.get("name")),
             description=optional_text(body.get("description"), "description"),
             type=type,
         )
@@ -66,7 +67,9 @@ async def delete_tag(call: Call) -> Reply:
     return NO_CONTENT
 
 
-def _name(value: object) -> str | None:
+def _name(call: Call, value: object) -> str | None:
+    if isinstance(value, str) and 0 < call.site.settings.quirks.max_name_length < len(value):
+        raise ServiceFault("BadRequestTagName", "The name is too long")
     if value is None or isinstance(value, str):
         return value
     raise ServiceFault("BadRequestTagName", "A tag's name is a text")

@@ -71,7 +71,7 @@ def create_images(
     fresh = [o.key for o in outcomes if o.status == OK and o.key is not None]
     known = [o.key for o in outcomes if o.status == DUPLICATE and o.key is not None]
     write_metadata(db, fresh + (known if rules.quirks.duplicate_metadata else []), metadata)
-    if fresh or known:
+    if creation.has_changed:
         projects.touch(db, project)
     return outcomes
 
@@ -99,6 +99,12 @@ class _Creation:
         self.region_rows: list[tuple[object, ...]] = []
         self.submissions: list[tuple[object, ...]] = []
         self.retagged: list[int] = []
+        self.replaced: list[int] = []
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether a training would see anything new: a duplicate that brings no label is nothing new."""
+        return bool(self.image_rows or self.tag_rows or self.region_rows or self.replaced)
 
     def take(self, entry: Entry) -> Outcome:
         status = entry.status if entry.status != OK else self._refusal(entry)
@@ -114,6 +120,7 @@ class _Creation:
 
     def write(self) -> None:
         db = self.db
+        db.executemany("DELETE FROM image_tags WHERE image = ?", [(key,) for key in self.replaced])
         db.executemany("INSERT INTO images VALUES(?,?,?,?,?,?,?,?,?,?)", self.image_rows)
         db.executemany("INSERT INTO image_tags VALUES(?,?,?,?)", self.tag_rows)
         db.executemany(
@@ -155,9 +162,19 @@ class _Creation:
     def _merge(self, key: int, entry: Entry) -> None:
         """Add a duplicate's labels as far as the image can take them. inferred."""
         before = len(self.wearing[key].tags)
+        if self.project.is_multiclass and self.rules.quirks.multiclass_replaces_tag:
+            self._make_room(key, entry)
         self._wear(key, self.wearing[key], entry, strict=False)
         if not before and self.wearing[key].tags:
             self.retagged.append(key)
+
+    def _make_room(self, key: int, entry: Entry) -> None:
+        """Take the tag off a Multiclass image that is sent with another."""
+        worn = self.wearing[key].tags
+        wanted = [self.tags[tag][0] for tag in entry.tag_ids]
+        if wanted and wanted[0] not in worn and worn:
+            worn.clear()
+            self.replaced.append(key)
 
     def _wear(self, key: int, labels: Wearing, entry: Entry, *, strict: bool) -> str | None:
         """Put labels on an image; key 0 only tries. Strict: stop at the first that does not fit."""

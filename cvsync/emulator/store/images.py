@@ -155,9 +155,11 @@ def delete(db: sqlite3.Connection, project: Project, image_ids: Sequence[str], *
     frames = [project.workspace]
     if iterations:
         frames = [row[0] for row in db.execute("SELECT pk FROM frames WHERE project = ?", (project.pk,))]
-    for frame in frames:
-        _delete_keys(db, list(keys_of(db, frame, image_ids).values()))
-    projects.touch(db, project)
+    keys = {frame: list(keys_of(db, frame, image_ids).values()) for frame in frames}
+    for found in keys.values():
+        _delete_keys(db, found)
+    if keys.get(project.workspace):
+        projects.touch(db, project)
 
 
 def delete_all(db: sqlite3.Connection, project: Project, *, iterations: bool) -> None:

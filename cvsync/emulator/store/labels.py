@@ -47,13 +47,22 @@ class SortedRegions:
     exceeded: list[RegionEntry] = field(default_factory=list)
 
 
-def create_tags(db: sqlite3.Connection, project: Project, entries: Sequence[TagEntry]) -> SortedTags:
+def create_tags(
+    db: sqlite3.Connection, project: Project, entries: Sequence[TagEntry], *, replace: bool = False
+) -> SortedTags:
+    """Put tags on images; `replace`: on a Multiclass image, in the place of the one that it has."""
     keys, known = _parties(db, project, entries, code="BadRequestImageTags")
     worn = wearing.of_images(db, list(keys.values()))
-    moment, result, rows = now(), SortedTags(), []
+    moment, result = now(), SortedTags()
+    rows: list[tuple[int, int, int, int]] = []
     for entry in entries:
         key, (tag, type) = keys[entry[0]], known[entry[1]]
         refusal = worn[key].tag_refusal(tag, type, is_multiclass=project.is_multiclass)
+        if replace and project.is_multiclass and refusal == "ErrorTagLimitExceed":
+            db.execute("DELETE FROM image_tags WHERE image = ?", (key,))
+            rows = [row for row in rows if row[0] != key]
+            worn[key].tags.clear()
+            refusal = None
         if tag in worn[key].tags:
             result.duplicated.append(entry)
         elif refusal == "ErrorNegativeAndRegularTagOnSameImage":

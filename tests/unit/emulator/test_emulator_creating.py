@@ -6,8 +6,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cvsync.emulator import Quirks
-
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
 
 
@@ -75,31 +73,6 @@ async def test_labels_sent_with_a_duplicate_are_added_identical_boxes_too(emulat
 
     assert len(again[0]["image"]["regions"]) == 2
     assert len(again[0]["image"]["tags"]) == 1
-
-
-async def test_switches_turn_the_inferred_behaviours_round(start_api):
-    quirks = Quirks(duplicate_fails_batch=False, merge_duplicate_labels=False)
-    api = await start_api(quirks=quirks)
-    project = await api.project()
-    tag = await api.tag(project, "cat")
-    await api.add(project, "http://x/1")
-
-    answer = await api.post(
-        f"projects/{project}/images/urls", {"images": [{"url": "http://x/1"}], "tagIds": [tag]}
-    )
-
-    assert (answer.status, answer.value["isBatchSuccessful"]) == (200, True)
-    assert "tags" not in answer.value["images"][0]["image"]
-
-
-async def test_identical_boxes_of_a_duplicate_can_be_dropped(start_api):
-    api = await start_api(quirks=Quirks(merge_identical_boxes=False))
-    project = await api.project(domainId=DETECTION)
-    tag = await api.tag(project, "cat")
-    batch = [{"url": "u", "regions": [{"tagId": tag, "left": 0.1, "top": 0.1, "width": 0.2, "height": 0.2}]}]
-    await api.add(project, images=batch)
-
-    assert len((await api.add(project, images=batch))[0]["image"]["regions"]) == 1
 
 
 async def test_a_multiclass_duplicate_keeps_its_tag(emulator_api):

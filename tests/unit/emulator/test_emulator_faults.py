@@ -2,7 +2,7 @@ import aiohttp
 import orjson
 import pytest
 
-from cvsync.emulator.faults import FaultError, Faults
+from cvsync.emulator.faults import FaultError, Faults, parse
 
 URLS = "CreateImagesFromUrls"
 
@@ -98,6 +98,60 @@ async def test_orders_that_make_no_sense_are_refused_whole(emulator_api, order):
 
     assert answer.status == 400
     assert (await emulator_api.get("domains")).status == 200
+
+
+async def test_a_429_can_say_when_in_any_way(emulator_api):
+    api, date = emulator_api, "Wed, 21 Oct 2026 07:28:00 GMT"
+    fault = {"operation": "GetDomains", "kind": "status", "status": 429, "count": 1}
+    await api.control("POST", "faults", [fault | {"retry_after": date}])
+    by_date = await api.get("domains")
+    await api.control("POST", "faults", [fault | {"body": {"statusCode": 429, "message": "later"}}])
+    without = await api.get("domains")
+
+    assert (by_date.status, by_date.headers["Retry-After"]) == (429, date)
+    assert without.value == {"statusCode": 429, "message": "later"}
+    assert "Retry-After" not in without.headers
+
+
+async def test_calls_that_never_reached_the_operation_do_not_count(start_api):
+    api = await start_api(tps=0.001)
+    await api.control("POST", "faults", [{"operation": "GetDomains", "kind": "html", "skip": 1}])
+
+    statuses = [(await api.get("domains", headers={"Training-Key": "no"})).status]
+    statuses += [(await api.get("domains")).status for _ in range(3)]
+
+    assert statuses == [401, 200, 429, 429]
+    assert (await api.control("GET", "faults")).value[0]["seen"] == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "order"),
+    [
+        ("GetDomains:html", {"operation": "GetDomains", "kind": "html"}),
+        (
+            f"{URLS}:status, status=503,retry_after=2.5,rate=0.05",
+            {"operation": URLS, "kind": "status", "status": 503, "retry_after": 2.5, "rate": 0.05},
+        ),
+        (f"{URLS}:partial,image_status=ErrorStorage,every=3",
+         {"operation": URLS, "kind": "partial", "image_status": "ErrorStorage", "every": 3}),
+        ('{"operation":"GetDomains","kind":"status","body":{"a":[1,2]}}',
+         {"operation": "GetDomains", "kind": "status", "body": {"a": [1, 2]}}),
+    ],
+)  # fmt: skip
+async def test_faults_may_be_in_force_from_the_start(start_api, spec, order):
+    assert parse(spec) == order
+    api = await start_api(faults=(order,))
+
+    (found,) = (await api.control("GET", "faults")).value
+    assert (found["operation"], found["kind"]) == (order["operation"], order["kind"])
+
+
+@pytest.mark.parametrize(
+    "spec", ["", "GetDomains", "GetDomains:html,status", "{", "Nothing:html", "GetDomains:x=1"]
+)
+def test_specs_that_make_no_sense_are_refused(spec):
+    with pytest.raises(FaultError):
+        Faults().order([parse(spec)], ["GetDomains"])
 
 
 def test_a_rate_is_seeded():

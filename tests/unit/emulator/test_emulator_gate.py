@@ -120,6 +120,48 @@ async def test_long_queries_and_large_bodies_are_accepted(emulator_api):
     assert answer.value["images"][0]["status"] == "ErrorImageSize"
 
 
+@pytest.mark.parametrize(
+    ("version", "kind", "body", "status"),
+    [
+        ("v3.3", "application/x-www-form-urlencoded", b"", 400),  # curl -d "": too few images
+        ("v3.3", "application/x-www-form-urlencoded", b"a=b", 501),
+        ("v3.3", "application/xml", b"<a/>", 501),
+        ("v3.3", "text/json", b"{}", 400),
+        ("v2.2", "text/json", b"{}", 200),
+        ("v3.3", "text/plain", b"{}", 400),
+    ],
+)
+async def test_types_of_bodies(emulator_api, version, kind, body, status):
+    api = emulator_api.at(version)
+    project = await api.project()
+    method, path = ("POST", "/train") if body == b"" else ("PATCH", "")
+
+    answer = await api.call(method, f"projects/{project}{path}", data=body, headers={"Content-Type": kind})
+
+    assert answer.status == status
+    if kind in ("text/json", "text/plain") and status == 400:
+        assert answer.value["message"] == (
+            f"The request entity's media type '{kind}' is not supported for this resource."
+        )
+    if body == b"":
+        assert answer.value["message"] == "Not enough images for training"
+
+
+async def test_links_have_the_name_that_the_client_knows(emulator_api):
+    api = emulator_api
+    port = api.emulator.url.rpartition(":")[2]
+    headers = {"Host": f"custom-vision:{port}"}
+    project = await api.project()
+
+    batch = {"images": [{"url": "u"}]}
+    answer = await api.post(f"projects/{project}/images/urls", batch, headers=headers)
+
+    link = answer.value["images"][0]["image"]["originalImageUri"]
+    assert link.startswith(f"http://custom-vision:{port}/i-")
+    async with api.session.get(link.replace("custom-vision", "127.0.0.1")) as blob:
+        assert blob.status == 200
+
+
 NONSENSE = [b"", b"{", b"[]", b"null", b"7", b'{"images":7}', b'{"images":[7]}', b'{"tags":[{}]}', b'"\xff"',
             b'{"regions":[{"imageId":1}]}', b'{"images":[{"url":5}]}', b'{"name":5}', b'{"url":null}',
             b'{"images":[{"name":"a","contents":7}]}', b'{"images":[{"id":"x"}]}', b'{"orderBy":3}',

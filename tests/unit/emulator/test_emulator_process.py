@@ -1,8 +1,14 @@
+import json
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
+from click.testing import CliRunner
+
+from cvsync.cli.emulate import emulate
+from cvsync.emulator import EmulatorProcess
 
 # What `cvsync emulate` does, without the command line.
 PROGRAM = """
@@ -55,15 +61,35 @@ def test_sigterm_ends_cleanly(start):
     assert process.wait(10) == 0
 
 
-def test_a_helper_runs_the_command(tmp_path):
-    pytest.importorskip("cvsync.cli.main")
-    from cvsync.emulator.process import EmulatorProcess
+def test_a_helper_runs_the_command_with_its_options(tmp_path):
+    options = {"faults": ["GetDomains:status,status=503", "GetTags:html"], "quirks": ["v2-is-gone=on"]}
 
-    with (
-        EmulatorProcess(tmp_path, fetch=False, tps=5) as emulator,
-        urllib.request.urlopen(f"{emulator.url}/_emulator/health") as answer,
-    ):
-        assert answer.status == 200
+    with EmulatorProcess(tmp_path, fetch=False, tps=5, **options) as emulator:
+        with urllib.request.urlopen(f"{emulator.url}/_emulator/faults") as answer:
+            ordered = json.loads(answer.read())
+        request = urllib.request.Request(f"{emulator.url}/customvision/v2.0/Training/domains")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        caught.value.close()
+
+    assert [fault["operation"] for fault in ordered] == ["GetDomains", "GetTags"]
+    assert caught.value.code == 404
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--fault", "Nothing:status"], "unknown operation 'Nothing'"),
+        (["--fault", "GetDomains:status,seconds=1"], "unknown field of status: seconds"),
+        (["--quirk", "odd=1"], "no quirk 'odd'; there are duplicate_fails_batch"),
+        (["--quirk", "v2_is_gone=perhaps"], "v2_is_gone is one of true, on"),
+    ],
+)
+def test_options_that_make_no_sense_are_a_usage_error(tmp_path, options, complaint):
+    done = CliRunner().invoke(emulate, ["--data", str(tmp_path), *options])
+
+    assert done.exit_code == 2
+    assert complaint in done.output
 
 
 def test_a_worker_process_fits_a_model(tmp_path):

@@ -98,6 +98,11 @@ async def test_nothing_changed_is_refused_unless_forced(emulator_api, monkeypatc
     assert twice.value["code"] == "BadRequestTrainingAlreadyInProgress"
     done.set()
     await api.until(f"projects/{project}/iterations/{forced.value['id']}", "Training")
+    image = (await api.add(project, "http://x/cat/0"))[0]["image"]["id"]  # has them already
+    await api.post(f"projects/{project}/images/metadata?imageIds={image}", {"a": "b"})
+    await api.delete(f"projects/{project}/images?imageIds={project}")  # is no image
+    still = await api.post(f"projects/{project}/train")
+    assert still.value["code"] == "BadRequestTrainingNotNeeded"
     await api.add(project, "new")
     assert (await api.post(f"projects/{project}/train")).status == 200
 
@@ -230,7 +235,7 @@ async def test_performance_is_of_the_images_held_out(emulator_api):
     assert (await api.get(f"{path}?threshold=2")).status == 400
 
 
-async def test_exports_are_made_or_say_why_not(emulator_api):
+async def test_exports_are_made_or_say_why_not(emulator_api, caplog):
     api = emulator_api
     project = await ready(api, domainId=COMPACT)
     path = f"projects/{project}/iterations/{(await api.trained(project))['id']}/export"
@@ -254,6 +259,8 @@ async def test_exports_are_made_or_say_why_not(emulator_api):
     assert again.value["code"] == "BadRequestExportAlreadyInProgress"
     reasons = (await api.control("GET", "exports")).value
     assert reasons[1]["reason"] == "CoreML cannot be made on this machine"
+    assert "export of Iteration 1 failed: CoreML cannot be made on this machine" in caplog.text
+    assert [e["downloadUri"] is None for e in exports] == [False, True]
 
 
 async def test_other_domains_do_not_export(emulator_api):
@@ -368,6 +375,10 @@ async def test_published_models_predict_with_the_other_key(emulator_api, make_pi
     broken = await api.at("v3.1").post(f"{path}/image", kind="prediction", data=b"text")
     assert broken.value["code"] == "BadRequestImageFormat"
     assert broken.value["message"].startswith("Bad Request Image Format, Uri: ")
+    wide = make_picture(size=(800, 20))
+    for version, code in (("v3.0", "BadRequestImageFormat"), ("v3.1", "BadRequestImageDimensions")):
+        answer = await api.at(version).post(f"{path}/image", kind="prediction", data=wide)
+        assert answer.value["code"] == code
     large = await api.at("v3.1").post(f"{path}/image", kind="prediction", data=b"\0" * 4_000_001)
     assert large.value["code"] == "BadRequestImageSizeBytes"
 
