@@ -60,7 +60,6 @@ class AiohttpTransport:
     def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=settings.timeout)
 
     async def send(self, request: Request) -> Any:
         """Send once."""
@@ -73,7 +72,7 @@ class AiohttpTransport:
                 data=request.body if request.body is not None else b"",
                 headers=headers,
                 allow_redirects=False,
-                timeout=self._timeout,
+                timeout=timeout_of(request, self._settings.timeout),
             ) as response:
                 content = await response.read()
                 status, answered = response.status, response.headers
@@ -95,9 +94,28 @@ class AiohttpTransport:
         return {"Prediction-Key": self._settings.prediction_key}
 
 
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0  # pages and single things; a count is a page without its content
+WRITE_SECONDS = 60.0  # what changes something, but takes no image in
+KEEP_ALIVE_SECONDS = 15.0  # well below the idle limits of common gateways, so that they never hang up first
+
+
+def timeout_of(request: Request, longest: float) -> aiohttp.ClientTimeout:
+    """Give the time that one attempt of a request has."""
+    if request.operation.startswith("CreateImagesFrom"):
+        seconds = longest  # the service downloads up to 64 images meanwhile
+    elif request.operation.endswith("Count"):
+        seconds = READ_SECONDS / 2
+    else:
+        seconds = READ_SECONDS if request.method == "GET" and not request.wants_bytes else WRITE_SECONDS
+    return aiohttp.ClientTimeout(total=min(longest, seconds), sock_connect=CONNECT_SECONDS)
+
+
 def open_session(settings: Settings) -> aiohttp.ClientSession:
     """Open connections for a resource; proxy variables are honoured, but never for loopback."""
-    connector = aiohttp.TCPConnector(limit=0)
+    # No limit of its own: the window bounds the calls, and waiting for a connection would only look like a
+    # slow service. Downloads share the session and have their own bound.
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
     return aiohttp.ClientSession(connector=connector, trust_env=not is_loopback(settings.endpoint))
 
 

@@ -31,6 +31,8 @@ class Common:
     state_dir: Path | None
     local_data: Path | None
     concurrency: int
+    tps: float | None
+    tps_max: float | None
     max_outage: float
     json: bool
     quiet: bool
@@ -98,19 +100,33 @@ _COMMON = (
         "-c",
         "--concurrency",
         envvar="CVSYNC_CONCURRENCY",
-        type=click.IntRange(1, 64),
-        default=8,
+        type=click.IntRange(1, 256),
+        default=16,
         show_default=True,
         help="Requests in flight at most.",
+    ),
+    click.option(
+        "--tps",
+        envvar="CVSYNC_TPS",
+        type=click.FloatRange(0, min_open=True),
+        metavar="N",
+        help="Requests a second, of each kind.  [default: as many as the service takes]",
+    ),
+    click.option(
+        "--tps-max",
+        envvar="CVSYNC_TPS_MAX",
+        type=click.FloatRange(0, min_open=True),
+        metavar="N",
+        help="Requests a second at most, of what the service takes.",
     ),
     click.option(
         "--max-outage",
         envvar="CVSYNC_MAX_OUTAGE",
         type=click.FloatRange(0),
-        default=300.0,
+        default=1800.0,
         show_default=True,
         metavar="SECONDS",
-        help="How long to go on trying while the service fails.",
+        help="How long to wait for the service to come back while it fails.",
     ),
     click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line."),
     click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -20,6 +21,7 @@ from cvsync.events import Event
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service
+    from cvsync.settings import Settings
 
 Output = TextOutput | JsonOutput
 Files = tuple[Path, str]
@@ -38,7 +40,7 @@ class InterruptedRunError(Exception):
 
 def execute(common: Common, flow: Flow, *, command: str, manifests: Sequence[Path] = ()) -> int:
     """Run a flow against the chosen resource and give the exit code; ``run_end`` is told whatever happens."""
-    output: Output = JsonOutput() if common.json else TextOutput(quiet=common.quiet)
+    output: Output = JsonOutput() if common.json else TextOutput(quiet=common.quiet, verbose=common.verbose)
     output(Event("run_start", {"command": command, "project": common.project}))
     code, reason = exits.UNEXPECTED, None
     try:
@@ -100,7 +102,6 @@ async def _service(
     from cvsync.api.retry import RetryPolicy
     from cvsync.flows.service import open_service
     from cvsync.run.workers import Stop
-    from cvsync.settings import Settings
 
     assert isinstance(stop, Stop)
     policy = RetryPolicy(max_outage=common.max_outage)
@@ -108,9 +109,9 @@ async def _service(
         from cvsync.cli.local import local_emulator
 
         async with local_emulator(common.local_folder, manifests) as (url, key, files):
-            settings = Settings(
-                endpoint=url, training_key=key, api_version=common.api_version, concurrency=common.concurrency
-            )
+            settings = replace(_settings(common, url), training_key=key)
+            if common.tps is None and common.tps_max is None:
+                settings = replace(settings, tps=math.inf)  # this process has no cap to find
             destination = f"local {common.local_folder}"
             async with open_service(
                 settings,
@@ -122,9 +123,7 @@ async def _service(
             ) as service:
                 yield service, files
         return
-    settings = Settings(
-        endpoint=_endpoint(common), api_version=common.api_version, concurrency=common.concurrency
-    )
+    settings = _settings(common, _endpoint(common))
     if common.auth == "azure":
         from cvsync.api.token import azure_tokens
 
@@ -141,6 +140,18 @@ async def _service(
         settings, state=common.state, observer=output, stop=stop, policy=policy
     ) as service:
         yield service, None
+
+
+def _settings(common: Common, endpoint: str) -> Settings:
+    from cvsync.settings import Settings
+
+    return Settings(
+        endpoint=endpoint,
+        api_version=common.api_version,
+        concurrency=common.concurrency,
+        tps=common.tps,
+        tps_max=common.tps_max,
+    )
 
 
 def _endpoint(common: Common) -> str:

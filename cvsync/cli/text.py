@@ -18,8 +18,9 @@ SHOWN = 20  # refused rows, and actions of a kind, before "and N more"
 class TextOutput:
     """Shows a run."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self._quiet = quiet
+        self._verbose = verbose
         self._bar: tqdm[Any] | None = None
         self._refused = 0
         self._shows_plan = False
@@ -88,8 +89,22 @@ class TextOutput:
     def _on_deletions_held_back(self, facts: Mapping[str, Any]) -> None:
         self._say(f"{facts['images']} deletions held back, since something was refused", always=True)
 
+    def _on_warning(self, facts: Mapping[str, Any]) -> None:
+        self._say(f"warning: {facts['text']}")
+
     def _on_throttle(self, facts: Mapping[str, Any]) -> None:
-        self._say(f"rate limit: {facts['operation']} waits {facts['wait']:.1f} s")
+        if self._verbose:
+            self._say(f"rate limit: {facts['operation']} waits {facts['wait']:.1f} s")
+
+    def _on_rate(self, facts: Mapping[str, Any]) -> None:
+        if self._verbose and facts["old"] is not None:
+            self._say(f"rate of {facts['lane']}: {facts['new']:.1f}/s ({facts['reason']})")
+
+    def _on_circuit(self, facts: Mapping[str, Any]) -> None:
+        if facts["state"] == "open":
+            self._say(f"the service fails ({facts['reason']}); everything waits until it answers")
+        else:
+            self._say("the service answers again")
 
     def _on_retry(self, facts: Mapping[str, Any]) -> None:
         self._say(f"{facts['reason']}; trying again in {facts['wait']:.1f} s")

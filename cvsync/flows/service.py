@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvsync.api.client import Client, open_client
 from cvsync.api.download import Downloader
+from cvsync.api.rates import RateBook
 from cvsync.api.retry import RetryPolicy
-from cvsync.events import Observer, ignore
+from cvsync.events import Observer, ignore, tell
 from cvsync.run.ledger import Ledger
+from cvsync.run.private import make_private
 from cvsync.run.workers import Stop
 from cvsync.settings import Settings
 
@@ -70,13 +72,22 @@ async def open_service(
         observer: Is told what happens.
         stop: Ends the run early.
     """
-    async with open_client(settings, policy=policy, observer=observer) as (client, downloader):
-        yield Service(
-            client=client,
-            downloader=downloader,
-            destination=destination or settings.endpoint,
-            state=state,
-            workers=settings.concurrency,
-            observer=observer,
-            stop=stop or Stop(),
-        )
+    rates = RateBook(
+        state / "rates.sqlite",
+        prepare=make_private,
+        complain=lambda text: tell(observer, "warning", text=text),
+    )
+    with closing(rates):
+        async with open_client(settings, policy=policy, rates=rates, observer=observer) as (
+            client,
+            downloader,
+        ):
+            yield Service(
+                client=client,
+                downloader=downloader,
+                destination=destination or settings.endpoint,
+                state=state,
+                workers=settings.concurrency,
+                observer=observer,
+                stop=stop or Stop(),
+            )

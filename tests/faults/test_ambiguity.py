@@ -14,9 +14,10 @@ from bench import Bench
 from make import make_png
 from plans import box, create
 
+from cvsync.api.circuit import Circuit
 from cvsync.api.client import Client
 from cvsync.api.images import UrlEntry
-from cvsync.api.retry import RetryPolicy, RetryTransport
+from cvsync.api.retry import RetryTransport
 from cvsync.api.transport import AiohttpTransport, open_session
 from cvsync.flows.project import NewProject, create_project
 from cvsync.flows.train import train
@@ -46,10 +47,10 @@ async def troubled(start_bench: StartBench) -> AsyncIterator[StartTroubled]:
                 timeout=PATIENCE,
             )
             session = await stack.enter_async_context(open_session(reach))
+            bare, circuit = AiohttpTransport(reach, session), Circuit(lambda _: None, max_outage=60.0)
             bench.transport = RetryTransport(
-                AiohttpTransport(reach, session), RetryPolicy(max_outage=60.0), sleep=bench.clock.sleep,
-                clock=bench.clock.now,
-            )  # fmt: skip
+                bare, lambda _: circuit, bare=bare, sleep=bench.clock.sleep, clock=bench.clock.now
+            )
             return bench, proxy
 
         yield start

@@ -5,8 +5,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from cvsync.api.retry import NEVER_REPEATED, RetryPolicy, RetryTransport
-from cvsync.api.transport import AiohttpTransport, Request, is_loopback, open_session
+from cvsync.api.transport import AiohttpTransport, Request, is_loopback, open_session, timeout_of
 from cvsync.errors import AuthError, NotFoundError, ServiceError, ThrottledError, TransportError
 from cvsync.settings import Settings
 
@@ -105,65 +104,18 @@ def test_key_is_in_no_repr() -> None:
     assert "canary" not in repr(SETTINGS)
 
 
-class Failing:
-    """Fails as told, then answers."""
+@pytest.mark.parametrize(
+    ("operation", "method", "seconds"),
+    [
+        ("GetImageCount", "GET", 15),
+        ("GetTags", "GET", 30),
+        ("CreateImageTags", "POST", 60),
+        ("CreateImagesFromUrls", "POST", 120),
+        ("CreateImagesFromFiles", "POST", 120),
+    ],
+)
+def test_each_kind_of_call_has_its_time(operation: str, method: str, seconds: float) -> None:
+    timeout = timeout_of(Request(operation, method, "/x"), SETTINGS.timeout)
 
-    def __init__(self, *errors: Exception) -> None:
-        self.errors = list(errors)
-        self.calls = 0
-
-    async def send(self, request: Request) -> Any:
-        self.calls += 1
-        if self.errors:
-            raise self.errors.pop(0)
-        return "answer"
-
-
-async def retried(
-    operation: str, *errors: Exception, policy: RetryPolicy | None = None
-) -> tuple[Any, list[float]]:
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    transport = RetryTransport(
-        Failing(*errors), policy, sleep=sleep, clock=lambda: sum(waits), chance=lambda: 1.0
-    )
-    return await transport.send(Request(operation, "POST", "/x")), waits
-
-
-def error(status: int, retry_after: float | None = None) -> ServiceError:
-    return ServiceError("X", status, "code", "message", retry_after=retry_after)
-
-
-THROTTLED = ThrottledError("X", 429, "429", "", retry_after=7.0)
-LOST = TransportError("X", "reset", sent=True)
-REFUSED = TransportError("X", "refused", sent=False)
-
-
-async def test_waits_grow_and_heed_retry_after() -> None:
-    answer, waits = await retried("GetTags", error(500), error(503), error(408), THROTTLED, LOST)
-
-    assert answer == "answer"
-    assert waits == [0.5, 1.0, 2.0, 7.5, 8.0]
-
-
-@pytest.mark.parametrize("operation", sorted(NEVER_REPEATED))
-async def test_what_must_not_happen_twice_is_repeated_only_if_it_did_not_happen(operation: str) -> None:
-    answer, _ = await retried(operation, THROTTLED, REFUSED)
-
-    assert answer == "answer"
-    for ambiguous in (LOST, error(500)):
-        with pytest.raises(type(ambiguous)):
-            await retried(operation, ambiguous)
-
-
-async def test_permanent_error_is_not_tried_again() -> None:
-    with pytest.raises(ServiceError):
-        await retried("GetTags", error(400))
-
-
-async def test_outage_has_an_end() -> None:
-    with pytest.raises(TransportError):
-        await retried("GetTags", *[REFUSED] * 100, policy=RetryPolicy(max_outage=60))
+    assert (timeout.total, timeout.sock_connect) == (seconds, 10)
+    assert timeout_of(Request(operation, method, "/x"), 5.0).total == 5

@@ -1,0 +1,310 @@
+"""How fast to call: a rate that finds a cap nobody states, and stays just under it.
+
+Pure: told of sends and answers, it says how fast calls may follow each other. It is in one of three phases:
+
+    start     nothing is known: the published rate, doubled every two seconds until the first 429
+    search    the cap was met, or has moved: climb by a share a second, faster the longer no 429 comes
+    settled   each admitted call raises the rate by a, each 429 cuts it by b, so that the share of 429s comes
+              to a/(a+b) whatever the cap is. The first steps are wide and each 429 narrows the next, as in
+              any search for a root through noise: wide steps find the cap, narrow ones stay at it.
+
+Only calls that waited for the rate count, and only the time that they waited: a rate that nobody uses proves
+nothing. A 429 of a call that left before the last cut is no news.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from cvsync.limits import CALLS_PER_SECOND
+
+DOUBLING_SECONDS = 2.0
+HOLD_CUT = 0.75  # at most, at the first 429: the burst before it may have met an empty bucket
+LEARNT_SHARE = 0.95  # of a remembered rate, to begin with
+
+
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """How a rate rises while it searches: the longer no 429 comes, the farther the cap may be."""
+
+    speed: float
+    """Of the rate, a second."""
+    steady: float
+    """Seconds until it gets faster."""
+    speed_a_call: float = math.inf
+    """The most from one call to the next; this and the next two are for slow rates, which learn slowly."""
+    steady_calls: float = 0.0
+    faster_calls: float = 0.0
+
+
+SEARCH = Climb(0.02, steady=8.0)
+NEAR = Climb(0.003, steady=45.0)  # from a rate that was learnt
+RISE = Climb(0.02, steady=8.0, speed_a_call=0.003, steady_calls=40.0, faster_calls=25.0)  # from a right one
+FASTER_SECONDS = 5.0  # until a climb has doubled its speed
+FASTEST = 0.16
+LARGEST_STEP = 2.0  # from one call to the next
+COARSE_CLIMB = 0.03  # a climb as fast as this overshoots, so its end is not the cap
+SOON_SECONDS, SOON_CALLS = 5.0, 8  # a 429 as soon as this says that the search is still above the cap
+SEARCH_CUT = 0.1
+STEPS = ((0.05, 0.01), (0.03, 0.008), (0.02, 0.006), (0.015, 0.005), (0.01, 0.005))
+"""The cut at a 429 and the share of 429s aimed at, for the first, the second, … 429 since the search."""
+QUIET_SECONDS = 20.0  # without a 429, and at least
+QUIET_MEANS = 1.7  # of the distance between two
+QUIET_MEANS_SHARED = 3.5  # where 429s fall on several, chance makes longer gaps
+SMALL_RISE = 1.1  # a rise that ends below this was a false one
+CLUSTER, CLUSTER_OF = 4, 40  # so many 429s of so many answers are no chance
+CLUSTER_CUT, DEEPEST_CUT = 0.2, 0.5
+SLOWEST = 0.05  # calls a second
+TOLD_DRIFT = 0.05  # a slow change is told once it has come to this
+_MEASURED_SECONDS, _MEASURED_CALLS = 2.0, 10.0
+
+
+class Reason(StrEnum):
+    """Why a rate changed."""
+
+    START = "start"  # the first rate, and its doublings
+    HOLD = "hold"  # the first 429: what was admitted until then
+    SEARCH = "search"  # climbing to the next 429
+    CUT = "cut"  # a 429
+    CLUSTER = "cluster"  # many 429s: the cap fell, or a neighbour came
+    RISE = "rise"  # a while without 429
+    SHARE = "share"  # an equal share with the other runs of this machine
+
+
+class Phase(Enum):
+    """What the law is doing; the module says what each means."""
+
+    START = "start"
+    SEARCH = "search"
+    SETTLED = "settled"
+
+
+Watch = Callable[[float | None, float, Reason], None]
+"""Is told the old rate, the new one, and why."""
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """A call that left."""
+
+    at: float
+    is_paced: bool
+    """Whether it waited for the rate, and not for work or for another call's answer."""
+    is_throttled: bool = False
+
+
+class RateLaw:
+    """The rate of one class of calls to one resource, in calls a second.
+
+    Args:
+        watch: Is told of every change; of a slow one whenever it has come to ``TOLD_DRIFT``.
+        learnt: The rate that was found last time.
+        most: A bound.
+        fixed: The rate, whatever is answered; infinite for no rate at all.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        *,
+        learnt: float | None = None,
+        most: float | None = None,
+        fixed: float | None = None,
+    ) -> None:
+        self._watch = watch
+        self._least, self._most = _bounds(most, fixed)
+        self._phase = Phase.START
+        self.rate = self._bounded(CALLS_PER_SECOND if learnt is None else LEARNT_SHARE * learnt)
+        self._told = self.rate
+        self._step = 0
+        self._climb = SEARCH
+        self._busy = 0.0  # seconds of calls that waited, since the last doubling or 429
+        self._admitted = 0  # calls since the last 429
+        self._cut_at = -math.inf
+        self._is_first_cut = False
+        self._held_at_least = 0.0
+        self._rise_from: float | None = None
+        self._sends: deque[Sent] = deque()
+        self._first_send = math.inf
+        self._recent: deque[bool] = deque(maxlen=CLUSTER_OF)  # whether answers were 429s
+        self._together = 0.0  # of all who share the cap, when last looked
+        self._sharers = 1
+        if learnt is not None:
+            self._search_near()
+        watch(None, self.rate, Reason.START)
+
+    @property
+    def learnt(self) -> float | None:
+        """The cap of all who share it, for next time; None: it is being sought, or a setting holds."""
+        if self._phase is not Phase.SETTLED or self.is_bound:
+            return None
+        return self.rate * self._sharers
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether nothing is known of a cap: no 429 came, no setting and no neighbour says anything."""
+        return self._phase is Phase.START and not self.is_bound
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether a setting holds the rate, and not the service."""
+        return self.rate in (self._least, self._most)
+
+    def bound(self, *, most: float | None, fixed: float | None) -> None:
+        """Keep the rate under a bound, or where it is told to be."""
+        self._least, self._most = _bounds(most, fixed)
+        self._change(self.rate, Reason.START)
+
+    def _bounded(self, rate: float) -> float:
+        return min(self._most, max(self._least, rate))
+
+    def sent(self, now: float, *, is_paced: bool) -> Sent:
+        """Note that a call leaves."""
+        sent = Sent(now, is_paced)
+        if is_paced and self._sends:
+            self._spend(min(now - self._sends[-1].at, 2 / self.rate))
+        self._first_send = min(self._first_send, now)
+        self._sends.append(sent)
+        kept = now - self._measured_span() - _MEASURED_SECONDS
+        while self._sends[0].at < kept and len(self._sends) > 1:
+            self._sends.popleft()
+        return sent
+
+    def _spend(self, seconds: float) -> None:
+        """Let time pass in which calls waited."""
+        self._busy += seconds
+        if self._phase is Phase.START:
+            if self._busy >= DOUBLING_SECONDS:
+                self._busy -= DOUBLING_SECONDS
+                self._change(2 * self.rate, Reason.START)
+        elif self._phase is Phase.SEARCH:
+            reason = Reason.SEARCH if self._rise_from is None else Reason.RISE
+            self._drift(min(LARGEST_STEP, math.exp(self._speed() * seconds)), reason)
+        elif self._busy > self._quiet_span():
+            self._search(RISE, rise_from=self.rate)
+
+    def _quiet_span(self) -> float:
+        means = QUIET_MEANS if self._sharers == 1 else QUIET_MEANS_SHARED
+        return max(QUIET_SECONDS, means / (STEPS[-1][1] * self.rate))
+
+    def _search(self, climb: Climb = SEARCH, *, rise_from: float | None = None) -> None:
+        self._phase, self._climb, self._busy, self._rise_from = Phase.SEARCH, climb, 0.0, rise_from
+
+    def _search_near(self) -> None:
+        self._search(NEAR)
+        self._step = 1
+
+    def _speed(self) -> float:
+        """Give the climb, of the rate, a second."""
+        climb = self._climb
+        steady = max(climb.steady, climb.steady_calls / self.rate)
+        faster = max(FASTER_SECONDS, climb.faster_calls / self.rate)
+        speed = min(climb.speed, climb.speed_a_call * self.rate)
+        return float(min(FASTEST, speed * 2.0 ** (max(0.0, self._busy - steady) / faster)))
+
+    def admitted(self, sent: Sent) -> None:
+        """Note that a call was let in, whatever else was answered."""
+        self._recent.append(False)
+        self._admitted += 1
+        if sent.is_paced and self._phase is Phase.SETTLED:
+            cut, target = self._gains
+            self._drift(1 + cut * target / (1 - target), Reason.RISE)
+
+    @property
+    def _gains(self) -> tuple[float, float]:
+        return STEPS[min(self._step, len(STEPS) - 1)]
+
+    def throttled(self, sent: Sent, now: float) -> None:
+        """Note a 429."""
+        sent.is_throttled = True
+        self._recent.append(True)
+        if sent.at > self._cut_at:
+            speed = self._speed() if self._phase is Phase.SEARCH else 0.0
+            self._cut(sent, speed)
+            self._cut_at, self._busy, self._admitted = now, 0.0, 0
+        elif self._is_first_cut:
+            # The burst at the start is judged by all of its answers, not by the first.
+            self._hold(min(self.rate, self._measured(self._cut_at)))
+
+    def _cut(self, sent: Sent, speed: float) -> None:
+        rise_from, self._rise_from = self._rise_from, None
+        self._is_first_cut = self._phase is Phase.START
+        if self._phase is Phase.START:
+            self._search()
+            self._held_at_least = (1 - HOLD_CUT) * self.rate
+            self._hold(min((1 - SEARCH_CUT) * self.rate, self._measured(sent.at)))
+        elif sum(self._recent) >= CLUSTER:
+            self._recent.clear()
+            self._search()
+            self._step = 0
+            found = min((1 - CLUSTER_CUT) * self.rate, self._measured(sent.at))
+            self._change(max((1 - DEEPEST_CUT) * self.rate, found), Reason.CLUSTER)
+        elif rise_from is not None and self.rate < SMALL_RISE * rise_from:
+            self._phase = Phase.SETTLED
+            self._change(rise_from * (1 - self._gains[0]), Reason.CUT)
+        elif speed > COARSE_CLIMB:
+            # A bucket of one second's calls lets a climb of s a second overshoot by sqrt(2 s), a window by
+            # next to nothing: half of that, and a slow climb from there.
+            self._search()
+            self._change((1 - math.sqrt(2 * speed) / 2) * self.rate, Reason.CUT)
+        elif self._phase is Phase.SEARCH and (self._busy < SOON_SECONDS or self._admitted < SOON_CALLS):
+            self._change((1 - SEARCH_CUT) * self.rate, Reason.CUT)
+        else:
+            self._settle()
+
+    def _hold(self, rate: float) -> None:
+        self._change(max(self._held_at_least, rate), Reason.HOLD)
+
+    def _settle(self) -> None:
+        if self._phase is Phase.SEARCH:
+            self._recent.clear()  # 429s of the search say nothing of the rate that it found
+        self._phase = Phase.SETTLED
+        cut, _ = self._gains
+        self._step += 1
+        self._change((1 - cut) * self.rate, Reason.CUT)
+
+    def share(self, others: Sequence[float]) -> None:
+        """Come to an equal share with others who call the same resource, given their rates.
+
+        A 429 says how much is called, not by whom, so those who do not know of each other keep
+        whatever shares they met with.
+        """
+        before, self._sharers = self._sharers, len(others) + 1
+        if self._sharers == before:
+            self._drift((self.rate + sum(others)) / before / self.rate, Reason.SHARE)
+        elif self._together:  # one came or went: what was called together is shared anew
+            self._change(self._together / self._sharers, Reason.SHARE)
+        else:
+            self._search_near()
+            self._change(sum(others) / self._sharers, Reason.SHARE)
+        self._together = self.rate * self._sharers
+
+    def _measured_span(self) -> float:
+        return max(_MEASURED_SECONDS, _MEASURED_CALLS / self.rate)
+
+    def _measured(self, until: float) -> float:
+        """Give the calls a second that were let in until a moment, as far as answers tell."""
+        span = min(self._measured_span(), max(1.0, until - self._first_send))
+        return sum(until - span < s.at <= until and not s.is_throttled for s in self._sends) / span
+
+    def _drift(self, factor: float, reason: Reason) -> None:
+        self.rate = self._bounded(self.rate * factor)
+        if abs(self.rate - self._told) > TOLD_DRIFT * self._told:
+            self._tell(reason)
+
+    def _change(self, rate: float, reason: Reason) -> None:
+        self.rate = self._bounded(rate)
+        if self.rate != self._told:
+            self._tell(reason)
+
+    def _tell(self, reason: Reason) -> None:
+        old, self._told = self._told, self.rate
+        self._watch(old, self.rate, reason)
+
+
+def _bounds(most: float | None, fixed: float | None) -> tuple[float, float]:
+    return (SLOWEST, most or math.inf) if fixed is None else (fixed, fixed)
