@@ -195,14 +195,20 @@ class Ledger:
         return {row[0] for row in rows}
 
     def start_run(self, run_id: str) -> None:
-        """Note that a run begins; the batches of long-gone runs are dropped."""
+        """Note that a run begins; the batches of long-gone runs are dropped, their totals kept."""
         with _transaction(self._db):
             self._db.execute("INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, self._clock()))
-            self._db.execute(
-                "DELETE FROM batches WHERE state <> 'sent' AND run_id NOT IN"
-                " (SELECT run_id FROM runs ORDER BY started_at DESC LIMIT ?)",
+            old = self._db.execute(
+                "SELECT DISTINCT ended_in FROM batches WHERE ended_in NOT IN"
+                " (SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC LIMIT ?)",
                 (_RUNS_KEPT,),
-            )
+            ).fetchall()
+            for (gone,) in old:
+                totals = orjson.dumps(self.totals(gone)).decode()
+                self._db.execute(  # a killed run wrote none
+                    "UPDATE runs SET totals = ? WHERE run_id = ? AND totals IS NULL", (totals, gone)
+                )
+                self._db.execute("DELETE FROM batches WHERE ended_in = ? AND state <> 'sent'", (gone,))
 
     def end_run(self, run_id: str, *, exit_code: int, totals: Mapping[str, int]) -> None:
         """Note how a run ended."""
@@ -323,9 +329,15 @@ class Ledger:
         return int(self._db.execute("SELECT count(*) FROM batches WHERE state = 'sent'").fetchone()[0])
 
     def totals(self, run_id: str) -> Counter[str]:
-        """Add up what a run did, from its rows: there is no running sum that could go wrong."""
+        """Add up what a run did, from its rows: there is no running sum that could go wrong.
+
+        Of a run whose rows are dropped, what they added up to.
+        """
         totals = self._totals(run_id)
         del totals[STEPS]
+        if not totals:
+            kept = self._db.execute("SELECT totals FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+            totals = Counter(orjson.loads(kept[0]) if kept and kept[0] else {})
         return totals
 
     def steps(self, run_id: str) -> int:

@@ -1,0 +1,79 @@
+"""Pushes in processes of their own, so that they can be killed for real.
+
+Imports everything once, then forks a child for each order, a JSON object a line on stdin: `manifest`,
+`endpoint`, `state`, `events` (a file that gets a line an event), `run` (fields of RunSettings), `failpoint`,
+`project`, `delete`. Answers a line with the child's `pid`, and one with its `status` once it is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from cvsync import PushRequest, Settings, open_service, push
+from cvsync.api.retry import RetryPolicy
+from cvsync.events import Event
+from cvsync.flows.project import NewProject
+from cvsync.model import ProjectType
+from cvsync.plan import Prune
+from cvsync.plan.guard import DeleteGuard
+from cvsync.run.failpoints import arm
+from cvsync.run.settings import RunSettings
+
+
+async def run(order: dict[str, Any]) -> int:
+    events = os.open(order["events"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+
+    def observe(event: Event) -> None:
+        os.write(events, json.dumps([event.name, dict(event.facts)], default=str).encode() + b"\n")
+
+    settings = Settings(
+        endpoint=order["endpoint"], training_key="local-training-key", concurrency=order.get("workers", 4)
+    )
+    policy = RetryPolicy(first_wait=0.01, longest_wait=0.05)
+    request = PushRequest(
+        manifests=(Path(order["manifest"]),),
+        project=order["project"],
+        create=NewProject(type=ProjectType.DETECTION),
+        prune=Prune.DELETE if order.get("delete") else Prune.KEEP,
+        guard=DeleteGuard(10_000),
+        run=RunSettings(**order.get("run", {})),
+    )
+    async with open_service(settings, state=Path(order["state"]), policy=policy, observer=observe) as service:
+        report = await push(service, request)
+    return 0 if report.is_complete else 3
+
+
+def child(order: dict[str, Any]) -> None:
+    try:
+        arm(order.get("failpoint"))
+        code = asyncio.run(run(order))
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    os._exit(code)
+
+
+def main() -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            child(order)
+        answer(pid=pid)
+        _, status = os.waitpid(pid, 0)
+        answer(status=os.waitstatus_to_exitcode(status))
+
+
+def answer(**facts: int) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
