@@ -8,7 +8,7 @@ import pytest
 from cvsync.cli import exits
 from cvsync.cli.main import cli
 from cvsync.errors import CvsyncError
-from cvsync.manifest.problems import CODES, WARNINGS
+from cvsync.manifest.problems import CODES, WARNINGS, table
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -56,6 +56,10 @@ def test_code_of_a_problem_is_in_the_readme(code: str) -> None:
     text = (CODES | WARNINGS)[code]
 
     assert f"| {code} | {text} |" in README
+
+
+def test_table_of_codes_in_the_readme_is_the_generated_one() -> None:
+    assert table() in README
 
 
 def test_every_error_has_an_exit_code_of_its_own() -> None:

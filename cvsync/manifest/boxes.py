@@ -9,88 +9,339 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cvsync.manifest.columns import CORNERS, SIDES
-from cvsync.manifest.table import Rows
+from cvsync.errors import ManifestError
+from cvsync.manifest.columns import CELL, CENTRES, CORNERS, SIDES, SIZE, box_fields
+from cvsync.manifest.reading import Box, Reading, Units
+from cvsync.manifest.rows import Rows
+from cvsync.manifest.texts import Mask, Positions
 
 OVERHANG = 1e-5  # of the image's side: what rounding leaves, clamped in reading
+HALF_PIXEL = 0.5  # the same where boxes are in pixels
 NOISE = 2.0**-22  # what two single-precision numbers next to 1 may add up to beyond it: no overhang at all
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_COMMA = r"^[+-]?\d*,\d+$"
+_ENDLESS = r"(?i)^[+-]?(nan|inf|infinity)$"
+_BY_NAME: dict[tuple[str, ...], Box] = {SIDES: Box.LTWH, CORNERS: Box.XYXY, CENTRES: Box.CXCYWH}
 
-Mask = NDArray[np.bool_]
+Numbers = NDArray[np.float32] | NDArray[np.float64]
+Marks = list[tuple[str, str, Positions]]
+"""Code, field, and the rows that have it."""
 
 
 @dataclass(eq=False)
 class Boxes:
     """The boxes of a file's rows."""
 
-    values: NDArray[np.float32]
-    """n × 4: left, top, width, height; 0 where there is none."""
-    present: Mask
-    clamped: Mask
-    problems: list[tuple[str, str, Mask]] = field(default_factory=list)
-    """Code, column, and the rows that have it."""
+    sides: tuple[NDArray[np.float32], ...]
+    """Left, top, width, height; anything where there is no box."""
+    present: Mask | None = None
+    """Which rows have a box; None: all."""
+    marks: Marks = field(default_factory=list)
+    convention: str = "no boxes"
+
+    def missing(self) -> Mask | None:
+        """Which rows have none; None: no row."""
+        return None if self.present is None else ~self.present
 
 
-def read_boxes(rows: Rows, columns: dict[str, int]) -> Boxes:
-    """Read the boxes of rows; a box with a problem is not to be used."""
-    size = len(rows.numbers)
-    names = next((group for group in (CORNERS, SIDES) if set(group) <= columns.keys()), None)
-    boxes = Boxes(np.zeros((size, 4), np.float32), np.zeros(size, bool), np.zeros(size, bool))
-    if names is None:
-        return boxes
-    # Sides are rounded once, straight to what the service stores; corners only after the subtraction.
-    type_ = pa.float32() if names == SIDES else pa.float64()
-    numbers = np.zeros((size, 4), np.float32 if names == SIDES else np.float64)
-    filled = np.zeros((size, 4), bool)
-    is_number: Mask = np.ones(size, bool)
-    for n, name in enumerate(names):
-        values, bad = _numbers(rows.column(columns[name]), type_)
-        boxes.problems.append(("E010", name, bad))
-        is_number = is_number & ~bad
-        filled[:, n] = bad | ~np.asarray(pc.is_null(values))
-        numbers[:, n] = np.asarray(pc.fill_null(values, 0))
-    boxes.present = np.asarray(filled.any(axis=1))
-    is_whole = filled.all(axis=1)
-    boxes.problems.append(("E011", names[0], boxes.present & ~is_whole))
-    if names == CORNERS:
-        numbers[:, 2:] -= numbers[:, :2]
-    boxes.values = numbers.astype(np.float32)
-    _check_extent(boxes, names, is_whole & is_number)
+@dataclass(eq=False)
+class _Column:
+    """The numbers of a column."""
+
+    values: Numbers
+    empty: Mask | None = None
+    """None: no cell is."""
+    bad: Mask | None = None
+    """Cells that are no number; None: no cell is."""
+    marks: Marks = field(default_factory=list)
+
+
+def read_boxes(rows: Rows, reading: Reading) -> Boxes:
+    """Read the boxes of rows; a box with a problem is not to be used.
+
+    Raises:
+        ManifestError: What the numbers of the boxes mean cannot be told.
+    """
+    fields = box_fields(dict.fromkeys(rows.table.column_names))
+    if fields is None:
+        none = np.zeros(len(rows), bool)
+        return Boxes((np.zeros(len(rows), np.float32),) * 4, none)
+    units = reading.units or rows.units
+    box = reading.box or rows.box or _BY_NAME.get(fields) or _infer_box(rows, reading, fields, units)
+    is_final = box is Box.LTWH and units in (None, Units.FRACTION)
+    columns = _columns(rows, fields, pa.float32() if is_final else pa.float64())
+    state = _State(rows, reading, fields, box, columns)
+    if units is None:
+        units = _infer_units(state)
+        if units is not Units.FRACTION and is_final:
+            state = _State(rows, reading, fields, box, _columns(rows, fields, pa.float64(), exact=True))
+    boxes = state.convert(units)
+    names = " ".join(dict.fromkeys(rows.name(name) for name in fields))
+    boxes.convention = f"box {names} as {box} in {units.plural}"
     return boxes
 
 
-def _check_extent(boxes: Boxes, names: tuple[str, ...], usable: Mask) -> None:
-    wide = boxes.values.astype(np.float64)
-    start, extent = wide[:, :2], wide[:, 2:]
-    beyond = np.maximum(-start, start + extent - 1).max(axis=1)
-    empty = usable & ~(extent > 0).all(axis=1)
-    boxes.problems.append(("E013", names[2], empty))
-    boxes.problems.append(("E012", names[0], usable & ~empty & ~(beyond <= OVERHANG)))
-    boxes.clamped = usable & (beyond > NOISE) & (beyond <= OVERHANG)
-    rows = np.flatnonzero(boxes.clamped)
-    if len(rows):
-        first = np.clip(start[rows], 0, 1)
-        last = np.clip(start[rows] + extent[rows], 0, 1)
-        boxes.values[rows] = np.hstack([first, last - first]).astype(np.float32)
+def read_sizes(rows: Rows) -> tuple[dict[str, pa.Array], Marks]:
+    """Read the sizes of images, as whole numbers; null where there is none."""
+    sizes, marks = {}, []
+    for name in SIZE:
+        if name not in rows.table.column_names:
+            continue
+        column = _read(rows, _whole(rows.table, name), name, pa.float64())
+        values = column.values
+        whole = (values >= 1) & (values == np.floor(values)) & (values < 2**31)
+        missing = np.zeros(len(rows), bool) if column.empty is None else column.empty
+        wrong = ~whole & ~missing
+        marks.append(("E035", name, np.flatnonzero(wrong)))
+        sizes[name] = pa.array(np.where(whole, values, 1).astype(np.int32), mask=missing | wrong)
+    return sizes, marks
 
 
-def _numbers(column: pa.ChunkedArray, type_: pa.DataType) -> tuple[pa.Array, Mask]:
-    """Read a column as numbers; which cells are none."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+class _State:
+    """The numbers of boxes on their way to fractions."""
+
+    def __init__(
+        self, rows: Rows, reading: Reading, fields: tuple[str, ...], box: Box, columns: list[_Column]
+    ) -> None:
+        self.rows, self.reading, self.fields, self.box = rows, reading, fields, box
+        self.marks: Marks = [mark for column in columns for mark in column.marks]
+        self.values = [column.values for column in columns]
+        self.sizes: list[NDArray[np.float64]] = []
+        self.present: Mask | None = None
+        self.usable: Mask | None = None
+        """Rows with four numbers; None: all."""
+        if any(column.empty is not None or column.bad is not None for column in columns):
+            none = np.zeros(len(rows), bool)
+            empty = np.stack([none if column.empty is None else column.empty for column in columns])
+            bad = np.stack([none if column.bad is None else column.bad for column in columns])
+            present: Mask = ~np.asarray(empty.all(axis=0))
+            whole: Mask = ~np.asarray(empty.any(axis=0))
+            self.present, self.usable = present, whole & ~np.asarray(bad.any(axis=0))
+            self._mark("E011", fields[0], np.flatnonzero(present & ~whole))
+
+    def extent(self) -> tuple[list[Numbers], list[Numbers]]:
+        """Give the box's start and its extent, across and down, in the units of the file."""
+        first, second = self.values[:2], self.values[2:]
+        if self.box is Box.XYXY:
+            return first, [b - a for a, b in zip(first, second, strict=True)]
+        if self.box is Box.CXCYWH:
+            return [c - e / 2 for c, e in zip(first, second, strict=True)], second
+        return first, second
+
+    def convert(self, units: Units) -> Boxes:
+        """Make fractions of them, and mark the rows that are none."""
+        start, extent = self.extent()
+        tolerance: list[float | Numbers] = [OVERHANG, OVERHANG]
+        if units is Units.PIXEL:
+            sizes = self.sizes = self._find_sizes()
+            start = [a / size for a, size in zip(start, sizes, strict=True)]
+            extent = [a / size for a, size in zip(extent, sizes, strict=True)]
+            tolerance = [np.maximum(OVERHANG, HALF_PIXEL / size) for size in sizes]
+        elif units is Units.PERCENT:
+            start, extent = [a / 100 for a in start], [a / 100 for a in extent]
+        sides = tuple(np.asarray(a, np.float32) for a in (*start, *extent))
+        boxes = Boxes(sides, self.present, self.marks)
+        self._check_extent(boxes, units, tolerance)
+        return boxes
+
+    def suspects(self, sides: tuple[Numbers, ...]) -> Positions:
+        """Give the rows whose box does not lie in its image, seen in a hurry."""
+        left, top, width, height = sides
+        with np.errstate(invalid="ignore"):
+            if (
+                self.usable is None
+                and len(left)
+                and min(left.min(), top.min()) >= 0
+                and min(width.min(), height.min()) > 0
+                and max((left + width).max(), (top + height).max()) <= 1
+            ):
+                return np.zeros(0, np.int64)
+            fits = (left >= 0) & (top >= 0) & (width > 0) & (height > 0)
+            fits &= (left + width <= 1) & (top + height <= 1)
+        return np.flatnonzero(~fits if self.usable is None else ~fits & self.usable)
+
+    def _find_sizes(self) -> list[NDArray[np.float64]]:
+        """Give the images' sizes; of a box without one nothing more is said."""
+        sizes, marks = read_sizes(self.rows)
+        if len(sizes) < 2:
+            raise ManifestError(
+                self.rows.source,
+                [
+                    "its boxes are in pixels, which needs the sizes of the images: columns image_width and "
+                    "image_height, or --probe-size (or say --units fraction)"
+                ],
+            )
+        usable = np.ones(len(self.rows), bool) if self.usable is None else self.usable
+        missing = ~np.logical_and.reduce([np.asarray(size.is_valid()) for size in sizes.values()])
+        said = np.zeros(len(self.rows), bool)
+        for _, _, at in (*marks, *self.rows.marks):  # a size that is none is told already
+            said[at] = True
+        self._mark("E023", self.fields[0], np.flatnonzero(usable & missing & ~said))
+        self.usable = usable & ~missing
+        return [np.asarray(pc.fill_null(size, 1)).astype(np.float64) for size in sizes.values()]
+
+    def _check_extent(self, boxes: Boxes, units: Units, tolerance: list[float | Numbers]) -> None:
+        at = self.suspects(boxes.sides)
+        if not len(at):
+            return
+        wide = np.stack([side[at].astype(np.float64) for side in boxes.sides])
+        start, extent = wide[:2], wide[2:]
+        allowed = np.stack(
+            [np.broadcast_to(t if np.isscalar(t) else np.asarray(t)[at], len(at)) for t in tolerance]
+        )
+        beyond = np.maximum(-start, start + extent - 1)
+        negative = (extent < 0).any(axis=0)
+        empty = ~negative & ~(extent > 0).all(axis=0)
+        outside = ~negative & ~empty & ~(beyond <= allowed).all(axis=0)
+        self._mark("E014", self.fields[2], at[negative])
+        self._mark("E013", self.fields[2], at[empty])
+        self._explain(at[outside], wide[:, outside], units)
+        if units is Units.FRACTION:
+            self._advise(int(outside.sum()))
+        clamped = ~negative & ~empty & ~outside & (beyond > NOISE).any(axis=0)
+        if clamped.any():
+            first = np.clip(start[:, clamped], 0, 1)
+            last = np.clip((start + extent)[:, clamped], 0, 1)
+            boxes.sides = tuple(np.array(side) for side in boxes.sides)  # what Arrow gives is read-only
+            for side, new in zip(boxes.sides, (*first, *(last - first)), strict=True):
+                side[at[clamped]] = new.astype(np.float32)
+            self._mark("W001", self.fields[0], at[clamped])
+
+    def _explain(self, at: Positions, wide: NDArray[np.float64], units: Units) -> None:
+        """Tell pixels, percent and swapped axes from boxes that are just outside."""
+        big = (wide[2:] > 1).all(axis=0)
+        left = np.ones(len(at), bool)
+        if units is Units.FRACTION:
+            percent = big & (wide[:2] + wide[2:] <= 100 + OVERHANG).all(axis=0)
+            self._mark("E022", self.fields[0], at[percent])
+            self._mark("E021", self.fields[0], at[big & ~percent])
+            left = np.asarray(~big)
+        elif units is Units.PIXEL:
+            across, down = (np.asarray(size)[at] for size in self.sizes)
+            swapped = (wide[0] + wide[2]) * across <= down + HALF_PIXEL
+            swapped &= (wide[1] + wide[3]) * down <= across + HALF_PIXEL
+            swapped &= (wide[:2] >= 0).all(axis=0)
+            self._mark("E024", self.fields[0], at[swapped])
+            left = np.asarray(~swapped)
+        self._mark("E012", self.fields[0], at[left])
+
+    def _advise(self, outside: int) -> None:
+        """Say so where another convention would fit every box, and this one leaves many outside."""
+        usable = np.ones(len(self.rows), bool) if self.usable is None else self.usable
+        if self.box is not Box.LTWH or self.reading.box or outside < max(2, usable.sum() / 10):
+            return
+        a, b = (np.stack(pair).astype(np.float64)[:, usable] for pair in (self.values[:2], self.values[2:]))
+        first = np.flatnonzero(usable)[:1]
+        if ((a - b / 2 >= -OVERHANG) & (a + b / 2 <= 1 + OVERHANG)).all():
+            self._mark("W022", self.fields[0], first)
+        if ((b > a) & (a >= -OVERHANG) & (b <= 1 + OVERHANG)).all():
+            self._mark("W023", self.fields[0], first)
+
+    def _mark(self, code: str, column: str, rows: Positions) -> None:
+        self.marks.append((code, column, rows))
+
+
+def _infer_units(state: _State) -> Units:
+    """Tell pixels from fractions, where every box says the same."""
+    start, extent = state.extent()
+    at = state.suspects((*start, *extent))
+    big = int(((extent[0][at] > 1) & (extent[1][at] > 1)).sum()) if len(at) else 0
+    if not big:
+        return Units.FRACTION
+    usable = len(state.rows) if state.usable is None else int(state.usable.sum())
+    if big == usable:
+        return Units.PIXEL
+    if big > usable / 2:
+        raise ManifestError(
+            state.rows.source,
+            [
+                f"{big:,} of its {usable:,} boxes are no fractions 0 to 1, the others are; "
+                "say --units pixel, percent or fraction"
+            ],
+        )
+    return Units.FRACTION
+
+
+def _infer_box(rows: Rows, reading: Reading, fields: tuple[str, ...], units: Units | None) -> Box:
+    """Tell what four numbers of one cell are, where every box says the same."""
+    fitting = []
+    columns = _columns(rows, fields, pa.float64())
+    for box in Box:
+        state = _State(rows, reading, fields, box, columns)
+        boxes = state.convert(units or _infer_units(state))
+        if not any(
+            code in ("E012", "E013", "E014", "E021", "E022", "E024") for code, _, at in boxes.marks if len(at)
+        ):
+            fitting.append(box)
+    if len(fitting) == 1:
+        return fitting[0]
+    raise ManifestError(
+        rows.source,
+        [f"what the four numbers of {rows.name('box')!r} are cannot be told; say --box ltwh, xyxy or cxcywh"],
+    )
+
+
+def _columns(
+    rows: Rows, fields: tuple[str, ...], type_: pa.DataType, *, exact: bool = False
+) -> list[_Column]:
+    table = rows.written() if exact and rows.written else rows.table
+    if fields == CELL:
+        cells = table.column("box").combine_chunks()
+        values = pc.list_flatten(pc.if_else(cells.is_valid(), cells, pa.scalar([None] * 4, cells.type)))
+        quarters = [values.take(pa.array(np.arange(n, len(values), 4))) for n in range(4)]
+        read = [_read(rows, quarter, name, type_) for quarter, name in zip(quarters, fields, strict=True)]
+        return read
+    return [_read(rows, _whole(table, name), name, type_) for name in fields]
+
+
+def _whole(table: pa.Table, name: str) -> pa.Array:
+    column = table.column(name)
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _read(rows: Rows, array: pa.Array, name: str, type_: pa.DataType) -> _Column:
+    """Read a column as numbers."""
     if pa.types.is_dictionary(array.type):
         array = array.cast(pa.string())
-    if not pa.types.is_string(array.type) and not pa.types.is_large_string(array.type):
-        values = array.cast(type_, safe=False)
-        if pa.types.is_floating(values.type):  # DataFrames write "no box" as NaN
-            values = pc.if_else(pc.fill_null(pc.is_nan(values), False), None, values)
-        return values, np.asarray(pc.fill_null(pc.is_inf(values), False))
-    try:
-        values = array.cast(type_)
-        bad = np.asarray(pc.invert(pc.fill_null(pc.is_finite(values), True)))
-    except pa.ArrowInvalid:
-        array = pc.utf8_trim_whitespace(array)
-        array = pc.if_else(pc.equal(array, ""), None, array)
-        bad = np.asarray(pc.invert(pc.fill_null(pc.match_substring_regex(array, _NUMBER), True)))
-        values = pc.if_else(pa.array(bad), None, array).cast(type_)
-        bad |= ~np.asarray(pc.fill_null(pc.is_finite(values), True))
-    return pc.if_else(pa.array(bad), None, values), bad
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        return _read_text(array, name, type_)
+    values = array.cast(type_, safe=False)
+    empty = None
+    if values.null_count:
+        empty = np.asarray(pc.is_null(values))
+        values = pc.fill_null(values, np.nan)
+    numbers = values.to_numpy(zero_copy_only=False)
+    if not len(numbers) or (empty is None and np.isfinite(numbers.min()) and np.isfinite(numbers.max())):
+        return _Column(numbers, empty)
+    endless = ~np.isfinite(numbers)
+    if rows.nan_is_null:
+        empty = np.isnan(numbers)
+        endless &= ~empty
+    elif empty is not None:
+        endless &= ~empty
+    return _Column(
+        numbers,
+        empty if empty is not None and empty.any() else None,
+        endless if endless.any() else None,
+        [("E020", name, np.flatnonzero(endless))],
+    )
+
+
+def _read_text(array: pa.Array, name: str, type_: pa.DataType) -> _Column:
+    array = pc.utf8_trim_whitespace(array)
+    array = pc.if_else(pc.equal(array, ""), None, array)
+    is_number = np.asarray(pc.fill_null(pc.match_substring_regex(array, _NUMBER), True))
+    values = pc.if_else(pa.array(is_number), array, None).cast(type_)
+    numbers = pc.fill_null(values, np.nan).to_numpy(zero_copy_only=False)
+    empty = np.asarray(pc.is_null(array))
+    endless = is_number & np.isinf(numbers) | np.asarray(
+        pc.fill_null(pc.match_substring_regex(array, _ENDLESS), False)
+    )
+    comma = np.asarray(pc.fill_null(pc.match_substring_regex(array, _COMMA), False))
+    bad = ~is_number | endless
+    marks = [
+        ("E020", name, np.flatnonzero(endless)),
+        ("E019", name, np.flatnonzero(comma)),
+        ("E010", name, np.flatnonzero(bad & ~endless & ~comma)),
+    ]
+    return _Column(numbers, empty if empty.any() else None, bad if bad.any() else None, marks)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from cvsync import limits
 from cvsync.errors import ManifestError
+from cvsync.labels import METADATA
+from cvsync.manifest.reading import Reading
 
 ALIASES = {  # the field's own name comes first and wins
     "key": ("key",),
     "url": ("url", "image_url", "image", "uri", "source-ref", "coco_url"),
     "path": ("path", "file_name", "filename"),
     "tag": ("tag", "label", "class", "tags"),
+    "labels": ("labels", "objects", "annotations", "regions"),  # all of an image in one cell
+    "box": ("box", "bbox", "boxes", "bboxes"),  # four numbers in one cell
     "left": ("left",),
     "top": ("top",),
     "width": ("width",),
@@ -19,46 +24,113 @@ ALIASES = {  # the field's own name comes first and wins
     "ymin": ("ymin",),
     "xmax": ("xmax",),
     "ymax": ("ymax",),
+    "cx": ("cx", "x_center", "x_centre"),
+    "cy": ("cy", "y_center", "y_centre"),
+    "version": ("version", "sha256"),
+    "tag_type": ("tag_type",),
+    "image_id": ("image_id",),
+    "image_width": ("image_width",),
+    "image_height": ("image_height",),
 }
 SIDES = ("left", "top", "width", "height")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CENTRES = ("cx", "cy", "width", "height")
+CELL = ("box",) * 4  # four numbers in one cell
+SIZE = ("image_width", "image_height")
+NUMBERS = frozenset({*SIDES, *CORNERS, *CENTRES, *SIZE})
 
 
-def find_columns(source: str, names: Sequence[str]) -> dict[str, int]:
+def find_columns(source: str, names: Sequence[str], reading: Reading) -> dict[str, int]:
     """Find the position of each field's column; names match without case and outer blanks.
+
+    Columns of ``reading.metadata``, and those that are named so, are fields ``metadata.…``.
 
     Raises:
         ManifestError: A needed column is missing or named twice; all that is wrong at once.
     """
+    found, wrong = match_columns(names, reading)
+    if wrong:
+        columns = ", ".join(names) or "none"
+        raise ManifestError(source, [*wrong, f"its columns: {columns} (--map FIELD=COLUMN names a field)"])
+    return found
+
+
+def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int], list[str]]:
+    """Find the columns that there are, and say what is wrong with them."""
     plain = [name.strip().casefold() for name in names]
-    found: dict[str, int] = {}
-    wrong = []
+    wrong: list[str] = []
+    found = _mapped(plain, reading.columns, wrong)
+    taken = set(found.values())
     for field, aliases in ALIASES.items():
-        present = [alias for alias in aliases if alias in plain]
+        if field in found:
+            continue
+        present = [alias for alias in aliases if alias in plain and plain.index(alias) not in taken]
         if present and plain.count(present[0]) > 1:
             wrong.append(f"two columns are named {present[0]!r}")
         elif len(present) > 1 and present[0] != field:
             wrong.append(
-                f"{' and '.join(map(repr, present))} both mean {field}; rename the right one to {field!r}"
+                f"{' and '.join(map(repr, present))} both mean {field}; --map {field}=COLUMN says which one"
             )
         elif present:
             found[field] = plain.index(present[0])
+    _settle_boxes(found, plain, wrong)
     if not {"url", "path"} & found.keys():
         wrong.append("no column says where the images are: 'url' or 'path'")
-    if "tag" not in found:
+    if not {"tag", "labels"} & found.keys():
         wrong.append("no column 'tag'")
-    for group in (SIDES, CORNERS):
-        missing = [name for name in group if name not in found]
-        if 0 < len(missing) < len(group) and not _is_other_box(group, found):
-            wrong.append(f"boxes need {', '.join(group)}; missing: {', '.join(missing)}")
-    if set(SIDES) <= found.keys() and set(CORNERS) <= found.keys():
-        wrong.append("boxes stand there twice: left, top, width, height and xmin, ymin, xmax, ymax")
-    if wrong:
-        columns = ", ".join(names) or "none"
-        raise ManifestError(source, [*wrong, f"its columns: {columns}"])
+    _add_metadata(found, names, reading, wrong)
+    return found, wrong
+
+
+def box_fields(found: Mapping[str, object]) -> tuple[str, ...] | None:
+    """Give the fields of a box's four numbers, if there are any."""
+    return next((group for group in (CORNERS, SIDES, CENTRES, CELL) if set(group) <= found.keys()), None)
+
+
+def _mapped(plain: list[str], columns: Mapping[str, str], wrong: list[str]) -> dict[str, int]:
+    found = {}
+    for field, column in columns.items():
+        name = column.strip().casefold()
+        if field not in ALIASES:
+            wrong.append(f"--map {field}={column}: there is no field {field!r}; fields: {', '.join(ALIASES)}")
+        elif name not in plain:
+            wrong.append(f"--map {field}={column}: there is no column {column!r}")
+        else:
+            found[field] = plain.index(name)
     return found
 
 
-def _is_other_box(group: Sequence[str], found: dict[str, int]) -> bool:
-    """Width and height beside corners are the image's own."""
-    return group == SIDES and set(CORNERS) <= found.keys() and not {"left", "top"} & found.keys()
+def _settle_boxes(found: dict[str, int], plain: list[str], wrong: list[str]) -> None:
+    """Tell the image's own width and height from those of boxes, and find boxes that are not whole."""
+    has_other_box = set(CORNERS) <= found.keys() or {"box", "labels"} & found.keys()
+    if has_other_box and not {"left", "top", "cx", "cy"} & found.keys():
+        for size, side in zip(SIZE, ("width", "height"), strict=True):
+            if side in found:
+                found.setdefault(size, found[side])
+                del found[side]
+    groups: list[tuple[str, ...]] = [g for g in (SIDES, CORNERS, CENTRES) if set(g) <= found.keys()]
+    for group in (SIDES, CORNERS, CENTRES):
+        own = [name for name in group if name in found and not any(name in g for g in groups)]
+        if own and not (group == CENTRES and not {"cx", "cy"} & found.keys()):
+            missing = [name for name in group if name not in found]
+            hint = "; x and y: --map left=x --map top=y" if {"x", "y"} <= {*plain} else ""
+            wrong.append(f"boxes need {', '.join(group)}; missing: {', '.join(missing)}{hint}")
+    if "box" in found:
+        groups.append(("box",))
+    if len(groups) > 1:
+        wrong.append(f"boxes stand there twice: {' and '.join(', '.join(g) for g in groups)}")
+
+
+def _add_metadata(found: dict[str, int], names: Sequence[str], reading: Reading, wrong: list[str]) -> None:
+    plain = [name.strip() for name in names]
+    for position, name in enumerate(plain):
+        if name.startswith(METADATA) and name != METADATA:
+            found[name] = position
+    for name in reading.metadata:
+        if name not in plain:
+            wrong.append(f"--metadata {name}: there is no such column")
+        else:
+            found.setdefault(METADATA + name.removeprefix(METADATA), plain.index(name))
+    for field in found:
+        if field.startswith(METADATA) and len(field) - len(METADATA) > limits.MAX_METADATA_KEY:
+            wrong.append(f"metadata names have {limits.MAX_METADATA_KEY} characters at most: {field[:60]}…")

@@ -6,11 +6,41 @@ import posixpath
 from pathlib import Path
 from urllib.parse import unquote
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvsync.manifest.texts import Texts
+
 _AZURE = frozenset(  # docs: the query fields of account, service and user-delegation SAS
     {"sv", "ss", "srt", "sp", "st", "se", "spr", "sig", "sr", "si", "sip", "skoid", "sktid", "skt", "ske"}
     | {"sks", "skv", "saoid", "suoid", "scid", "sdd", "ses", "rscc", "rscd", "rsce", "rscl", "rsct"}
 )
 _CLOUDFRONT = frozenset({"Signature", "Key-Pair-Id", "Expires", "Policy", "Hash-Algorithm"})
+
+
+_ODD_PATH = r"^/|//|(^|/)\.\.?(/|$)|\\|/$|^[A-Za-z]:"  # whatever a path in its plainest form has not
+
+
+def url_keys(urls: Texts) -> Texts:
+    """Give the key of each URL."""
+    if not urls.contains("?"):
+        return urls
+    return urls.changed(urls.matches(r"\?"), url_key)
+
+
+def path_keys(paths: Texts, *, folder: Path, common: Path) -> Texts:
+    """Give the key of each path; folders as ``path_key`` has them."""
+    odd = paths.matches(_ODD_PATH)
+    keys = paths.values
+    if folder != common:
+        below = path_key("", folder=folder, common=common)
+        keys = pc.binary_join_element_wise(below, keys, "/")
+    if odd.any():
+        changed = [
+            path_key(p, folder=folder, common=common) for p in paths.values.filter(pa.array(odd)).to_pylist()
+        ]
+        keys = pc.replace_with_mask(keys, pa.array(odd), pa.array(changed, pa.string()))
+    return paths if keys is paths.values else paths.mapped(keys)
 
 
 def url_key(url: str) -> str:

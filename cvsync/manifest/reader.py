@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from cvsync.labels import Labels
+from cvsync.labels import METADATA, OPTIONAL, SCHEMA, TEXT, Labels
 from cvsync.manifest.check import Checked, check
-from cvsync.manifest.columns import CORNERS, SIDES, find_columns
-from cvsync.manifest.problems import Oddity, Problem
-from cvsync.manifest.table import Rows, read_rows
+from cvsync.manifest.delimited import ANSI_NOTE
+from cvsync.manifest.formats import Input, find_inputs
+from cvsync.manifest.places import Name
+from cvsync.manifest.problems import Found, Oddity, Problems
+from cvsync.manifest.reading import Reading
+from cvsync.manifest.rows import Rows
+from cvsync.manifest.texts import Texts
 from cvsync.manifest.tidy import tidy
 
 
@@ -22,51 +26,113 @@ class Manifest:
     """What some files say, the bad rows apart."""
 
     labels: Labels
-    problems: tuple[Problem, ...]
+    problems: Problems
     """Of the rows that are not in ``labels``, in the order of the files."""
     warnings: tuple[Oddity, ...]
     bad_keys: frozenset[str]
     """Images of which a row is bad."""
-    sources: tuple[Path, ...]
+    inputs: tuple[Input, ...]
+    """The files that were read, in this order."""
     rows: int
     """Data rows, bad ones included."""
     convention: str
     """How the columns were understood, for people."""
+    reading: Reading
+    common: Path
+    """The folder of all files, where keys that are paths start."""
 
 
-def read(paths: Sequence[Path]) -> Manifest:
+def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
     """Read files as one manifest.
 
     Holds the columns that are labels, about 60 bytes a row, and one text a distinct cell.
 
+    Args:
+        paths: Files, folders, globs, URIs of storage, or ``-`` for stdin.
+        reading: How to understand them, where they do not say it themselves.
+
     Raises:
         ManifestError: A file cannot be read or lacks a column; what and where.
     """
-    common = Path(os.path.commonpath([path.resolve().parent for path in paths]))
-    parts: list[Checked] = []
-    conventions = []
-    rows = 0
-    for path in paths:
-        found = read_rows(path)
-        columns = find_columns(str(path), found.names)
-        parts.append(check(found, columns, folder=path.resolve().parent, common=common))
-        conventions.append(_convention(found, columns))
-        rows += len(found.numbers) + len(found.broken)
-    whole = pa.concat_tables([part.labels.table for part in parts]).unify_dictionaries().combine_chunks()
-    tidied = tidy(Labels(whole))
-    problems = [problem for part in parts for problem in part.problems] + tidied.problems
-    bad_keys = frozenset(key for part in parts for key in part.bad_keys) | tidied.bad_keys
-    clamped = sum(part.clamped for part in parts)
-    warnings = ([Oddity("W001", clamped)] if clamped else []) + tidied.warnings
-    problems.sort(key=lambda p: ([str(x) for x in paths].index(p.source), p.row))
+    reading = reading or Reading()
+    inputs = find_inputs(paths, reading)
+    read_rows = [rows for input_ in inputs for rows in input_.format.read(input_.place, reading)]
+    common = Path(os.path.commonpath([rows.home or rows.folder for rows in read_rows]))
+    count = sum(_count(rows) for rows in read_rows)
+    ansi = [rows for rows in read_rows if ANSI_NOTE in rows.notes]
+    order = [*dict.fromkeys(name for rows in read_rows for name in _sources(rows))]
+    parts = []
+    while read_rows:  # each is let go once it is checked
+        parts.append(check(read_rows.pop(0), reading, common=common))
+    tidied = tidy(Labels(_joined([part.labels.table for part in parts])), places=_places(parts))
+    warnings = [*_oddities([found for part in parts for found in part.warnings]), *tidied.warnings]
+    if ansi:
+        warnings.insert(0, Oddity("W016", len(ansi), ansi[0].source))
     return Manifest(
-        tidied.labels, tuple(problems), tuple(warnings), bad_keys, tuple(paths), rows,
-        "; ".join(dict.fromkeys(conventions)),
-    )  # fmt: skip
+        tidied.labels,
+        Problems([*(found for part in parts for found in part.problems), *tidied.problems], order=order),
+        tuple(warnings),
+        frozenset(key for part in parts for key in part.bad_keys) | tidied.bad_keys,
+        tuple(inputs),
+        count,
+        "; ".join(dict.fromkeys(part.convention for part in parts)),
+        reading,
+        common,
+    )
 
 
-def _convention(rows: Rows, columns: dict[str, int]) -> str:
-    where = " or ".join(rows.names[columns[f]].strip() for f in ("url", "path") if f in columns)
-    box = next((group for group in (CORNERS, SIDES) if set(group) <= columns.keys()), None)
-    boxes = f", box {' '.join(box)} as fractions" if box else ", no boxes"
-    return f"image {where}, tag {rows.names[columns['tag']].strip()}{boxes}"
+def _sources(rows: Rows) -> list[str]:
+    """Name the files of rows, in order."""
+    inside = {lost.source for lost in rows.lost if lost.source}
+    if rows.sources is not None:
+        inside.update(rows.sources.dictionary.to_pylist())
+    return [rows.source, *sorted(inside)]
+
+
+def _count(rows: Rows) -> int:
+    """Count data rows: one that holds several labels is one."""
+    return rows.count if rows.count is not None else len(rows) + len(rows.lost)
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Put the labels of several files together; a column that only some have is null in the others."""
+    names = dict.fromkeys(name for table in tables for name in table.column_names)
+    fields = [*SCHEMA, *(f for f in OPTIONAL if f.name in names)]
+    schema = pa.schema(fields + [pa.field(name, TEXT) for name in names if name.startswith(METADATA)])
+    if len(tables) == 1:
+        return tables[0].cast(schema)
+    whole = pa.concat_tables([_widened(table, schema) for table in tables])
+    return whole.unify_dictionaries().combine_chunks()
+
+
+def _widened(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    arrays = [
+        table.column(f.name)
+        if f.name in table.column_names
+        else Texts.nothing(len(table)).column
+        if f.type == TEXT
+        else pa.nulls(len(table), f.type)
+        for f in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _places(parts: Sequence[Checked]) -> Texts | None:
+    if all(part.places is None for part in parts):
+        return None
+    columns = [part.labels.table.column("key") if part.places is None else part.places for part in parts]
+    return Texts.of(pa.chunked_array([c for column in columns for c in _chunks(column)], TEXT))
+
+
+def _chunks(column: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    return column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+
+
+def _oddities(found: Iterable[Found]) -> list[Oddity]:
+    by_code: dict[str, list[Found]] = {}
+    for part in found:
+        by_code.setdefault(part.code, []).append(part)
+    return [
+        Oddity(code, sum(map(len, parts)), problems=Problems(parts))
+        for code, parts in sorted(by_code.items())
+    ]

@@ -4,82 +4,187 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import IO
 
+import orjson
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from cvsync.manifest.columns import find_columns
+from cvsync.manifest.columns import CENTRES, CORNERS, SIDES, find_columns
+from cvsync.manifest.formats import Input, Kind
 from cvsync.manifest.identity import path_key
+from cvsync.manifest.lines import read_lines
+from cvsync.manifest.places import packing_of
+from cvsync.manifest.raw import Raw, read_raw
 from cvsync.manifest.reader import Manifest
-from cvsync.manifest.table import Rows, read_rows
+from cvsync.manifest.reading import Box
+from cvsync.manifest.rows import Rows
+from cvsync.manifest.texts import as_text
 
 Refusal = tuple[str, int, str, str]
 """Source, row, code, message."""
+Reasons = dict[int, list[tuple[str, str]]]
+"""Row -> codes and messages."""
+_LINES = (".jsonl", ".ndjson", ".json", ".manifest")
+
+
+def rejects_suffix(manifest: Manifest) -> str:
+    """Give the ending of a rejects file in the manifest's own format, or as close as can be."""
+    first = manifest.inputs[0]
+    if first.format.kind is Kind.FILES:
+        return ".csv"
+    return first.place.suffix or (".jsonl" if first.format.kind is Kind.LINES else ".csv")
 
 
 def write_rejects(manifest: Manifest, destination: Path, refusals: Iterable[Refusal]) -> None:
     """Write refused rows into a file that can be read as a manifest again, readable for its owner only.
 
-    Paths are made absolute where the file lies elsewhere than its manifest, and the key that they had there
-    is written out, so that a mended row is still the same image.
+    Rows of tables and lines stay as they are; labels of formats that have neither become rows of a table with
+    the columns of the schema. Paths are made absolute where the file lies elsewhere than its manifest, and
+    the key that they had there is written out, so that a mended row is still the same image.
     """
-    reasons: dict[str, dict[int, list[tuple[str, str]]]] = defaultdict(lambda: defaultdict(list))
+    by_source: dict[str, Reasons] = defaultdict(lambda: defaultdict(list))
     for source, row, code, message in refusals:
-        if (code, message) not in reasons[source][row]:
-            reasons[source][row].append((code, message))
-    common = Path(os.path.commonpath([path.resolve().parent for path in manifest.sources]))
-    parts = [
-        _rejected(read_rows(path), reasons[str(path)], path, common, destination)
-        for path in manifest.sources
-        if reasons.get(str(path))
-    ]
-    table = pa.concat_tables(parts, promote_options="permissive")
+        if (code, message) not in by_source[source][row]:
+            by_source[source][row].append((code, message))
     with os.fdopen(os.open(destination, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-        if destination.suffix.lower() in (".parquet", ".pq"):
-            pa.parquet.write_table(table, file)
+        suffixes = [suffix.lower() for suffix in destination.suffixes]
+        packing = packing_of(destination.name)
+        sink = pa.CompressedOutputStream(file, packing) if packing else file
+        if any(suffix in _LINES for suffix in suffixes):
+            for input_ in manifest.inputs:
+                _write_lines(manifest, input_, by_source, sink, destination)
         else:
-            delimiter = "\t" if destination.suffix.lower() == ".tsv" else ","
-            pa.csv.write_csv(table, file, pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed"))
+            tables = [t for i in manifest.inputs for t in _tables(manifest, i, by_source, destination)]
+            whole = pa.concat_tables(tables, promote_options="permissive")
+            if suffixes[-1:] in ([".parquet"], [".pq"]):
+                pa.parquet.write_table(whole, sink)
+            else:
+                options = pa.csv.WriteOptions(
+                    delimiter="\t" if ".tsv" in suffixes else ",", quoting_style="needed"
+                )
+                pa.csv.write_csv(whole, sink, options)
+        if packing:
+            sink.close()
 
 
-def _rejected(
-    rows: Rows, reasons: dict[int, list[tuple[str, str]]], path: Path, common: Path, destination: Path
-) -> pa.Table:
-    position = {int(number): n for n, number in enumerate(rows.numbers)}
+def _write_lines(
+    manifest: Manifest, input_: Input, by_source: Mapping[str, Reasons], file: IO[bytes], destination: Path
+) -> None:
+    if input_.format.kind is Kind.LINES:
+        reasons = by_source.get(input_.place.name, {})
+        for number, line in read_lines(input_.place):
+            if number in reasons:
+                code, error = _said(reasons[number])
+                file.write(_told_line(line, code, error) + b"\n")
+        return
+    for table in _tables(manifest, input_, by_source, destination):
+        for row in table.to_pylist():
+            file.write(orjson.dumps({k: v for k, v in row.items() if v is not None}) + b"\n")
+
+
+def _told_line(line: bytes, code: str, error: str) -> bytes:
+    try:
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        said = None
+    if not isinstance(said, dict):
+        said = {"line": line.decode(errors="replace")}
+    return orjson.dumps(said | {"error_code": code, "error": error})
+
+
+def _tables(
+    manifest: Manifest, input_: Input, by_source: Mapping[str, Reasons], destination: Path
+) -> list[pa.Table]:
+    if input_.format.kind is not Kind.TABLE:
+        found = [_labels_of(rows, by_source) for rows in input_.format.read(input_.place, manifest.reading)]
+        return [table for table in found if table is not None]
+    reasons = by_source.get(input_.place.name)
+    return [_rejected(read_raw(input_.place), reasons, manifest, input_, destination)] if reasons else []
+
+
+def _labels_of(rows: Rows, by_source: Mapping[str, Reasons]) -> pa.Table | None:
+    """Write the refused rows of a format without rows as a table."""
+    names = [rows.source] * len(rows) if rows.sources is None else rows.sources.to_pylist()
+    positions, told = [], []
+    for position, (source, number) in enumerate(zip(names, rows.numbers.tolist(), strict=True)):
+        reasons = by_source.get(source, {}).get(number)
+        if reasons:
+            positions.append(position)
+            told.append(reasons)
+    table = _four_columns(rows.table.take(pa.array(positions, pa.int64())), rows.box)
+    table = pa.table({name: _plain(table.column(name)) for name in table.column_names})
+    for lost in rows.lost:
+        reasons = by_source.get(lost.source or rows.source, {}).get(lost.row)
+        if reasons:
+            told.append(reasons)
+            cells = {"url": [lost.url], "path": [lost.path]}
+            one = pa.table({name: pa.array(cell, pa.string()) for name, cell in cells.items()})
+            table = pa.concat_tables([table, one], promote_options="permissive")
+    return _with_reasons(table, told) if told else None
+
+
+def _four_columns(table: pa.Table, box: Box | None) -> pa.Table:
+    """Give the four numbers of a box a column each, whose names say what they are."""
+    if "box" not in table.column_names or box is None:
+        return table
+    cells = table.column("box").to_pylist()
+    table = table.drop_columns(["box"])
+    for n, name in enumerate({Box.LTWH: SIDES, Box.XYXY: CORNERS, Box.CXCYWH: CENTRES}[box]):
+        table = table.append_column(name, pa.array([cell and cell[n] for cell in cells]))
+    return table
+
+
+def _plain(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return as_text(array) if pa.types.is_nested(array.type) else array
+
+
+def _rejected(raw: Raw, reasons: Reasons, manifest: Manifest, input_: Input, destination: Path) -> pa.Table:
+    position = {int(number): n for n, number in enumerate(raw.numbers)}
     numbers = [number for number in sorted(reasons) if number in position]
-    table = rows.table.take([position[number] for number in numbers])
-    cut = [number for number in sorted(reasons) if number in rows.broken]
+    table = raw.table.take(pa.array([position[number] for number in numbers], pa.int64()))
+    cut = [number for number in sorted(reasons) if number in raw.broken]
     if cut:
-        width = len(rows.names)
-        cells = [(rows.broken[number] + [""] * width)[:width] for number in cut]
+        width = len(raw.names)
+        cells = [(raw.broken[number] + [""] * width)[:width] for number in cut]
         columns = [pa.array([row[n] or None for row in cells], pa.string()) for n in range(width)]
         table = pa.concat_tables([table, pa.table(columns, names=table.column_names)])
-    table = table.rename_columns(_distinct(rows.names))
-    table = _movable(table, rows, path, common, destination)
-    order = numbers + cut
-    codes = [" ".join(code for code, _ in reasons[number]) for number in order]
-    texts = ["; ".join(message for _, message in reasons[number]) for number in order]
+    table = table.rename_columns(_distinct(raw.names))
+    table = _movable(table, raw, manifest, input_, destination)
+    return _with_reasons(table, [reasons[number] for number in numbers + cut])
+
+
+def _with_reasons(table: pa.Table, told: list[list[tuple[str, str]]]) -> pa.Table:
+    said = [_said(reasons) for reasons in told]
     table = table.drop_columns([name for name in ("error_code", "error") if name in table.column_names])
-    return table.append_column("error_code", pa.array(codes, pa.string())).append_column(
-        "error", pa.array(texts, pa.string())
+    return table.append_column("error_code", pa.array([code for code, _ in said], pa.string())).append_column(
+        "error", pa.array([error for _, error in said], pa.string())
     )
 
 
-def _movable(table: pa.Table, rows: Rows, path: Path, common: Path, destination: Path) -> pa.Table:
+def _said(reasons: list[tuple[str, str]]) -> tuple[str, str]:
+    return " ".join(code for code, _ in reasons), "; ".join(message for _, message in reasons)
+
+
+def _movable(table: pa.Table, raw: Raw, manifest: Manifest, input_: Input, destination: Path) -> pa.Table:
     """Keep relative paths and their keys true in another folder."""
-    columns = find_columns(str(path), rows.names)
-    folder = path.resolve().parent
-    if "path" not in columns or (destination.resolve().parent == folder == common):
+    columns = find_columns(input_.place.name, raw.names, manifest.reading)
+    folder = Path(input_.place.folder)
+    is_beside = destination.absolute().parent == folder == manifest.common
+    if "path" not in columns or is_beside or manifest.reading.images or not input_.place.is_local:
         return table
     paths = table.column(columns["path"]).cast(pa.string()).to_pylist()
-    full = [p and str(folder / p.replace("\\", "/")) for p in paths]
-    table = table.set_column(columns["path"], rows.names[columns["path"]], pa.array(full, pa.string()))
+    full = [p and str(folder / p.strip().replace("\\", "/")) for p in paths]
+    table = table.set_column(columns["path"], raw.names[columns["path"]], pa.array(full, pa.string()))
     if "key" in columns:
         return table
-    keys = [p and path_key(p, folder=folder, common=common) for p in paths]
+    keys = [p and path_key(p.strip(), folder=folder, common=manifest.common) for p in paths]
     return table.append_column("key", pa.array(keys, pa.string()))
 
 

@@ -1,4 +1,4 @@
-"""What can only be seen across rows: repeats, spellings, and keys that are two images."""
+"""What can only be seen across rows: repeats, spellings, contradictions, and images with too much."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cvsync.labels import BOX, TEXT, Labels, as_column, codes_of, fold
-from cvsync.manifest.identity import url_key
-from cvsync.manifest.problems import CODES, Oddity, Problem
+from cvsync import limits
+from cvsync.labels import BOX, METADATA, Labels, fold
+from cvsync.manifest.check import NEGATIVE
+from cvsync.manifest.columns import SIZE
+from cvsync.manifest.problems import Found, Oddity, Problems
+from cvsync.manifest.repeats import repeats
+from cvsync.manifest.texts import Mask, Positions, Texts
+
+_BOXES, _TAGS = limits.MAX_REGIONS_PER_IMAGE, limits.MAX_TAGS_PER_IMAGE
+
+Codes = NDArray[np.int32] | NDArray[np.int64]
 
 
 @dataclass(eq=False)
@@ -19,95 +27,243 @@ class Tidied:
     """Labels without repeats and contradictions."""
 
     labels: Labels
-    problems: list[Problem] = field(default_factory=list)
-    bad_keys: frozenset[str] = frozenset()
+    problems: list[Found] = field(default_factory=list)
     warnings: list[Oddity] = field(default_factory=list)
+    bad_keys: frozenset[str] = frozenset()
 
 
-def tidy(labels: Labels) -> Tidied:
-    """Give each tag one spelling, drop what repeats, and take out keys that mean two images."""
-    tidied = Tidied(labels)
-    _one_spelling(tidied)
-    _one_image_a_key(tidied)
-    _no_repeats(tidied)
-    return tidied
+def tidy(labels: Labels, *, places: Texts | None = None) -> Tidied:
+    """Give each tag one spelling, drop what repeats, and take out what contradicts other rows.
+
+    Args:
+        labels: Of all files of the manifest, in their order.
+        places: Where each row's image is, as a key would be made of it; None: the keys are made so.
+    """
+    work = _Work(labels)
+    _one_spelling(work)
+    _one_image_a_key(work, places)
+    _one_version(work)
+    _one_size(work)
+    _one_tag_type(work)
+    _one_metadata(work)
+    _no_repeats(work)
+    _not_too_many(work)
+    return work.done()
 
 
-def _one_spelling(tidied: Tidied) -> None:
-    table = tidied.labels.table
-    codes, values = codes_of(table.column("tag"))
-    first: dict[str, str] = {}
-    # In the order of the rows, so that the first spelling met is the one that stays.
-    seen = codes[np.sort(np.unique(codes, return_index=True)[1])]
-    names = values.to_pylist()
-    for code in seen[seen >= 0].tolist():
-        first.setdefault(fold(names[code]), names[code])
-    spelled = [first.get(fold(name), name) for name in names]
-    others = [name for name, right in zip(names, spelled, strict=True) if name != right]
-    if others:
-        tidied.warnings.append(
-            Oddity("W004", len(others), f"{others[0]!r} is taken as {first[fold(others[0])]!r}")
+class _Work:
+    """Labels in the making."""
+
+    def __init__(self, labels: Labels) -> None:
+        self.table = labels.table
+        self.key = Texts.of(labels.table.column("key"))
+        self.tag = Texts.of(labels.table.column("tag"))
+        self.bad: Mask = np.zeros(len(labels), bool)
+        self.gone: Mask = np.zeros(len(labels), bool)
+        """Rows that say nothing that others do not say."""
+        self.problems: list[Found] = []
+        self.warnings: list[Oddity] = []
+
+    def texts(self, name: str) -> Texts | None:
+        """Give a column as texts, if it is there."""
+        return Texts.of(self.table.column(name)) if name in self.table.column_names else None
+
+    def replace(self, name: str, column: pa.Array) -> None:
+        """Put another column in the place of one."""
+        position = self.table.schema.get_field_index(name)
+        self.table = self.table.set_column(position, self.table.schema.field(position), column)
+
+    def refuse(self, code: str, column: str, at: Positions) -> None:
+        """Refuse rows."""
+        if len(at):
+            self.problems.append(self._found(code, column, at))
+            self.bad[at] = True
+
+    def warn(self, code: str, column: str, at: Positions, example: str = "") -> None:
+        """Tell of rows."""
+        if len(at):
+            found = Problems([self._found(code, column, at)])
+            self.warnings.append(Oddity(code, len(at), example, found))
+
+    def done(self) -> Tidied:
+        """Give what is left."""
+        tidied = Tidied(Labels(self.table), self.problems, self.warnings)
+        if self.bad.any():
+            chosen = np.zeros(len(self.key.values), bool)
+            chosen[self.key.codes[self.bad]] = True
+            tidied.bad_keys = frozenset(self.key.values.filter(pa.array(chosen)).to_pylist())
+        gone = self.bad | self.gone
+        if gone.any():
+            tidied.labels = tidied.labels.take(~gone)
+        tidied.labels = Labels(_compact(tidied.labels.table))
+        return tidied
+
+    def _found(self, code: str, column: str, at: Positions) -> Found:
+        some = self.table.take(pa.array(at))
+        name = column if column in some.column_names else "row"
+        values = some.column(name).cast(pa.string())
+        return Found(
+            code,
+            column,
+            some.column("source").cast(pa.string()).combine_chunks(),
+            np.asarray(some.column("row")),
+            values.combine_chunks() if name == column else pa.nulls(len(at), pa.string()),
         )
-        column = as_column(pa.array(spelled, pa.string()).take(pa.array(codes, mask=codes < 0)), TEXT)
-        position = table.schema.get_field_index("tag")
-        tidied.labels = Labels(table.set_column(position, table.schema.field("tag"), column))
 
 
-def _one_image_a_key(tidied: Tidied) -> None:
-    labels = tidied.labels
-    url, urls = codes_of(labels.table.column("url"))
-    keyed = as_column(pa.array([url_key(u) for u in urls.to_pylist()], pa.string()), TEXT)
-    url_place, _ = codes_of(keyed)
-    path, _ = codes_of(labels.table.column("path"))
-    place = np.where(url >= 0, np.append(url_place, -1)[url], path + (len(urls) + 1))
-    first = np.full(len(labels.keys), -1, np.int64)
-    first[labels.key_codes[::-1]] = place[::-1]
-    other = np.flatnonzero((place != first[labels.key_codes]) & _has_own_key(labels))
-    if not len(other):
+def _compact(table: pa.Table) -> pa.Table:
+    """Leave out keys and tags that only refused rows had: what is in a dictionary counts as there."""
+    for name in ("key", "tag"):
+        texts = Texts.of(table.column(name))
+        small = texts.compact()
+        if small is not texts:
+            position = table.schema.get_field_index(name)
+            table = table.set_column(position, table.schema.field(position), small.column)
+    return table
+
+
+def _one_spelling(work: _Work) -> None:
+    names = work.tag.values.to_pylist()
+    folded = [fold(name) for name in names]
+    if len({*folded}) == len(names):
         return
-    for row in labels.table.take(pa.array(other)).to_pylist():
-        value = row["url"] or row["path"]
-        tidied.problems.append(Problem("E018", row["source"], row["row"], "key", value, CODES["E018"]))
-    keep = np.ones(len(labels), bool)
-    keep[other] = False
-    tidied.bad_keys = frozenset(labels.keys.take(pa.array(labels.key_codes[other])).to_pylist())
-    tidied.labels = labels.take(keep)
+    # In the order of the rows, so that the first spelling met is the one that stays.
+    codes = work.tag.codes
+    met = codes[np.sort(np.unique(codes, return_index=True)[1])]
+    first: dict[str, str] = {}
+    for code in met[met >= 0].tolist():
+        first.setdefault(folded[code], names[code])
+    spelled = [first.get(form, name) for form, name in zip(folded, names, strict=True)]
+    other = np.array([name != right for name, right in zip(names, spelled, strict=True)])
+    if not other.any():
+        return
+    example = names[int(np.flatnonzero(other)[0])]
+    work.warn("W004", "tag", work.tag.rows(other), f"{example!r} is taken as {first[fold(example)]!r}")
+    work.tag = work.tag.mapped(pa.array(spelled, pa.string()))
+    work.replace("tag", work.tag.column)
 
 
-def _has_own_key(labels: Labels) -> NDArray[np.bool_]:
-    """Tell where the key is a column of its own, since a key made from a place has only that place."""
-    key, place = labels.table.column("key"), labels.table.column("url")
-    codes, urls = codes_of(place)
-    made = pa.array([url_key(u) for u in urls.to_pylist()], pa.string()).take(pa.array(codes, mask=codes < 0))
-    same = pc.equal(key.cast(pa.string()), pa.chunked_array([made]))
-    return ~np.asarray(pc.fill_null(same, pc.is_null(labels.table.column("path"))))
+def _one_image_a_key(work: _Work, places: Texts | None) -> None:
+    """Find keys of two images, and images of two keys; a key that is made from the place is neither."""
+    if places is None:
+        return
+    first = _first_of(work.key.codes, places.codes, len(work.key.values))
+    work.refuse("E018", "key", np.flatnonzero(first[work.key.codes] != places.codes))
+    owner = _first_of(places.codes, work.key.codes, len(places.values))
+    work.warn("W011", "key", np.flatnonzero((owner[places.codes] != work.key.codes) & ~work.bad))
 
 
-def _no_repeats(tidied: Tidied) -> None:
-    labels = tidied.labels
-    tag, _ = codes_of(labels.table.column("tag"))
-    boxed = np.asarray(pc.is_valid(labels.table.column("left")))
-    keep = np.ones(len(labels), bool)
-    # An image "without a label" that has labels in other rows: those count.
-    labelled = np.zeros(len(labels.keys), bool)
-    labelled[labels.key_codes[tag >= 0]] = True
-    keep[(tag < 0) & labelled[labels.key_codes]] = False
-    whole = np.flatnonzero(~boxed)
-    repeated = whole[_is_repeat(np.c_[labels.key_codes[whole], tag[whole]])]
-    keep[repeated] = False
-    if count := int((tag[repeated] >= 0).sum()):
-        tidied.warnings.append(Oddity("W002", count))
-    rows = np.flatnonzero(boxed)
-    bits = np.c_[*(np.asarray(labels.table.column(name))[rows].view(np.int32) for name in BOX)]
-    if count := int(_is_repeat(np.c_[labels.key_codes[rows], tag[rows], bits.astype(np.int64)]).sum()):
-        tidied.warnings.append(Oddity("W003", count))
-    if not keep.all():
-        tidied.labels = labels.take(keep)
+def _one_version(work: _Work) -> None:
+    version = work.texts("version")
+    if version is not None:
+        first = _first_of(work.key.codes, version.codes, len(work.key.values))
+        work.refuse(
+            "E030", "version", np.flatnonzero(~version.null & (first[work.key.codes] != version.codes))
+        )
 
 
-def _is_repeat(rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which rows of a matrix stand there before."""
-    repeat = np.ones(len(rows), bool)
-    packed = np.ascontiguousarray(rows).view(f"V{rows.itemsize * rows.shape[1]}").reshape(-1)
-    repeat[np.unique(packed, return_index=True)[1]] = False
-    return repeat
+def _one_size(work: _Work) -> None:
+    for name in SIZE:
+        if name in work.table.column_names:
+            sizes = np.asarray(pc.fill_null(work.table.column(name), -1))
+            first = _first_of(work.key.codes, sizes, len(work.key.values))
+            work.refuse("E036", name, np.flatnonzero((sizes >= 0) & (first[work.key.codes] != sizes)))
+    if set(SIZE) <= {*work.table.column_names}:
+        width, height = (
+            np.asarray(pc.fill_null(work.table.column(name), 1)).astype(np.int64) for name in SIZE
+        )
+        longer, shorter = np.maximum(width, height), np.minimum(width, height)
+        large = (longer > limits.MAX_SIDE_PX) | (longer > shorter * limits.MAX_ASPECT_RATIO)
+        known = np.asarray(pc.and_(*(work.table.column(name).is_valid() for name in SIZE)))
+        work.warn("W014", SIZE[0], np.flatnonzero(large & known))
+
+
+def _one_tag_type(work: _Work) -> None:
+    """Give each tag one type, at most one of them Negative, and that alone on its images."""
+    kinds = work.texts("tag_type")
+    if kinds is None:
+        return
+    tag = work.tag.codes
+    of_tag = _first_of(tag, kinds.codes, len(work.tag.values))
+    work.refuse(
+        "E029", "tag_type", np.flatnonzero(~work.tag.null & ~kinds.null & (of_tag[tag] != kinds.codes))
+    )
+    work.replace(
+        "tag_type", Texts.from_codes(np.append(of_tag, -1)[tag].astype(np.int32), kinds.values).column
+    )
+    named = kinds.values.to_pylist()
+    negative = np.append(of_tag == (named.index(NEGATIVE) if NEGATIVE in named else -2), False)[tag]
+    at = np.flatnonzero(negative)
+    if not len(at):
+        return
+    work.refuse("E028", "tag", at[tag[at] != tag[at[0]]])
+    others = np.zeros(len(work.key.values), bool)
+    others[work.key.codes[~work.tag.null & ~negative & ~work.bad]] = True
+    clash = at[others[work.key.codes[at]] & ~work.bad[at]]
+    work.refuse("E027", "tag", clash)
+
+
+def _one_metadata(work: _Work) -> None:
+    for name in [name for name in work.table.column_names if name.startswith(METADATA)]:
+        texts = Texts.of(work.table.column(name))
+        first = _first_of(work.key.codes, texts.codes, len(work.key.values))[work.key.codes]
+        other = ~texts.null & (first != texts.codes)
+        if other.any():
+            work.warn("W012", name, np.flatnonzero(other))
+            codes = np.where(other, first, texts.codes).astype(np.int32)
+            work.replace(name, Texts.from_codes(codes, texts.values).column)
+
+
+def _no_repeats(work: _Work) -> None:
+    key, tag = work.key.codes, work.tag
+    if tag.column.null_count:
+        # An image "without a label" that has labels in other rows: those count.
+        labelled = np.zeros(len(work.key.values), bool)
+        labelled[key[~tag.null]] = True
+        needless = tag.null & labelled[key]
+        work.gone |= needless
+        work.warn("W017", "tag", np.flatnonzero(needless & ~work.bad))
+    sides = [np.asarray(work.table.column(name)) for name in BOX]
+    again = repeats([key, tag.codes, *sides])
+    again = again[~(work.bad | work.gone)[again]]
+    if len(again):
+        boxed = np.asarray(work.table.column(BOX[0]).take(pa.array(again)).is_valid())
+        work.gone[again[~boxed]] = True
+        work.warn("W002", "tag", again[~boxed])
+        work.warn("W003", BOX[0], again[boxed])
+
+
+def _not_too_many(work: _Work) -> None:
+    """Refuse what is over the limits of an image: what stands last in the manifest."""
+    count = len(work.key.values)
+    if not count or np.bincount(work.key.codes, minlength=count).max() <= min(_BOXES, _TAGS):
+        return
+    alive = ~(work.bad | work.gone)
+    boxed = np.flatnonzero(alive & np.asarray(work.table.column(BOX[0]).is_valid()))
+    work.refuse("E031", BOX[0], boxed[_rank(work.key.codes[boxed]) >= _BOXES])
+    tagged = np.flatnonzero(alive & ~work.bad & ~work.tag.null)
+    pairs = work.key.codes[tagged].astype(np.int64) * len(work.tag.values) + work.tag.codes[tagged]
+    distinct, first, which = np.unique(pairs, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(distinct), np.int64)
+    rank[order] = _rank(work.key.codes[tagged[first[order]]])
+    work.refuse("E032", "tag", tagged[rank[which] >= _TAGS])
+
+
+def _rank(owners: Codes) -> NDArray[np.int64]:
+    """Count for each row the rows before it that have the same owner."""
+    order = np.argsort(owners, kind="stable")
+    sorted_ = owners[order]
+    is_first = np.append(True, sorted_[1:] != sorted_[:-1])[: len(owners)]
+    starts = np.flatnonzero(is_first)
+    rank = np.empty(len(owners), np.int64)
+    rank[order] = np.arange(len(owners)) - np.repeat(starts, np.diff(np.append(starts, len(owners))))
+    return rank
+
+
+def _first_of(owners: Codes, codes: Codes, count: int) -> NDArray[np.int64]:
+    """Give for each owner the first code among its rows, -1 where there is none; negative codes are null."""
+    first = np.full(count + 1, -1, np.int64)
+    used = np.flatnonzero((codes >= 0) & (owners >= 0))[::-1]
+    first[owners[used]] = codes[used]
+    return first

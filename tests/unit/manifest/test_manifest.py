@@ -76,7 +76,11 @@ HEADER = "url,path,tag,left,top,width,height\n"
         (",,a,,,,", "E002", "url"),
         ("ftp://x.test/1,,a,,,,", "E004", "url"),
         (f"{URL},,a,x,0.1,0.1,0.1", "E010", "left"),
-        (f"{URL},,a,0.1,0.1,0.1,nan", "E010", "height"),
+        (f"{URL},,a,0.1,0.1,0.1,nan", "E020", "height"),
+        (f'{URL},,a,"0,1",0.1,0.1,0.1', "E019", "left"),
+        (f"{URL},,a,10,10,40,60", "E022", "left"),
+        (f"{URL},,a,10,10,400,60", "E021", "left"),
+        (f"{URL},,a,0.1,0.1,-0.1,0.1", "E014", "width"),
         (f"{URL},,a,0.1,,0.1,0.1", "E011", "left"),
         (f"{URL},,a,0.9,0.1,0.2,0.1", "E012", "left"),
         (f"{URL},,a,-0.1,0.1,0.2,0.1", "E012", "left"),
@@ -86,7 +90,7 @@ HEADER = "url,path,tag,left,top,width,height\n"
     ],
 )
 def test_bad_row_is_named_and_good_ones_stay(tmp_path: Path, line: str, code: str, column: str) -> None:
-    good = "https://pictures.test/good.jpg,,a,,,,"
+    good = "https://pictures.test/good.jpg,,a,0.1,0.1,0.1,0.1"
     path = write(tmp_path, HEADER + "\n".join([good, line, good.replace("good", "fine")]) + "\n")
 
     manifest = read([path])
@@ -118,7 +122,8 @@ def test_overhang_of_rounding_is_clamped_and_counted(tmp_path: Path) -> None:
         ("url,tag,left,top\n", "missing: width, height"),
         ("url,tag,tag\n", "two columns are named 'tag'"),
         ("image,uri,tag\n", "both mean url"),
-        (b"url,tag\n\xff\xff,a\n", "cannot be read"),
+        ("url,tag\n1,\u00e9\n".encode() + b"2,\xff\n", "line 3 is not UTF-8"),
+        (b"url,tag\n1,\x81\n", "line 2 is not UTF-8"),
     ],
 )
 def test_unusable_file_says_why(tmp_path: Path, text: str | bytes, words: str) -> None:
@@ -140,7 +145,7 @@ def test_missing_or_broken_file_says_why(tmp_path: Path, name: str) -> None:
 def test_header_alone_is_a_manifest_of_nothing(tmp_path: Path) -> None:
     manifest = read([write(tmp_path, "url,tag\n")])
 
-    assert (len(manifest.labels), manifest.rows, manifest.problems) == (0, 0, ())
+    assert (len(manifest.labels), manifest.rows, [*manifest.problems]) == (0, 0, [])
 
 
 def test_parquet_equals_csv(tmp_path: Path) -> None:
@@ -165,7 +170,7 @@ def test_repeats_and_spellings_are_told(tmp_path: Path) -> None:
     manifest = read([write(tmp_path, "url,tag\n" + "\n".join(lines) + "\n")])
 
     assert [row["tag"] for row in manifest.labels.table.to_pylist()] == ["Fork", "Fork"]
-    assert [w.code for w in manifest.warnings] == ["W004", "W002"]
+    assert [(w.code, w.count) for w in manifest.warnings] == [("W004", 2), ("W017", 1), ("W002", 1)]
 
 
 def test_one_key_for_two_images_is_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,212 @@
+"""COCO: one JSON object with images, annotations and categories.
+
+Boxes are left, top, width and height in pixels.
+
+A row is an annotation, numbered from 1 as they stand; an image without any is a row too, numbered on from
+there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+from numpy.typing import NDArray
+
+from cvsync.errors import ManifestError
+from cvsync.labels import METADATA
+from cvsync.manifest.imagefolders import find_images
+from cvsync.manifest.nested import text_of
+from cvsync.manifest.places import Place, told
+from cvsync.manifest.reading import Box, Reading, Units
+from cvsync.manifest.rows import Lost, Rows
+from cvsync.manifest.texts import Positions
+from cvsync.manifest.unfold import unfold
+
+_TEXTS = ("file_name", "coco_url", "url", "key", "version", "image_id")
+_METADATA = re.compile(rb'"(metadata\.[^"\\]+)"\s*:')
+
+Columns = dict[str, pa.Array]
+Lists = dict[str, Columns]
+"""Images, annotations and categories, as columns."""
+
+
+def read_coco(place: Place, reading: Reading) -> list[Rows]:
+    """Read a file, in columns wherever its ids are numbers.
+
+    Raises:
+        ManifestError: It is no such file.
+    """
+    with told(place.name):
+        content = place.read()
+        try:
+            lists = _in_columns(content)
+        except pa.ArrowException:
+            lists = _one_by_one(place.name, content)
+    images, annotations = lists["images"], lists["annotations"]
+    tag = _lookup(lists["categories"]["id"], annotations["category_id"])
+    image = _lookup(images["id"], annotations["image_id"])
+    labelled = np.zeros(len(images["id"]) + 1, bool)
+    labelled[image] = True
+    numbers = len(image) + 1 + np.arange(len(images["id"]))  # of rows that are images
+    doubles = _doubles(images, numbers)
+    labelled[[lost.row - len(image) - 1 for lost in doubles]] = True
+    alone = np.flatnonzero(~labelled[:-1])
+    usable = np.flatnonzero((image >= 0) & (tag >= 0))
+    of_label = np.concatenate([usable, np.full(len(alone), -1)])
+    of_image = np.concatenate([image[usable], alone])
+    table = _table(lists, of_image=of_image, of_label=of_label, tag=tag)
+    if reading.images is None:
+        home, table = find_images(place, table)
+    else:
+        home = None
+    return [
+        unfold(
+            Rows(
+                place.name,
+                place.folder,
+                table,
+                np.concatenate([usable + 1, numbers[alone]]),
+                names={"path": "file_name", "tag": "category", "box": "bbox"},
+                home=home,
+                is_local=place.is_local,
+                lost=(*_lost(annotations, images, image, tag), *doubles),
+                count=len(image) + len(alone) + len(doubles),
+                box=Box.LTWH,
+                units=Units.PIXEL,
+            )
+        )
+    ]
+
+
+def _fields(content: pa.Buffer) -> dict[str, dict[str, pa.DataType]]:
+    """Say which fields of its lists count."""
+    carried = {name.decode() for name in _METADATA.findall(content)}
+    return {
+        "images": {"id": pa.int64(), "width": pa.float64(), "height": pa.float64()}
+        | dict.fromkeys([*_TEXTS, *sorted(carried)], pa.string()),
+        "annotations": {
+            "image_id": pa.int64(),
+            "category_id": pa.int64(),
+            "bbox": pa.list_(pa.float64()),
+            "iscrowd": pa.int64(),
+        },
+        "categories": {"id": pa.int64(), "name": pa.string()},
+    }
+
+
+def _in_columns(content: pa.Buffer) -> Lists:
+    """Read it as a table of one row, whose cells are lists."""
+    fields = _fields(content)
+    schema = pa.schema([(name, pa.list_(pa.struct([*types.items()]))) for name, types in fields.items()])
+    table = pa.json.read_json(
+        pa.BufferReader(content),
+        read_options=pa.json.ReadOptions(block_size=max(content.size + 1, 1 << 16)),
+        parse_options=pa.json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior="ignore", newlines_in_values=True
+        ),
+    )
+    found = {}
+    for name, types in fields.items():
+        items = table.column(name).combine_chunks().flatten()
+        found[name] = dict(zip(types, items.flatten(), strict=True))
+    return found
+
+
+def _one_by_one(source: str, content: pa.Buffer) -> Lists:
+    """Read it object by object: ids may be texts, and numbers may be written as such."""
+    try:
+        said = orjson.loads(memoryview(content))
+    except orjson.JSONDecodeError as error:
+        raise ManifestError(source, [f"cannot be read: {error}"]) from error
+    found = {}
+    for name, types in _fields(content).items():
+        items = said.get(name) or []
+        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+            raise ManifestError(source, [f"its {name!r} are no list of objects"])
+        columns: Columns = {}
+        for field in types:
+            values = [item.get(field) for item in items]
+            if field == "bbox":
+                columns[field] = pa.array([_four(value) for value in values], pa.list_(pa.string()))
+            elif field in ("width", "height", "iscrowd"):
+                columns[field] = pa.array([_number(value) for value in values], pa.float64())
+            else:
+                columns[field] = pa.array([text_of(value) for value in values], pa.string())
+        found[name] = columns
+    return found
+
+
+def _four(value: Any) -> list[str | None] | None:
+    return [text_of(number) for number in value] if isinstance(value, list) else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _lookup(ids: pa.Array, wanted: pa.Array) -> NDArray[np.int64]:
+    """Give for each wanted id its position among the ids; -1 where it is not."""
+    found = pc.index_in(wanted, value_set=ids, skip_nulls=True)
+    return np.asarray(pc.fill_null(found, -1)).astype(np.int64)
+
+
+def _table(lists: Lists, *, of_image: Positions, of_label: Positions, tag: Positions) -> pa.Table:
+    """Put each label beside its image."""
+    images, annotations, categories = lists.values()
+    rows = pa.array(of_image)
+    labels = pa.array(of_label, mask=of_label < 0)
+    url = pc.coalesce(images["url"], images["coco_url"])
+    columns = {
+        "url": url.take(rows),
+        "path": images["file_name"].take(rows),
+        "image_width": images["width"].take(rows),
+        "image_height": images["height"].take(rows),
+        "tag": categories["name"].take(pa.array(np.append(tag, -1)[of_label], mask=of_label < 0)),
+        "box": annotations["bbox"].take(labels),
+    }
+    for name, column in images.items():
+        if name in ("key", "version", "image_id") or name.startswith(METADATA):
+            columns[name] = column.take(rows)
+    crowd = annotations["iscrowd"]
+    if crowd.null_count < len(crowd) and pc.any(pc.not_equal(crowd, 0)).as_py():
+        columns["crowd"] = pc.if_else(pc.equal(crowd, 0), None, crowd).cast(pa.string()).take(labels)
+    return pa.table(
+        {name: column for name, column in columns.items() if column.null_count < len(column)} or columns
+    )
+
+
+def _lost(annotations: Columns, images: Columns, image: Positions, tag: Positions) -> list[Lost]:
+    lost = []
+    for row in np.flatnonzero(image < 0).tolist():
+        lost.append(Lost("E042", row + 1, "image_id", text_of(annotations["image_id"][row].as_py())))
+    for row in np.flatnonzero((tag < 0) & (image >= 0)).tolist():
+        at = int(image[row])
+        lost.append(
+            Lost(
+                "E043", row + 1, "category_id", text_of(annotations["category_id"][row].as_py()),
+                url=images["coco_url"][at].as_py(), path=images["file_name"][at].as_py(),
+            )
+        )  # fmt: skip
+    return lost
+
+
+def _doubles(images: Columns, numbers: Positions) -> list[Lost]:
+    """Name the images whose id another has already: no annotation can mean them."""
+    first = _lookup(images["id"], images["id"])
+    return [
+        Lost(
+            "E046", int(numbers[row]), "id", text_of(images["id"][row].as_py()),
+            url=images["coco_url"][row].as_py(), path=images["file_name"][row].as_py(),
+        )
+        for row in np.flatnonzero(first != np.arange(len(first))).tolist()
+    ]  # fmt: skip

@@ -1,0 +1,266 @@
+"""CSV, TSV and their like -> Rows."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from cvsync.errors import ManifestError
+from cvsync.labels import TEXT
+from cvsync.manifest.columns import ALIASES, CORNERS, NUMBERS, SIDES, SIZE, find_columns
+from cvsync.manifest.places import Place, told
+from cvsync.manifest.reading import Box, Reading, Units
+from cvsync.manifest.rows import Lost, Rows
+from cvsync.manifest.unfold import unfold
+
+_DELIMITERS = ",;\t|"
+_KNOWN = {alias for aliases in ALIASES.values() for alias in aliases}
+FALLBACK = "cp1252"
+ANSI_NOTE = "text in Windows-1252"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is written."""
+
+    names: tuple[str, ...]
+    """Of its columns, as written."""
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8-sig"
+    skip: int = 1
+    """Lines before the first data row."""
+    is_plain: bool = False
+    """Whether no cell is quoted, so that no cell can hold a line break."""
+
+
+def read_csv(place: Place, reading: Reading) -> list[Rows]:
+    """Read a file of delimited text with a header.
+
+    Raises:
+        ManifestError: It cannot be read, or lacks a column.
+    """
+    with told(place.name):
+        dialect = sniff(place)
+        try:
+            return [unfold(_read(place, dialect, reading))]
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+            if dialect.encoding != "utf-8-sig" or not _is_bad_text(error):
+                raise
+            return [unfold(_read(place, sniff_safely(place), reading))]
+
+
+def sniff_safely(place: Place) -> Dialect:
+    """Find out how a file is written, and look through all of it for text that is not UTF-8.
+
+    Raises:
+        ManifestError: It is no text.
+    """
+    dialect = sniff(place)
+    if dialect.encoding != "utf-8-sig" or not _is_ansi(place):
+        return dialect
+    return sniff(place, encoding=FALLBACK)
+
+
+def sniff(place: Place, *, encoding: str | None = None) -> Dialect:
+    """Find out how a file is written, from its start."""
+    head = place.head()
+    encoding = encoding or encoding_of(head)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
+    if not text.strip():
+        raise ManifestError(place.name, ["is empty: not even a header with column names"])
+    lines = text.lstrip("\r\n").splitlines()
+    skip = 1
+    delimiters = _DELIMITERS
+    if lines[0].lower().startswith("sep=") and len(lines) > 1:  # a spreadsheet's own line
+        delimiters, skip, lines = lines[0][4:5] or _DELIMITERS, 2, lines[1:]
+    first = lines[0]
+    quote = "'" if first.startswith("'") and first.endswith("'") else '"'
+    delimiter = max(delimiters, key=lambda d: (_recognised(first, d, quote), first.count(d)))
+    names = next(csv.reader([first], delimiter=delimiter, quotechar=quote))
+    if any("://" in name for name in names):
+        raise ManifestError(place.name, [f"its first line is no header with column names: {first[:120]}"])
+    return Dialect(tuple(names), delimiter, quote, encoding, skip, _is_plain(place, quote))
+
+
+def encoding_of(head: bytes) -> str:
+    """Tell UTF-16 from UTF-8 by a file's first bytes."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    half = len(head[:200]) // 2
+    for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):  # Latin letters, every other byte is 0
+        if half > 4 and head[offset:200:2].count(0) > half * 0.7:
+            return encoding
+    return "utf-8-sig"
+
+
+def read_text(
+    place: Place, dialect: Dialect, positions: Iterable[int], types: Mapping[int, pa.DataType] | None = None
+) -> tuple[pa.Table, list[Any]]:
+    """Read some columns, by their positions and named by them, and the rows that do not fit the header.
+
+    Cells are text, empty ones null, but for those that ``types`` gives another type.
+    """
+    invalid: list[Any] = []
+
+    def note(row: Any) -> str:
+        invalid.append(row)
+        return "skip"
+
+    wanted = {str(n): (types or {}).get(n, pa.string()) for n in positions}
+
+    def parse(*, threads: bool) -> pa.Table:
+        with place.open() as file:
+            return pa.csv.read_csv(
+                file,
+                read_options=pa.csv.ReadOptions(
+                    use_threads=threads,
+                    column_names=[str(n) for n in range(len(dialect.names))],
+                    skip_rows=dialect.skip,
+                    encoding="utf8" if dialect.encoding == "utf-8-sig" else dialect.encoding,
+                ),
+                parse_options=pa.csv.ParseOptions(
+                    delimiter=dialect.delimiter,
+                    quote_char=dialect.quote,
+                    newlines_in_values=not dialect.is_plain,
+                    invalid_row_handler=note,
+                ),
+                convert_options=pa.csv.ConvertOptions(
+                    include_columns=[*wanted],
+                    column_types=wanted,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                ),
+            )
+
+    table = parse(threads=True)
+    if invalid:  # only one thread knows the rows' numbers
+        invalid.clear()
+        table = parse(threads=False)
+    return table, invalid
+
+
+def cells_of(row: Any, dialect: Dialect) -> list[str]:
+    """Split a row that does not fit the header as well as can be."""
+    return next(csv.reader([row.text], delimiter=dialect.delimiter, quotechar=dialect.quote), [])
+
+
+def row_numbers(table: pa.Table, dialect: Dialect, invalid: Sequence[Any]) -> tuple[Any, list[int]]:
+    """Number the data rows from 1: those of the table, and those that do not fit."""
+    lost = [row.number - dialect.skip for row in invalid]
+    if not lost:
+        return np.arange(1, table.num_rows + 1), lost
+    return np.setdiff1d(np.arange(1, table.num_rows + len(lost) + 1), lost), lost
+
+
+def _read(place: Place, dialect: Dialect, reading: Reading) -> Rows:
+    columns = find_columns(place.name, dialect.names, reading)
+    fields, positions = [*columns], [*columns.values()]
+    types = _types(columns, reading)
+    try:
+        table, invalid = read_text(place, dialect, positions, types)
+        is_text = False
+    except pa.ArrowInvalid as error:
+        if _is_bad_text(error):
+            raise
+        # Some cell of a column of numbers is none: all are read as text, and the checks find which.
+        table, invalid = read_text(place, dialect, positions)
+        is_text = True
+    numbers, lost = row_numbers(table, dialect, invalid)
+
+    def written() -> pa.Table:
+        return read_text(place, dialect, positions)[0].rename_columns(fields)
+
+    return Rows(
+        place.name,
+        place.folder,
+        table.rename_columns(fields),
+        numbers,
+        names={field: dialect.names[position].strip() for field, position in columns.items()},
+        is_local=place.is_local,
+        lost=tuple(
+            _lost(number, cells_of(row, dialect), columns) for number, row in zip(lost, invalid, strict=True)
+        ),
+        nan_is_null=False,
+        notes=_notes(dialect),
+        written=None if is_text else written,
+    )
+
+
+def _types(columns: Mapping[str, int], reading: Reading) -> dict[int, pa.DataType]:
+    """Choose what columns are read as.
+
+    Sides in fractions are rounded once, straight to what the service stores; whatever is yet to be computed
+    with keeps double precision.
+    """
+    is_final = set(SIDES) <= columns.keys() and not set(CORNERS) <= columns.keys()
+    is_final &= reading.box in (None, Box.LTWH) and reading.units in (None, Units.FRACTION)
+    types = {}
+    for field, position in columns.items():
+        if field not in NUMBERS:
+            types[position] = pa.string() if field in ("labels", "box") else TEXT
+        else:
+            types[position] = pa.float32() if is_final and field not in SIZE else pa.float64()
+    return types
+
+
+def _lost(number: int, cells: list[str], columns: Mapping[str, int]) -> Lost:
+    def cell(field: str) -> str | None:
+        position = columns.get(field, len(cells))
+        return cells[position] or None if position < len(cells) else None
+
+    return Lost("E001", number, "row", str(len(cells)), url=cell("url"), path=cell("path"))
+
+
+def _recognised(line: str, delimiter: str, quote: str) -> int:
+    cells = next(csv.reader([line], delimiter=delimiter, quotechar=quote))
+    return sum(cell.strip().casefold() in _KNOWN for cell in cells)
+
+
+def _is_plain(place: Place, quote: str) -> bool:
+    """Look through a file of this machine for quotes behind its header, so that none need be looked for."""
+    if place.packed or not place.is_local or place.content is not None:
+        return False
+    with Path(place.path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(quote.encode(), content.find(b"\n") + 1) < 0
+
+
+def _notes(dialect: Dialect) -> tuple[str, ...]:
+    return (ANSI_NOTE,) if dialect.encoding == FALLBACK else ()
+
+
+def _is_bad_text(error: Exception) -> bool:
+    return isinstance(error, UnicodeDecodeError) or "UTF8" in str(error).upper().replace("-", "")
+
+
+def _is_ansi(place: Place) -> bool:
+    """Tell text in Windows-1252 from text in UTF-8.
+
+    Raises:
+        ManifestError: It is neither, or UTF-8 with a broken byte.
+    """
+    content = place.read().to_pybytes()
+    try:
+        content.decode("utf-8")
+        return False
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+    try:
+        content.decode(FALLBACK)
+        if content.decode("utf-8", "ignore").isascii():
+            return True
+    except UnicodeDecodeError:
+        pass  # some bytes mean nothing in it
+    raise ManifestError(
+        place.name, [f"cannot be read: line {line} is not UTF-8 text; save the file as UTF-8"]
+    )

@@ -1,0 +1,169 @@
+"""The formats of manifests: how each is recognised, and who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from cvsync.errors import ManifestError
+from cvsync.manifest.azureml import is_azureml, read_azureml
+from cvsync.manifest.coco import read_coco
+from cvsync.manifest.delimited import read_csv
+from cvsync.manifest.folders import is_folders, read_folders
+from cvsync.manifest.imagefolders import IMAGES
+from cvsync.manifest.jsonl import read_json, read_jsonl
+from cvsync.manifest.lines import peek
+from cvsync.manifest.parquet import read_parquet
+from cvsync.manifest.places import Name, Place, find_places, told
+from cvsync.manifest.reading import Reading
+from cvsync.manifest.rekognition import is_rekognition, read_rekognition
+from cvsync.manifest.rows import Rows
+from cvsync.manifest.tree import INDEX
+from cvsync.manifest.vertex import is_vertex, read_vertex
+from cvsync.manifest.voc import is_voc, read_voc
+from cvsync.manifest.yolo import is_yolo, read_yolo
+
+Read = Callable[[Place, Reading], list[Rows]]
+
+
+class Kind(Enum):
+    """What a row is in a file."""
+
+    TABLE = 1  # a row of a table
+    LINES = 2  # a line
+    FILES = 3  # neither: a part of a file, or a file
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to write labels down."""
+
+    name: str
+    kind: Kind
+    read: Read
+    """Raises ``ManifestError`` for what cannot be read or lacks what is needed."""
+
+
+FORMATS = {
+    form.name: form
+    for form in (
+        Format("csv", Kind.TABLE, read_csv),
+        Format("tsv", Kind.TABLE, read_csv),
+        Format("parquet", Kind.TABLE, read_parquet),
+        Format("jsonl", Kind.LINES, read_jsonl),
+        Format("json", Kind.FILES, read_json),
+        Format("azureml", Kind.LINES, read_azureml),
+        Format("vertex", Kind.LINES, read_vertex),
+        Format("rekognition", Kind.LINES, read_rekognition),
+        Format("coco", Kind.FILES, read_coco),
+        Format("yolo", Kind.FILES, read_yolo),
+        Format("voc", Kind.FILES, read_voc),
+        Format("folders", Kind.FILES, read_folders),
+    )
+}
+_TABLES = (".csv", ".tsv", ".tab", ".psv", ".parquet", ".pq")
+_LINES = (".jsonl", ".ndjson", ".manifest")
+_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # of folders of images
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file or folder, and the format that it is in."""
+
+    place: Place
+    format: Format
+
+
+def find_inputs(names: Sequence[Name], reading: Reading) -> list[Input]:
+    """Find the files of a manifest and tell their formats.
+
+    Raises:
+        ManifestError: One is not there, or its format cannot be told.
+    """
+    return [input_ for place in find_places(names) for input_ in _inputs(place, reading)]
+
+
+def _inputs(place: Place, reading: Reading) -> list[Input]:
+    with told(place.name):
+        form = FORMATS[reading.format] if reading.format else None
+        if not place.is_folder:
+            return [Input(place, form or recognise(place))]
+        if form is None or form.kind is not Kind.FILES or form.name == "coco":
+            shards = _shards(place, form)
+            if shards:
+                return [Input(shard, form or recognise(shard)) for shard in shards]
+        return [Input(place, form or recognise_folder(place))]
+
+
+def recognise(place: Place) -> Format:
+    """Tell the format of a file by its name and its first bytes.
+
+    Raises:
+        ManifestError: It is none that is known.
+    """
+    by_name = {".yaml": "yolo", ".yml": "yolo", ".xml": "voc", ".parquet": "parquet", ".pq": "parquet"}
+    name = by_name.get(place.suffix) or ("parquet" if place.is_parquet else None)
+    if name is None:
+        head = place.head(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+        if head.startswith(b"{"):
+            return _recognise_json(place)
+        if head.startswith(b"["):
+            name = "json"
+        elif place.suffix == ".txt" and _is_list_of_files(head):
+            name = "yolo"
+        else:
+            name = "tsv" if place.suffix in (".tsv", ".tab") else "csv"
+    return FORMATS[name]
+
+
+def recognise_folder(place: Place) -> Format:
+    """Tell the format of a folder by what lies in it.
+
+    Raises:
+        ManifestError: It is none that is known, or could be two.
+    """
+    found = [name for name, is_it in (("yolo", is_yolo), ("voc", is_voc)) if is_it(place)]
+    if len(found) > 1:
+        raise ManifestError(place.name, [f"could be {' or '.join(found)}; say which with --from"])
+    if found:
+        return FORMATS[found[0]]
+    if is_folders(place):
+        return FORMATS["folders"]
+    raise ManifestError(place.name, ["is a folder without a manifest or an image in it"])
+
+
+def _recognise_json(place: Place) -> Format:
+
+    said = [one for one in peek(place) if isinstance(one, dict)]
+    if any({"images", "annotations"} & one.keys() and "categories" in one for one in said):
+        return FORMATS["coco"]
+    for name, is_it in (("azureml", is_azureml), ("vertex", is_vertex), ("rekognition", is_rekognition)):
+        if any(is_it(one) for one in said):
+            return FORMATS[name]
+    return FORMATS["jsonl" if said or place.suffix in _LINES else "coco"]
+
+
+def _is_list_of_files(head: bytes) -> bool:
+
+    first = head.split(b"\n", 1)[0].strip().decode("utf-8", "replace").lower()
+    return first.endswith(tuple(IMAGES)) and "://" not in first
+
+
+def _shards(folder: Place, form: Format | None) -> list[Place]:
+    """Give the files of a folder that is one manifest in parts."""
+    children = [child for child in folder.children() if not child.is_folder]
+    described = [child for child in children if child.base in _METADATA]
+    if described:
+        return described
+    if form is not None and form.kind is not Kind.TABLE:
+        return [child for child in folder.children(deep=True) if child.suffix in (*_LINES, ".json")]
+    coco = [c for c in folder.children(deep=True) if c.base.endswith(".coco.json")]
+    if coco:
+        return coco
+    endings = {child.suffix for child in children if child.suffix in (*_TABLES, *_LINES)}
+
+    tables = [c for c in children if c.suffix in endings and c.base != INDEX]
+    if not tables:  # partitions: folders of shards
+        tables = [c for c in folder.children(deep=True) if c.suffix in (".parquet", ".pq")]
+    return tables

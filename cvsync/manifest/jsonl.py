@@ -1,0 +1,151 @@
+"""JSON Lines with the fields of the schema, one label or one image a line; and lists of such objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+
+from cvsync.errors import ManifestError
+from cvsync.manifest.columns import NUMBERS, SIDES, SIZE, find_columns, match_columns
+from cvsync.manifest.lines import objects_of, read_lines, read_parsed
+from cvsync.manifest.nested import Label, four_of, labels_of
+from cvsync.manifest.places import Place, told
+from cvsync.manifest.reading import Box, Reading, Units
+from cvsync.manifest.rows import Rows
+
+_PEEK = 200  # lines that tell what the fields are
+
+
+def read_jsonl(place: Place, reading: Reading) -> list[Rows]:
+    """Read a file of lines with one object each.
+
+    Lines of plain fields are read in columns; where a line is of another shape, all are read one by one.
+
+    Raises:
+        ManifestError: It cannot be read, or lacks a field.
+    """
+    with told(place.name):
+        peeked = [said for said in _peek(place) if isinstance(said, dict)]
+        if not peeked:
+            raise ManifestError(place.name, ["is empty, or holds no JSON object"])
+        rows = _read_columns(place, reading, peeked)
+        return [rows or _read_objects(place, reading, objects_of(place))]
+
+
+def read_json(place: Place, reading: Reading) -> list[Rows]:
+    """Read a file that is one JSON list of objects.
+
+    Raises:
+        ManifestError: It is none, or lacks a field.
+    """
+    with told(place.name):
+        try:
+            said = orjson.loads(memoryview(place.read()))
+        except orjson.JSONDecodeError as error:
+            raise ManifestError(place.name, [f"cannot be read: {error}"]) from error
+        if not isinstance(said, list):
+            raise ManifestError(place.name, ["is neither a list of objects nor of another known format"])
+        return [_read_objects(place, reading, enumerate(said, 1))]
+
+
+def _peek(place: Place) -> Iterator[Any]:
+    for (_, line), _n in zip(read_lines(place), range(_PEEK), strict=False):
+        try:
+            yield orjson.loads(line)
+        except orjson.JSONDecodeError:
+            yield None
+
+
+def _read_columns(place: Place, reading: Reading, peeked: list[dict[str, Any]]) -> Rows | None:
+    """Read lines of plain fields; None where some line is something else."""
+    names = [*dict.fromkeys(name for said in peeked for name in said)]
+    if any(isinstance(value, dict | list) for said in peeked for value in said.values()):
+        return None
+    columns = find_columns(place.name, names, reading)
+    is_final = set(SIDES) <= columns.keys() and reading.box in (None, Box.LTWH)
+    is_final &= reading.units in (None, Units.FRACTION)
+    types = {}
+    for field, position in columns.items():
+        if field in NUMBERS:
+            # Sides are rounded once, straight to what the service stores.
+            types[names[position]] = pa.float32() if is_final and field not in SIZE else pa.float64()
+        else:
+            types[names[position]] = pa.string()
+    try:
+        with place.open() as file:
+            table = pa.json.read_json(
+                file,
+                parse_options=pa.json.ParseOptions(
+                    explicit_schema=pa.schema([*types.items()]), unexpected_field_behavior="infer"
+                ),
+            )
+    except pa.ArrowException:
+        return None
+    later = [name for name in table.column_names if name not in names]
+    if later and find_columns(place.name, [*names, *later], reading) != columns:
+        return None  # a field that counts comes in later lines only: what it is was never said
+    table = table.select([names[position] for position in columns.values()]).rename_columns([*columns])
+    if is_final and _needs_more(table):
+        return None
+    return Rows(
+        place.name,
+        place.folder,
+        table,
+        _line_numbers(place, len(table)),
+        names={field: names[position] for field, position in columns.items()},
+        is_local=place.is_local,
+    )
+
+
+def _needs_more(table: pa.Table) -> bool:
+    """Whether boxes look like pixels, which are computed with in double precision."""
+    return any((pc.max(table.column(name)).as_py() or 0) > 1.5 for name in SIDES)
+
+
+def _line_numbers(place: Place, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Number the lines that are not blank."""
+    numbers = np.arange(1, count + 1)
+    with place.open() as file:
+        lines = file.read().count(b"\n")
+    if lines <= count:
+        return numbers
+    return np.fromiter((number for number, _ in read_lines(place)), np.int64, count)
+
+
+def _read_objects(place: Place, reading: Reading, objects: Iterable[tuple[int, Any]]) -> Rows:
+    seen: dict[str, None] = {}
+    fields: dict[str, str] = {}
+
+    def parse(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Label]]:
+        nonlocal fields
+        if not seen.keys() >= said.keys():
+            seen.update(dict.fromkeys(said))
+            names = [*seen]
+            fields = {field: names[n] for field, n in match_columns(names, reading)[0].items()}
+        cells = {field: said[name] for field, name in fields.items() if name in said}
+        return cells, _labels(cells)
+
+    rows = read_parsed(place, objects, parse)
+    find_columns(place.name, [*seen], reading)
+    return replace(rows, names=fields)
+
+
+def _labels(cells: dict[str, Any]) -> list[Label]:
+    """Take the labels out of a line's fields, and leave those of the image."""
+    box = cells.pop("box", None)
+    said = cells.pop("labels", None)
+    if said is None:
+        said = cells.pop("tag", None)
+    if isinstance(said, list) and isinstance(box, list) and box and isinstance(box[0], list | Mapping):
+        said, box = {"tags": said, "boxes": box}, None
+    labels = labels_of(said)
+    if box is not None:
+        labels = [label | {"box": four_of(box)} for label in labels or [{}]]
+    return labels

@@ -1,0 +1,86 @@
+"""What can be seen of a URL without asking for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvsync.manifest.texts import Mask, Positions, Texts
+
+Mark = Callable[[str, str, Positions], None]
+
+_SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
+_STORAGE = frozenset(
+    {"gs", "s3", "s3a", "s3n", "abfs", "abfss", "adl", "azureml", "wasb", "wasbs", "hdfs", "dbfs", "oci"}
+)
+_CONTROL = r"[\x00-\x1f\x7f]"
+_TAKEN = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+_OTHER = (  # kinds of file that are surely none of those; anything else may well be one
+    r"(?i)\.(webp|tiff?|heic|heif|avif|svgz?|jp2|psd|ico|raw|cr2|nef|dng|pdf|eps|mp4|mov|avi|mkv|txt|csv|tsv"
+    r"|jsonl?|xml|ya?ml|zip|gz|html?|docx?|xlsx?|parquet)$"
+)
+
+
+def check_urls(urls: Texts, mark: Mark, *, any_storage: bool) -> None:
+    """Mark the rows whose URL the service cannot fetch.
+
+    Args:
+        urls: As written, without blanks around them.
+        mark: Is told codes, ``url`` and rows.
+        any_storage: Take other schemes than http and https.
+    """
+    if urls.is_empty:
+        return
+    odd = ~_names_a_host(urls)
+    if odd.any():
+        at = np.flatnonzero(odd)
+        codes = np.full(len(odd), "", object)
+        codes[at] = [
+            _why(url, any_storage=any_storage) or "" for url in urls.values.take(pa.array(at)).to_pylist()
+        ]
+        for code in {*codes[at].tolist()} - {""}:
+            mark(code, "url", urls.rows(codes == code))
+    low, high = urls.span
+    if low <= ord(" ") or high >= 0x7F:
+        control = urls.matches(_CONTROL)
+        mark("E008", "url", urls.rows(control))
+        mark("W006", "url", urls.rows(~control & urls.matches(" ")))
+    check_endings(urls, "url", mark)
+
+
+def check_endings(places: Texts, column: str, mark: Mark) -> None:
+    """Mark the rows whose URL or path ends like a file that is no image for the service."""
+    left = np.ones(len(places.values), bool)
+    for ending in _TAKEN:
+        left &= ~np.asarray(pc.ends_with(places.values, ending))
+    if left.any():
+        rest = places.values.filter(pa.array(left))
+        names = pc.replace_substring_regex(rest, r"[?#].*$", "") if column == "url" else rest
+        left[left] = np.asarray(pc.match_substring_regex(names, _OTHER))
+        mark("W008", column, places.rows(left))
+
+
+def _names_a_host(urls: Texts) -> Mask:
+    length = np.zeros(len(urls.values), np.int32)
+    for start in ("http://", "https://"):
+        length[np.asarray(pc.starts_with(urls.values, start))] = len(start)
+    return (length > 0) & ~np.isin(urls.byte_at(length), [0, *b"/?#: "])
+
+
+def _why(url: str, *, any_storage: bool) -> str | None:
+    """Give the code of what is wrong with a URL that is not plainly right."""
+    match = _SCHEME.match(url)
+    scheme = match[1].lower() if match else ""
+    if scheme in ("http", "https"):
+        return None if re.match(r"(?i)https?://[^/?#:\s]", url) else "E005"
+    if not scheme:
+        return "E038"
+    if any_storage and url[len(scheme) :].startswith("://"):
+        return None
+    if scheme == "file":
+        return "E006"
+    return "E007" if scheme in _STORAGE else "E004"

@@ -1,0 +1,219 @@
+"""Where manifests lie: files, folders, globs, stdin, and storage that ``pyarrow.fs`` can read."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.fs
+
+from cvsync.errors import ManifestError
+
+Name = str | os.PathLike[str]
+STDIN = "-"
+_PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+_URI = re.compile(
+    r"^([A-Za-z][A-Za-z0-9+.-]+):/{1,3}(?=[^/])(.*)$", re.DOTALL
+)  # a Path folds the double slash
+_GLOB = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A file or folder that can be read, wherever it lies."""
+
+    name: str
+    """As messages call it: the path or URI as given, or that of a file below it."""
+    files: pa.fs.FileSystem
+    path: str
+    """Within the file system."""
+    is_local: bool = True
+    content: pa.Buffer | None = None
+    """Of stdin, which can be read once only."""
+
+    @property
+    def base(self) -> str:
+        """Its name without folders and without the ending of a packed file."""
+        name = posixpath.basename(self.path.rstrip("/"))
+        stem, suffix = posixpath.splitext(name)
+        return stem if suffix.lower() in _PACKED else name
+
+    @property
+    def suffix(self) -> str:
+        """What its name ends with, in small letters: ``.csv`` for ``m.csv.gz`` too."""
+        return posixpath.splitext(self.base)[1].lower()
+
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in; of a folder, itself."""
+        return self.path if self.is_folder else posixpath.dirname(self.path)
+
+    @cached_property
+    def is_parquet(self) -> bool:
+        """Whether its first bytes say so."""
+        return self.head(4) == b"PAR1"
+
+    @cached_property
+    def is_folder(self) -> bool:
+        """Whether it holds other places."""
+        return self.content is None and self._info.type == pa.fs.FileType.Directory
+
+    @cached_property
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return self.content is not None or self._info.type != pa.fs.FileType.NotFound
+
+    @property
+    def _info(self) -> pa.fs.FileInfo:
+        return self.files.get_file_info(self.path)
+
+    @cached_property
+    def packed(self) -> str | None:
+        """How it is compressed, by its ending or its first bytes."""
+        by_name = packing_of(self.path)
+        if by_name or self.is_folder:
+            return by_name
+        with self.open_file() as file:
+            start = file.read(4)
+        return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+
+    def open_file(self) -> pa.NativeFile:
+        """Open it as it is, for reading anywhere in it."""
+        return (
+            pa.BufferReader(self.content)
+            if self.content is not None
+            else self.files.open_input_file(self.path)
+        )
+
+    def open(self) -> pa.NativeFile:
+        """Open it unpacked, for reading from its start."""
+        if self.packed is None:
+            return self.open_file()
+        return pa.CompressedInputStream(self.open_file(), self.packed)
+
+    def head(self, size: int = 1 << 16) -> bytes:
+        """Give its first bytes, unpacked."""
+        with self.open() as file:
+            return bytes(file.read(size))
+
+    def read(self) -> pa.Buffer:
+        """Give all of it, unpacked."""
+        with self.open() as file:
+            return file.read_buffer()
+
+    def children(self, *, deep: bool = False) -> list[Place]:
+        """Give what lies in a folder, by name; hidden files are left out."""
+        found = self.files.get_file_info(pa.fs.FileSelector(self.path, recursive=deep))
+        places = []
+        for info in sorted(found, key=lambda info: info.path):
+            inside = posixpath.relpath(info.path, self.path)
+            if not any(part.startswith((".", "__")) for part in inside.split("/")):
+                place = replace(self, name=posixpath.join(self.name, inside), path=info.path)
+                place.__dict__["is_folder"] = info.type == pa.fs.FileType.Directory
+                places.append(place)
+        return places
+
+    def child(self, *parts: str) -> Place:
+        """Name a file below a folder, whether it is there or not."""
+        return replace(self, name=posixpath.join(self.name, *parts), path=posixpath.join(self.path, *parts))
+
+
+def packing_of(name: str) -> str | None:
+    """Tell by a file's name how it is compressed; None: not at all."""
+    return _PACKED.get(posixpath.splitext(name)[1].lower())
+
+
+def find_places(names: Sequence[Name], *, stdin: IO[bytes] | None = None) -> list[Place]:
+    """Find what the arguments of a command name; a glob is all that it matches, by name.
+
+    Raises:
+        ManifestError: Nothing is there.
+    """
+    places = []
+    for name in names:
+        found = _find(os.fspath(name), stdin)
+        if not found:
+            what = "matches no file" if _GLOB.search(os.fspath(name)) else "there is no such file"
+            raise ManifestError(os.fspath(name), [what])
+        places += found
+    return places
+
+
+def _find(name: str, stdin: IO[bytes] | None) -> list[Place]:
+    local = pa.fs.LocalFileSystem()
+    if name == STDIN:
+        content = pa.py_buffer((stdin or sys.stdin.buffer).read())
+        return [Place("stdin", local, posixpath.join(Path.cwd().as_posix(), "stdin"), True, content)]
+    uri = _URI.match(name)
+    if uri is None:
+        place = Place(name, local, Path(name).absolute().as_posix())
+    else:
+        place = _remote(f"{uri[1]}://{uri[2]}" if uri[1] != "file" else f"file:///{uri[2].lstrip('/')}")
+    with told(name):
+        return [place] if place.exists else _matching(place)
+
+
+def _remote(uri: str) -> Place:
+    wild = _GLOB.search(uri)
+    # The characters of a glob are none of a URI: the file system is found by the part before.
+    fixed = uri[: wild.start()] if wild else uri
+    with told(uri):
+        files, path = _open_uri(fixed)
+    rest = uri[len(fixed) :]
+    slash = "/" if rest and fixed.endswith("/") and not path.endswith("/") else ""
+    return Place(uri, files, path + slash + rest, is_local=uri.startswith("file:"))
+
+
+def _open_uri(uri: str) -> tuple[pa.fs.FileSystem, str]:
+    found: tuple[pa.fs.FileSystem, str] = pa.fs.FileSystem.from_uri(uri)
+    return found
+
+
+def _matching(place: Place) -> list[Place]:
+    wild = _GLOB.search(place.path)
+    if wild is None:
+        return []
+    fixed = posixpath.dirname(place.path[: wild.start()] + "x")
+    glob = place.path[len(fixed) :].lstrip("/")
+    named = place.name.removesuffix(glob) if place.name.endswith(glob) else fixed
+    folder = replace(place, name=named, path=fixed)
+    if not folder.exists:
+        return []
+    pattern = re.compile("".join(map(_expression, _PARTS.findall(glob))))
+    return [
+        child
+        for child in folder.children(deep="/" in glob)
+        if pattern.fullmatch(posixpath.relpath(child.path, fixed))
+    ]
+
+
+_PARTS = re.compile(r"\*\*/|\*|\?|\[[^]]+\]|.", re.DOTALL)
+
+
+def _expression(part: str) -> str:
+    """Write a part of a glob as a regular expression; only ``**/`` goes through folders."""
+    if part.startswith("[") and len(part) > 1:
+        return part.replace("[!", "[^")
+    return {"**/": "(?:[^/]+/)*", "*": "[^/]*", "?": "[^/]"}.get(part, re.escape(part))
+
+
+@contextmanager
+def told(name: str) -> Iterator[None]:
+    """Turn what pyarrow and the system raise about a file into a ManifestError that names it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ManifestError(name, ["there is no such file"]) from error
+    except (OSError, EOFError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise ManifestError(name, [f"cannot be read: {reason}"]) from error

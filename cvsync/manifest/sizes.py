@@ -1,0 +1,110 @@
+"""The size of an image from the first bytes of its file: JPEG, PNG, BMP and GIF, without decoding."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from cvsync.manifest.columns import SIZE
+from cvsync.manifest.rows import Rows
+from cvsync.manifest.texts import Texts
+
+Size = tuple[int, int]
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG's start-of-frame markers
+_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
+
+
+def image_size(path: Path) -> Size | None:
+    """Give width and height in pixels as they are stored; None for what is no such image."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(26)
+            read = next((read for magic, read in _READERS.items() if head.startswith(magic)), None)
+            return read(head, file) if read else None
+    except (OSError, ValueError, struct.error):
+        return None
+
+
+def _png(head: bytes, _file: BinaryIO) -> Size:
+    width, height = struct.unpack(">II", head[16:24])
+    return width, height
+
+
+def _gif(head: bytes, _file: BinaryIO) -> Size:
+    width, height = struct.unpack("<HH", head[6:10])
+    return width, height
+
+
+def _bmp(head: bytes, _file: BinaryIO) -> Size:
+    if struct.unpack("<I", head[14:18])[0] == 12:  # the oldest header
+        width, height = struct.unpack("<HH", head[18:22])
+    else:
+        width, height = struct.unpack("<ii", head[18:26])
+    return width, abs(height)  # negative: stored from the top
+
+
+def _jpeg(_head: bytes, file: BinaryIO) -> Size | None:
+    file.seek(2)
+    while True:
+        byte = file.read(1)
+        while byte and byte != b"\xff":
+            byte = file.read(1)
+        while byte == b"\xff":
+            byte = file.read(1)
+        if not byte:
+            return None
+        marker = byte[0]
+        if marker in _BARE:
+            continue
+        (length,) = struct.unpack(">H", file.read(2))
+        if marker in _FRAMES:
+            _, height, width = struct.unpack(">BHH", file.read(5))
+            return width, height
+        file.seek(length - 2, 1)
+
+
+_READERS: dict[bytes, Callable[[bytes, BinaryIO], Size | None]] = {
+    b"\x89PNG\r\n\x1a\n": _png,
+    b"GIF8": _gif,
+    b"BM": _bmp,
+    b"\xff\xd8": _jpeg,
+}
+
+
+def probe_sizes(rows: Rows, folder: Path) -> Rows:
+    """Fill in the sizes of images whose files can be read; each file is opened once."""
+    if "path" not in rows.table.column_names:
+        return rows
+    paths = Texts.of(rows.table.column("path"))
+    known = [_known(rows, name) for name in SIZE]
+    wanted = ~paths.null & (np.isnan(known[0]) | np.isnan(known[1]))
+    used = np.zeros(len(paths.values) + 1, bool)
+    used[paths.codes[wanted]] = True
+    sizes = np.full((len(used), 2), np.nan)
+    for at in np.flatnonzero(used[:-1]).tolist():
+        size = image_size(folder / paths.values[at].as_py())
+        if size is not None and min(size) > 0:
+            sizes[at] = size
+    table = rows.table
+    for n, name in enumerate(SIZE):
+        filled = np.where(wanted, sizes[paths.codes, n], known[n])
+        column = pa.array(filled, pa.float64(), from_pandas=True)
+        at = table.schema.get_field_index(name)
+        table = table.append_column(name, column) if at < 0 else table.set_column(at, name, column)
+    failed = np.flatnonzero(wanted & np.isnan(sizes[paths.codes, 0]))
+    return replace(rows, table=table, marks=(*rows.marks, ("E047", "path", failed)))
+
+
+def _known(rows: Rows, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    if name not in rows.table.column_names:
+        return np.full(len(rows), np.nan)
+    column = rows.table.column(name).combine_chunks()
+    if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
+        return np.zeros(len(rows))  # it is written, and checked as it stands
+    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False))

@@ -1,0 +1,165 @@
+"""A text column as numbers and distinct texts, so that each text is looked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cvsync.labels import TEXT, as_column
+
+Mask = NDArray[np.bool_]
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """A column of texts."""
+
+    column: pa.DictionaryArray
+    """One chunk of type ``TEXT``, no text twice in the dictionary."""
+
+    @classmethod
+    def of(cls, column: pa.Array | pa.ChunkedArray) -> Texts:
+        """Take a column of any type that can be text."""
+        if isinstance(column, pa.ChunkedArray):
+            if column.num_chunks > 1 and pa.types.is_dictionary(column.type):
+                column = column.unify_dictionaries()
+            column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+        if not pa.types.is_dictionary(column.type):
+            column = as_text(column)
+        return cls(as_column(column, TEXT))
+
+    @classmethod
+    def nothing(cls, size: int) -> Texts:
+        """Give a column of nulls."""
+        return cls(pa.DictionaryArray.from_arrays(pa.nulls(size, pa.int32()), pa.array([], pa.string())))
+
+    @classmethod
+    def constant(cls, size: int, text: str) -> Texts:
+        """Give a column that holds one text."""
+        return cls(pa.DictionaryArray.from_arrays(pa.array(np.zeros(size, np.int32)), pa.array([text])))
+
+    @classmethod
+    def from_codes(cls, codes: NDArray[np.int32], values: pa.Array) -> Texts:
+        """Put a column together; -1 is null."""
+        mask = codes < 0
+        indices = pa.array(codes, mask=mask) if mask.any() else pa.array(codes)
+        return cls(pa.DictionaryArray.from_arrays(indices, values))
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    @property
+    def values(self) -> pa.StringArray:
+        """The distinct texts."""
+        return self.column.dictionary
+
+    @cached_property
+    def codes(self) -> NDArray[np.int32]:
+        """For each row the position of its text in ``values``; -1 for null."""
+        indices = self.column.indices
+        if indices.null_count:
+            indices = pc.fill_null(indices, -1)
+        return np.asarray(indices)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row has a text."""
+        return bool(self.column.null_count == len(self.column))
+
+    @cached_property
+    def null(self) -> Mask:
+        """Which rows have none."""
+        return self.codes < 0
+
+    def rows(self, chosen: Mask) -> Positions:
+        """Give the rows that hold one of some texts, chosen by a truth value for each of ``values``."""
+        if not chosen.any():
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(np.append(chosen, False)[self.codes])
+
+    def mapped(self, values: pa.Array) -> Texts:
+        """Put other texts in the place of the distinct ones; null is allowed, and so is a text twice."""
+        encoded = values.dictionary_encode()
+        indices = pc.fill_null(encoded.indices, -1) if encoded.indices.null_count else encoded.indices
+        codes = np.append(np.asarray(indices), np.int32(-1))
+        return Texts.from_codes(codes[self.codes], encoded.dictionary)
+
+    def changed(self, where: Mask, change: Callable[[str], str | None]) -> Texts:
+        """Change some of the distinct texts; what becomes empty is null."""
+        if not where.any():
+            return self
+        at = np.flatnonzero(where)
+        new = pa.array(
+            [change(text) or None for text in self.values.take(pa.array(at)).to_pylist()], pa.string()
+        )
+        return self.mapped(pc.replace_with_mask(self.values, pa.array(where), new))
+
+    @cached_property
+    def span(self) -> tuple[int, int]:
+        """The lowest and the highest byte of all texts: quick, and all that most files need to be asked."""
+        raw = self._raw
+        return (int(raw.min()), int(raw.max())) if len(raw) else (0x30, 0x30)
+
+    def contains(self, letter: str) -> bool:
+        """Whether any text holds an ASCII letter."""
+        return bool((self._raw == ord(letter)).any())
+
+    def compact(self) -> Texts:
+        """Leave out the texts that no row has."""
+        used = np.zeros(len(self.values) + 1, bool)
+        used[self.codes] = True
+        used = used[:-1]
+        if used.all():
+            return self
+        places = np.append(np.cumsum(used) - 1, -1).astype(np.int32)
+        return Texts.from_codes(places[self.codes], self.values.filter(pa.array(used)))
+
+    def matches(self, pattern: str) -> Mask:
+        """Tell which of the distinct texts match a regular expression somewhere."""
+        return np.asarray(pc.match_substring_regex(self.values, pattern))
+
+    def byte_at(self, positions: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """Give one byte of each distinct text; 0 behind its end."""
+        ends, raw = self._ends, self._raw
+        if not len(raw):
+            return np.zeros(len(self.values), np.uint8)
+        at = ends[:-1] + (positions - ends[0])
+        return np.where(at < ends[1:] - ends[0], raw[np.minimum(at, len(raw) - 1)], 0)
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int32]:
+        """Where the texts start and end in their buffer."""
+        values = self.values
+        if not len(values):
+            return np.zeros(1, np.int32)
+        return np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+
+    @cached_property
+    def _raw(self) -> NDArray[np.uint8]:
+        """The bytes of all distinct texts, one after the other."""
+        data = self.values.buffers()[2] if len(self.values) else None
+        if data is None:
+            return np.zeros(0, np.uint8)
+        return np.frombuffer(data, np.uint8)[self._ends[0] : self._ends[-1]]
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """Write a column's values as text; numbers without a needless ``.0``."""
+    if pa.types.is_string(column.type):
+        return column
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)  # DataFrames write "nothing" as NaN
+        return pc.replace_substring_regex(column.cast(pa.string()), r"\.0$", "")
+    if pa.types.is_nested(column.type):
+        import orjson
+
+        cells = (None if v is None else orjson.dumps(v, default=str).decode() for v in column.to_pylist())
+        return pa.array(cells, pa.string())
+    return column.cast(pa.string())

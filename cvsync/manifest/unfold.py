@@ -1,0 +1,260 @@
+"""Tables with one row an image -> one row a label: lists, JSON in cells, and tags between semicolons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvsync.manifest.build import Columns
+from cvsync.manifest.columns import ALIASES, NUMBERS
+from cvsync.manifest.nested import Label, ShapeError, four_of, labels_of
+from cvsync.manifest.rows import IMAGE_NOTE, Lost, Rows
+from cvsync.manifest.texts import Texts, as_text
+
+SEPARATOR = ";"
+_STEP = 1 << 14
+_FIELDS = ("labels", "tag", "box")
+_JSON = r"^\s*[\[{]"
+
+
+def unfold(rows: Rows) -> Rows:
+    """Give each label a row of its own; a table that has that already comes back as it is."""
+    table = rows.table
+    columns = {name: table.column(name) for name in _FIELDS if name in table.column_names}
+    nested = [name for name, column in columns.items() if _is_list(column.type)]
+    if "labels" in nested or "tag" in nested:
+        return _from_lists(rows, columns)
+    texts = {name: _texts(column) for name, column in columns.items()}
+    if "labels" in columns or _holds_several(rows, texts.get("tag")):
+        return _from_cells(rows, texts)
+    if "box" in columns and "box" not in nested:
+        return _split_boxes(rows, texts["box"])
+    if "box" in nested:
+        return _four_numbers(rows)
+    return rows
+
+
+def _is_list(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(type_)
+        or pa.types.is_large_list(type_)
+        or pa.types.is_fixed_size_list(type_)
+        or pa.types.is_struct(type_)
+    )
+
+
+def _texts(column: pa.ChunkedArray) -> Texts:
+    return Texts.of(as_text(column.combine_chunks()) if _is_list(column.type) else column)
+
+
+def _holds_several(rows: Rows, tag: Texts | None) -> bool:
+    """Whether a column of tags holds lists; a column that is called ``tag`` holds one as it stands."""
+    if tag is None or not rows.name("tag").casefold().endswith("tags"):
+        return False
+    return tag.contains(SEPARATOR) or bool(tag.matches(_JSON).any())
+
+
+def _from_lists(rows: Rows, columns: dict[str, pa.ChunkedArray]) -> Rows:
+    """Flatten columns of lists; in columns all the way where they are lists of one length."""
+    source = columns["labels"] if "labels" in columns else columns["tag"]
+    array = source.combine_chunks()
+    if pa.types.is_list(array.type) and "box" not in columns:
+        items = array.flatten()
+        if pa.types.is_struct(items.type) and not _has_nested(items.type):
+            return _spread(rows, array, _fields_of(items))
+        if not pa.types.is_nested(items.type):
+            return _spread(rows, array, {"tag": Texts.of(items).column})
+    return _from_values(rows, _list_values(columns))
+
+
+def _list_values(columns: dict[str, pa.ChunkedArray]) -> Iterator[Any]:
+    first = columns["labels" if "labels" in columns else "tag"]
+    for start in range(0, len(first), _STEP):
+        values = first.slice(start, _STEP).to_pylist()
+        if "box" not in columns:
+            yield from values
+            continue
+        for value, box in zip(values, columns["box"].slice(start, _STEP).to_pylist(), strict=True):
+            yield {"tags": value, "boxes": box} if isinstance(value, list) else value
+
+
+def _has_nested(type_: pa.StructType) -> bool:
+    return any(pa.types.is_nested(type_.field(n).type) for n in range(type_.num_fields))
+
+
+def _fields_of(items: pa.StructArray) -> dict[str, pa.Array]:
+    """Name the columns of structs as fields."""
+    found = {}
+    for n in range(items.type.num_fields):
+        name = items.type.field(n).name.casefold()
+        if name in NUMBERS or name in ALIASES["tag_type"]:
+            found[name] = items.flatten()[n]
+        elif name in (*ALIASES["tag"], "category", "name", "displayname") and "tag" not in found:
+            found["tag"] = Texts.of(items.flatten()[n]).column
+    return found
+
+
+def _spread(rows: Rows, lists: pa.ListArray, fields: dict[str, pa.Array]) -> Rows:
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0))
+    parents = np.repeat(np.arange(len(rows)), np.maximum(lengths, 1))
+    child = np.full(len(parents), -1, np.int64)
+    child[np.repeat(lengths, np.maximum(lengths, 1)) > 0] = np.arange(int(lengths.sum()))
+    at = pa.array(child, mask=child < 0)
+    kept = [n for n in rows.table.column_names if n not in _FIELDS and n not in fields]
+    table = rows.table.select(kept).take(pa.array(parents))
+    for name, column in fields.items():
+        table = table.append_column(name, column.take(at))
+    return _unfolded(rows, table, parents)
+
+
+def _from_cells(rows: Rows, texts: dict[str, Texts]) -> Rows:
+    """Read cells that hold JSON, or tags between semicolons."""
+    return _from_values(rows, _cell_values(texts["labels" if "labels" in texts else "tag"], texts.get("box")))
+
+
+def _cell_values(texts: Texts, boxes: Texts | None) -> Iterator[Any]:
+    parse = lru_cache(_STEP)(_parsed)  # cells repeat: many images have the same tags
+    for start in range(0, len(texts), _STEP):
+        cells = texts.column.slice(start, _STEP).to_pylist()
+        values = [None if cell is None else parse(cell) for cell in cells]
+        if boxes is None:
+            yield from values
+            continue
+        for value, cell in zip(values, boxes.column.slice(start, _STEP).to_pylist(), strict=True):
+            if isinstance(value, list) and cell is not None:
+                yield {"tags": value, "boxes": _parsed(cell)}
+            else:
+                yield value
+
+
+class _Unreadable:
+    """A cell that starts like JSON and is none."""
+
+
+def _parsed(text: str) -> Any:
+    plain = text.strip()
+    if plain[:1] in ("[", "{"):
+        try:
+            return orjson.loads(plain)
+        except orjson.JSONDecodeError:
+            return _Unreadable()
+    return [part.strip() for part in plain.split(SEPARATOR) if part.strip()]
+
+
+def _from_values(rows: Rows, values: Iterable[Any]) -> Rows:
+    built = Columns("tag")
+    lost = []
+    for position, value in enumerate(values):
+        try:
+            if isinstance(value, _Unreadable):
+                raise ShapeError
+            labels: list[Label] = labels_of(value)
+        except ShapeError:
+            lost.append(_lost(rows, position, "E040" if isinstance(value, _Unreadable) else "E041"))
+            continue
+        built.extend(position, {}, labels)
+    inner, parents = built.finish()
+    kept = [n for n in rows.table.column_names if n not in _FIELDS and n not in inner.column_names]
+    table = rows.table.select(kept).take(pa.array(parents))
+    for name in inner.column_names:
+        table = table.append_column(name, inner.column(name))
+    return replace(_unfolded(rows, table, parents), lost=(*rows.lost, *lost))
+
+
+def _unfolded(rows: Rows, table: pa.Table, parents: Any) -> Rows:
+    sources = rows.sources and rows.sources.take(pa.array(parents))
+    return replace(
+        rows,
+        table=table,
+        numbers=rows.numbers[parents],
+        sources=sources,
+        count=len(rows) + len(rows.lost) if rows.count is None else rows.count,
+        notes=(*rows.notes, IMAGE_NOTE),
+        names={field: name for field, name in rows.names.items() if field in table.column_names}
+        | {"tag": rows.name("labels" if "labels" in rows.table.column_names else "tag")},
+        written=None,
+    )
+
+
+def _lost(rows: Rows, position: int, code: str) -> Lost:
+    def cell(name: str) -> str | None:
+        if name not in rows.table.column_names:
+            return None
+        value = rows.table.column(name)[position].as_py()
+        return None if value is None else str(value)
+
+    name = "labels" if "labels" in rows.table.column_names else "tag"
+    return Lost(
+        code, int(rows.numbers[position]), rows.name(name), (cell(name) or "")[:200],
+        url=cell("url"), path=cell("path"),
+    )  # fmt: skip
+
+
+def _four_numbers(rows: Rows) -> Rows:
+    """Read a column of lists as boxes of one label a row; a list of another length is no box."""
+    column = rows.table.column("box").combine_chunks()
+    if pa.types.is_struct(column.type):
+        return _split_boxes(rows, Texts.of(as_text(column)))
+    if pa.types.is_fixed_size_list(column.type) and column.type.list_size == 4:
+        return rows
+    lengths = pc.list_value_length(column)
+    wrong = np.asarray(pc.fill_null(pc.not_equal(lengths, 4), False))
+    if wrong.any():
+        return _split_boxes(rows, Texts.of(as_text(column)))
+    values = column.flatten()
+    at = np.full(len(column), -1, np.int64)
+    valid = np.asarray(column.is_valid())
+    at[valid] = np.arange(int(valid.sum()))
+    positions = (np.maximum(at, 0)[:, None] * 4 + np.arange(4)).ravel()
+    numbers = values.take(pa.array(positions, mask=np.repeat(at < 0, 4)))
+    boxes = pa.FixedSizeListArray.from_arrays(numbers, 4, mask=pa.array(at < 0))
+    return replace(rows, table=_with(rows.table, "box", boxes))
+
+
+def _split_boxes(rows: Rows, texts: Texts) -> Rows:
+    """Read cells with four numbers, as JSON or between blanks or commas."""
+    parsed: list[list[Any] | None] = []
+    for text in texts.values.to_pylist():
+        try:
+            parsed.append(four_of(_parsed_box(text)))
+        except ShapeError:
+            parsed.append(None)
+    wrong = texts.rows(np.array([value is None for value in parsed], bool))
+    built = Columns("box")
+    for code in texts.codes.tolist():
+        built.add(0, {"box": None if code < 0 else parsed[code]})
+    table = _with(rows.table, "box", built.finish()[0].column("box").combine_chunks())
+    lost = [_lost_box(rows, int(position), texts) for position in wrong]
+    keep = np.ones(len(rows), bool)
+    keep[wrong] = False
+    return replace(
+        rows,
+        table=table.filter(pa.array(keep)),
+        numbers=rows.numbers[keep],
+        sources=rows.sources and rows.sources.filter(pa.array(keep)),
+        lost=(*rows.lost, *lost),
+        written=None,
+    )
+
+
+def _parsed_box(text: str) -> Any:
+    parsed = _parsed(text) if text.strip()[:1] in ("[", "{") else text.replace(",", " ").split()
+    if isinstance(parsed, _Unreadable):
+        raise ShapeError
+    return parsed
+
+
+def _lost_box(rows: Rows, position: int, texts: Texts) -> Lost:
+    lost = _lost(rows, position, "E041")
+    return replace(lost, column=rows.name("box"), value=texts.column[position].as_py())
+
+
+def _with(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, column)

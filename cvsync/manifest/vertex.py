@@ -1,0 +1,49 @@
+"""The JSON Lines of Vertex AI: one image a line.
+
+``{"imageGcsUri": "gs://…", …}`` with one of ``classificationAnnotation`` (``{"displayName"}``),
+``classificationAnnotations`` (a list of them) and ``boundingBoxAnnotations`` (a list of ``{"displayName",
+"xMin", "yMin", "xMax", "yMax"}``, fractions 0 to 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cvsync.manifest.lines import Parsed, objects_of, read_parsed
+from cvsync.manifest.nested import text_of
+from cvsync.manifest.places import Place, told
+from cvsync.manifest.reading import Box, Reading, Units
+from cvsync.manifest.rows import Rows
+
+_CORNERS = {"xMin": "xmin", "yMin": "ymin", "xMax": "xmax", "yMax": "ymax"}
+
+
+def is_vertex(said: Mapping[str, Any]) -> bool:
+    """Whether an object is a line of this format."""
+    return "imageGcsUri" in said
+
+
+def read_vertex(place: Place, _reading: Reading) -> list[Rows]:
+    """Read a file.
+
+    Raises:
+        ManifestError: It cannot be read.
+    """
+    with told(place.name):
+        return [read_parsed(place, objects_of(place), _parse, box=Box.XYXY, units=Units.FRACTION)]
+
+
+def _parse(said: Mapping[str, Any]) -> Parsed:
+    cells = {"url": text_of(said["imageGcsUri"])}
+    labels = [_tag(one) for one in said.get("classificationAnnotations") or []]
+    if said.get("classificationAnnotation"):
+        labels.append(_tag(said["classificationAnnotation"]))
+    for one in said.get("boundingBoxAnnotations") or []:
+        # Corners at 0 may be left out, as that format leaves out every number that is 0.
+        labels.append(_tag(one) | {field: one.get(name, 0) for name, field in _CORNERS.items()})
+    return cells, labels
+
+
+def _tag(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {"tag": text_of(one["displayName"])}

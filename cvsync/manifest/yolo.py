@@ -1,0 +1,250 @@
+"""YOLO: a text file an image with lines ``class cx cy width height``, fractions of the image.
+
+``data.yaml`` names the classes and says where the images of each split lie: folders, or lists of files. The
+labels of ``…/images/a.jpg`` are ``…/labels/a.txt``; without a folder ``images`` they lie beside it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from cvsync.errors import ManifestError
+from cvsync.manifest.build import Columns
+from cvsync.manifest.imagefolders import IMAGES
+from cvsync.manifest.places import Place, told
+from cvsync.manifest.reading import Box, Reading, Units
+from cvsync.manifest.rows import Lost, Rows
+from cvsync.manifest.tree import below, image_files, read_index, tree_rows
+
+SPLITS = ("train", "val", "valid", "test")
+NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+LISTS = ("classes.txt", "obj.names", "names.txt")
+_BOX = ("cx", "cy", "width", "height")
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What ``data.yaml`` says, or what stands in its place."""
+
+    root: Place
+    names: dict[int, str]
+    parts: tuple[Place, ...]
+    """Folders of images, lists of them, or both."""
+
+
+def is_yolo(folder: Place) -> bool:
+    """Whether a folder is of this format."""
+    names = {child.base for child in folder.children()}
+    return bool(names & {*NAMES}) or ("labels" in names and bool(names & {*LISTS, "images"}))
+
+
+def read_yolo(place: Place, _reading: Reading) -> list[Rows]:
+    """Read a data set: its ``data.yaml``, its folder, or a list of images.
+
+    Raises:
+        ManifestError: It is none, or a part of it is missing.
+    """
+    with told(place.name):
+        data = _data_set(place)
+        index = read_index(data.root)
+        images = [
+            *dict.fromkeys(
+                [*(path for path in index), *(i.path for p in data.parts for i in _images(p, data))]
+            )
+        ]
+        return [_read(data, images, index)]
+
+
+def label_path(image: str) -> str:
+    """Give where the labels of an image lie."""
+    folder, name = posixpath.split(image)
+    head, found, tail = f"{folder}/".rpartition("/images/")
+    if found:
+        folder = posixpath.join(head, "labels", tail)
+    return posixpath.join(folder, posixpath.splitext(name)[0] + ".txt")
+
+
+def _read(data: DataSet, images: Sequence[str], index: Any) -> Rows:
+    built = Columns("path", "tag", *_BOX)
+    sources: list[str] = []
+    which: list[int] = []
+    lost: list[Lost] = []
+    outlined: list[int] = []
+    count = 0
+    for image in images:
+        labels = below(data.root, label_path(image))
+        labels = replace(
+            labels, name=posixpath.join(data.root.name, posixpath.relpath(labels.path, data.root.path))
+        )
+        common = index[image].cells if image in index else {"path": image}
+        rows = [*_lines(labels)] if labels.exists else []
+        kept = 0
+        for number, cells in rows:
+            try:
+                label, is_outline = _label(cells, data.names)
+            except _BadLineError as error:
+                lost.append(
+                    Lost(
+                        error.code, number, error.column, error.value, source=labels.name,
+                        path=common.get("path"), url=common.get("url"),
+                    )
+                )  # fmt: skip
+                continue
+            if is_outline:
+                outlined.append(len(which))
+            built.add(number, common, label)
+            which.append(len(sources))
+            kept += 1
+        if not rows:
+            built.add(0, common)
+            which.append(len(sources))
+        sources.append(labels.name)
+        count += max(1, len(rows))
+    lost += _orphans(data, images)
+    table, numbers = built.finish()
+    import numpy as np
+
+    marks = (("W013", "cx", np.array(outlined, np.int64)),) if outlined else ()
+    return tree_rows(
+        data.root, table, numbers, sources, which,
+        lost=tuple(lost), count=count, box=Box.CXCYWH, units=Units.FRACTION, marks=marks,
+    )  # fmt: skip
+
+
+class _BadLineError(ValueError):
+    def __init__(self, code: str, column: str, value: str) -> None:
+        self.code, self.column, self.value = code, column, value
+        super().__init__(code)
+
+
+def _lines(place: Place) -> Iterator[tuple[int, list[str]]]:
+    text = place.read().to_pybytes().decode("utf-8-sig", "replace")
+    for number, line in enumerate(text.splitlines(), 1):
+        cells = line.split()
+        if cells:
+            yield number, cells
+
+
+def _label(cells: list[str], names: dict[int, str]) -> tuple[dict[str, Any], bool]:
+    if len(cells) != 5 and (len(cells) < 7 or len(cells) % 2 == 0):
+        raise _BadLineError("E001", "row", " ".join(cells)[:200])
+    number = int(cells[0]) if cells[0].isdecimal() else None
+    if number not in names:
+        raise _BadLineError("E043", "class", cells[0])
+    numbers = [_number(cell) for cell in cells[1:]]
+    if len(cells) == 5:
+        return {"tag": names[number], **dict(zip(_BOX, numbers, strict=True))}, False
+    if any(isinstance(n, str) for n in numbers):
+        raise _BadLineError("E010", "row", " ".join(cells)[:200])
+    xs, ys = numbers[::2], numbers[1::2]
+    width, height = max(xs) - min(xs), max(ys) - min(ys)
+    box = (min(xs) + width / 2, min(ys) + height / 2, width, height)
+    return {"tag": names[number], **dict(zip(_BOX, box, strict=True))}, True
+
+
+def _number(cell: str) -> Any:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+def _images(part: Place, data: DataSet) -> Iterable[Place]:
+    if part.is_folder:
+        return image_files(part)
+    start = replace(part, name=posixpath.dirname(part.name), path=posixpath.dirname(part.path))
+    lines = part.read().to_pybytes().decode("utf-8-sig", "replace").splitlines()
+    found = []
+    for line in filter(None, map(str.strip, lines)):
+        beside = below(start, line)
+        found.append(beside if beside.exists else below(data.root, line))
+    return found
+
+
+def _orphans(data: DataSet, images: Sequence[str]) -> list[Lost]:
+    """Find label files that no image has."""
+    known = {label_path(image) for image in images}
+    folders = {posixpath.dirname(path) for path in known}
+    found = []
+    for folder in sorted(folders):
+        place = below(data.root, folder)
+        for child in place.children() if place.exists else ():
+            if (
+                child.suffix == ".txt"
+                and child.base not in LISTS
+                and child.path not in known
+                and "/labels" in folder
+            ):
+                name = posixpath.join(data.root.name, posixpath.relpath(child.path, data.root.path))
+                found.append(Lost("E045", 0, "file", child.base, source=name))
+    return found
+
+
+def _data_set(place: Place) -> DataSet:
+    if place.is_folder:
+        described = next((c for c in place.children() if c.base in NAMES), None)
+        return _described(described) if described else _undescribed(place)
+    if place.suffix in (".yaml", ".yml"):
+        return _described(place)
+    folder = replace(place, name=posixpath.dirname(place.name) or ".", path=posixpath.dirname(place.path))
+    described = next((c for c in folder.children() if c.base in NAMES), None)
+    names = _described(described).names if described else _class_list(folder)
+    return DataSet(folder, names, (place,))
+
+
+def _described(place: Place) -> DataSet:
+    try:
+        said = yaml.safe_load(place.read().to_pybytes())
+    except yaml.YAMLError as error:
+        raise ManifestError(place.name, [f"cannot be read: {' '.join(str(error).split())}"]) from error
+    if not isinstance(said, dict) or "names" not in said:
+        raise ManifestError(place.name, ["names no classes: `names` is missing"])
+    listed = said["names"]
+    pairs = listed.items() if isinstance(listed, dict) else enumerate(listed)
+    names = {int(number): str(name) for number, name in pairs}
+    folder = replace(place, name=posixpath.dirname(place.name), path=posixpath.dirname(place.path))
+    root = below(folder, str(said["path"])) if said.get("path") else folder
+    if not root.exists:  # where it was written, it lay elsewhere
+        root = folder
+    parts = [part for split in SPLITS for part in _listed(said.get(split))]
+    found = [_part(root, part) for part in parts]
+    missing = [part for part, at in zip(parts, found, strict=True) if at is None]
+    if missing and len(missing) == len(parts):
+        raise ManifestError(place.name, [f"its images are not there: {', '.join(missing)}"])
+    home = replace(folder, name=folder.name or ".")
+    if not root.path.startswith(home.path):
+        home = root
+    return DataSet(home, names, tuple(at for at in found if at is not None) or (root,))
+
+
+def _part(root: Place, part: str) -> Place | None:
+    # Some programs write paths as seen from a folder beside the file.
+    tries = [below(root, part), below(root, part.removeprefix("../"))]
+    return next((place for place in tries if place.exists), None)
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(v) for v in value] if isinstance(value, list) else [str(value)] if value else []
+
+
+def _undescribed(folder: Place) -> DataSet:
+    images = folder.child("images")
+    return DataSet(folder, _class_list(folder), (images if images.exists else folder,))
+
+
+def _class_list(folder: Place) -> dict[int, str]:
+    for where in (folder, folder.child("labels")):
+        for name in LISTS:
+            place = where.child(name)
+            if place.exists:
+                lines = place.read().to_pybytes().decode("utf-8-sig").splitlines()
+                return dict(enumerate(line.strip() for line in lines if line.strip()))
+    raise ManifestError(folder.name, [f"names no classes: there is neither {NAMES[0]} nor {LISTS[0]}"])
+
+
+__all__ = ["IMAGES", "DataSet", "is_yolo", "label_path", "read_yolo"]

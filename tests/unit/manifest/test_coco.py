@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from make import make_png
+from reads import labels_of, problems_of, read_one, rows_of, warnings_of, write
+
+IMAGES = [
+    {"id": 1, "file_name": "a.png", "width": 200, "height": 100},
+    {"id": 2, "file_name": "b.png", "width": 200, "height": 100, "coco_url": "https://x.test/b.png"},
+    {"id": 3, "file_name": "c.png", "width": 200, "height": 100},
+]
+CATEGORIES = [{"id": 7, "name": "cup"}, {"id": 9, "name": "fork"}]
+
+
+def box(image: Any, category: Any, *numbers: Any, **more: Any) -> dict[str, Any]:
+    return {"id": 1, "image_id": image, "category_id": category, "bbox": [*numbers], "area": 1.5, **more}
+
+
+ANNOTATIONS = [
+    box(1, 7, 20, 10, 100, 50, segmentation=[[1.5, 2]]),
+    box(2, 9, 0, 0.5, 200, 99.5, segmentation={"counts": "x", "size": [1, 2]}, iscrowd=1),
+]
+
+
+def coco(tmp_path: Path, name: str = "set.json", **lists: Any) -> Path:
+    said = {
+        "images": IMAGES,
+        "annotations": ANNOTATIONS,
+        "categories": CATEGORIES,
+        "info": {"year": 2020},
+    } | lists
+    return write(tmp_path, json.dumps(said, indent=1), name)
+
+
+def test_annotations_are_rows_and_images_without_any_too(tmp_path: Path) -> None:
+    path = coco(tmp_path)
+
+    manifest = read_one(path)
+
+    assert labels_of(path) == [
+        ("a.png", "cup", 0.1, 0.1, 0.5, 0.5),
+        ("https://x.test/b.png", "fork", 0.0, 0.005, 1.0, 0.995),
+        ("c.png", None),
+    ]
+    assert [row["row"] for row in manifest.labels.table.to_pylist()] == [1, 2, 5]
+    assert manifest.rows == 3
+    assert warnings_of(manifest) == [("W018", [2])]
+    assert "bbox as ltwh in pixels" in manifest.convention
+
+
+@pytest.mark.parametrize("kind", ["columns", "objects"])
+def test_what_refers_to_nothing_is_told(tmp_path: Path, kind: str) -> None:
+    def id_(number: int) -> Any:
+        return number if kind == "columns" else f"n{number}"
+
+    path = coco(
+        tmp_path,
+        images=[{**image, "id": id_(n)} for n, image in ((1, IMAGES[0]), (2, IMAGES[1]), (2, IMAGES[2]))],
+        categories=[{"id": id_(7), "name": "cup"}],
+        annotations=[
+            box(id_(1), id_(7), 20, 10, 100, 50), box(id_(1), id_(8), 20, 10, 100, 50),
+            box(id_(4), id_(7), 20, 10, 100, 50), box(id_(1), id_(7), 20, 10, 100),
+            box(id_(2), id_(7), 150, 10, 100, 50),
+        ],
+    )  # fmt: skip
+
+    manifest = read_one(path)
+
+    assert problems_of(manifest) == [
+        ("E043", 2, "category_id"), ("E042", 3, "image_id"), ("E041", 4, "bbox"), ("E012", 5, "bbox"),
+        ("E046", 8, "id"),
+    ]  # fmt: skip
+    assert labels_of(path) == [("a.png", "cup", 0.1, 0.1, 0.5, 0.5)]
+    assert manifest.bad_keys == {"a.png", "https://x.test/b.png", "c.png"}
+
+
+def test_texts_for_numbers_are_read_as_they_can_be(tmp_path: Path) -> None:
+    path = coco(tmp_path, annotations=[box(1, 7, "20", 10, 100, 50), box(1, 7, "x", 10, 100, 50)])
+
+    assert problems_of(read_one(path)) == [("E010", 2, "bbox")]
+    assert labels_of(path)[0] == ("a.png", "cup", 0.1, 0.1, 0.5, 0.5)
+
+
+def test_an_annotation_without_a_box_is_a_tag(tmp_path: Path) -> None:
+    path = coco(tmp_path, annotations=[{"image_id": 1, "category_id": 7}])
+
+    assert labels_of(path)[0] == ("a.png", "cup")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("annotations/instances_train2017.json", "train2017"),
+        ("annotations/instances_val.json", "images/val"),
+        ("set.json", "images"),
+        ("train/_annotations.coco.json", "train"),
+    ],
+)
+def test_images_are_found_where_they_usually_lie(tmp_path: Path, name: str, folder: str) -> None:
+    write(tmp_path, make_png(1), f"{folder}/a.png")
+    path = coco(tmp_path, name, annotations=[])
+
+    rows = rows_of(path, check_files=False)
+
+    assert (path.parent / rows[0]["path"]).resolve() == tmp_path / folder / "a.png"
+    assert rows[0]["key"] in (f"{folder}/a.png", "a.png")
+    assert [w.code for w in read_one(path).warnings] == []
+
+
+def test_a_folder_of_splits_is_all_of_them(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        write(tmp_path, make_png(1), f"{split}/a.png")
+        coco(tmp_path, f"{split}/_annotations.coco.json", annotations=[], images=IMAGES[:1])
+
+    assert [row["key"] for row in rows_of(tmp_path)] == ["train/a.png", "valid/a.png"]

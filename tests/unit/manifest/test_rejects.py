@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
+from make import make_png
+from reads import URL, read_one, write
+
+from cvsync.manifest import Manifest, read, rejects_suffix, write_rejects
+
+
+def reject_all(manifest: Manifest, destination: Path) -> Path:
+    write_rejects(manifest, destination, [(p.source, p.row, p.code, p.message) for p in manifest.problems])
+    return destination
+
+
+def rows_in(path: Path) -> list[dict[str, Any]]:
+    options = pacsv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=True)
+    rows: list[dict[str, Any]] = pacsv.read_csv(path, convert_options=options).to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".tsv", ".parquet", ".jsonl"])
+def test_a_mended_row_is_pushed_again_from_any_format(tmp_path: Path, suffix: str) -> None:
+    path = write(tmp_path, f'url,tag,note\n{URL},a,1\nftp://x.test/2,"b,c",\nhttps://x.test/3\n')
+
+    rejects = reject_all(read_one(path), tmp_path / f"rejects{suffix}")
+
+    again = read_one(rejects)
+    assert [(p.code, p.row) for p in again.problems] == [("E004", 1)]
+    assert again.labels.keys.to_pylist() == ["https://x.test/3"]
+    assert rejects.stat().st_mode & 0o777 == 0o600
+
+
+def test_lines_stay_lines_with_the_reason_in_them(tmp_path: Path) -> None:
+    good, bad = {"url": URL, "labels": ["a"]}, {"url": "ftp://x", "labels": ["a", "b"], "note": {"b": 1}}
+    path = write(tmp_path, f"{json.dumps(good)}\n\n{json.dumps(bad)}\nno json\n", "m.jsonl")
+    manifest = read_one(path)
+    assert rejects_suffix(manifest) == ".jsonl"
+
+    rejects = reject_all(manifest, tmp_path / "rejects.jsonl")
+
+    assert [json.loads(line) for line in rejects.read_text().splitlines()] == [
+        bad | {"error_code": "E004", "error": "the url is neither http nor https"},
+        {"line": "no json", "error_code": "E040", "error": "not a JSON object"},
+    ]
+
+
+def test_labels_of_other_formats_become_rows_of_the_schema(tmp_path: Path) -> None:
+    image = {"id": 1, "file_name": "a.png", "width": 200, "height": 100}
+    labels = [
+        {"image_id": 1, "category_id": c, "bbox": b} for c, b in ((1, [150, 10, 100, 50]), (2, [1, 1, 5, 5]))
+    ]
+    said = {"images": [image], "annotations": labels, "categories": [{"id": 1, "name": "cup"}]}
+    manifest = read_one(write(tmp_path, json.dumps(said), "coco.json"))
+    assert rejects_suffix(manifest) == ".csv"
+
+    rejects = reject_all(manifest, tmp_path / "rejects.csv")
+
+    assert [(row["path"], row["tag"], row["error_code"]) for row in rows_in(rejects)] == [
+        ("a.png", "cup", "E012"), ("a.png", None, "E043"),
+    ]  # fmt: skip
+    mended = write(tmp_path, rejects.read_text().replace("150", "50"), "mended.csv")
+    (first,) = read_one(mended).labels.table.to_pylist()
+    assert (first["left"], first["width"]) == (0.25, 0.5)
+
+
+def test_labels_of_a_folder_are_rejected_by_file_and_line(tmp_path: Path) -> None:
+    write(tmp_path, make_png(1), "images/a.png")
+    write(tmp_path, "0 0.5 0.5 1 1\n0 0.9 0.5 0.4 0.2\n5 0.5 0.5 1 1\n", "labels/a.txt")
+    path = write(tmp_path, "train: images\nnames: [cup]\n", "data.yaml")
+
+    rejects = reject_all(read_one(path), tmp_path / "rejects.csv")
+
+    assert [(row["path"], row["error_code"], row["cx"]) for row in rows_in(rejects)] == [
+        (str(tmp_path / "images/a.png"), "E012", 0.9), (str(tmp_path / "images/a.png"), "E043", None),
+    ]  # fmt: skip
+
+
+def test_rejects_of_several_formats_are_one_table(tmp_path: Path) -> None:
+    one = write(tmp_path, "url,tag\nftp://x,a\n", "1.csv")
+    two = write(tmp_path, '{"url": "ftp://y", "tag": "b"}\n', "2.jsonl")
+    pq.write_table(pa.table({"url": ["ftp://z"], "tag": ["c"]}), tmp_path / "3.parquet")
+
+    rejects = reject_all(read([one, two, tmp_path / "3.parquet"]), tmp_path / "rejects.csv")
+
+    assert [(row["url"], row["tag"], row["error_code"]) for row in rows_in(rejects)] == [
+        ("ftp://x", "a", "E004"), ("ftp://y", "b", "E004"), ("ftp://z", "c", "E004"),
+    ]  # fmt: skip
+
+
+def test_a_row_with_several_reasons_stands_there_once(tmp_path: Path) -> None:
+    rejects = reject_all(read_one(write(tmp_path, "url,tag\nftp://x, \n")), tmp_path / "r.csv")
+
+    (row,) = rows_in(rejects)
+    assert (row["error_code"], row["error"]) == (
+        "E004 E016",
+        "the url is neither http nor https; the tag is blank",
+    )

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from reads import URL, labels_of, problems_of, read_one, write
+
+from cvsync.manifest import Box
+
+TWO = "https://x.test/2"
+BOXES = [(URL, "a", 0.1, 0.2, 0.3, 0.4), (URL, "b", 0.5, 0.5, 0.25, 0.25), (TWO, None)]
+SIDES = ("left", "top", "width", "height")
+
+
+def as_objects(name: str = "tag") -> list[list[dict[str, Any]]]:
+    return [[{name: label[1], **dict(zip(SIDES, label[2:], strict=True))} for label in BOXES[:2]], []]
+
+
+def parquet(tmp_path: Path, **columns: Any) -> Path:
+    pq.write_table(pa.table({"url": [URL, TWO], **columns}), tmp_path / "m.parquet")
+    return tmp_path / "m.parquet"
+
+
+def csv(tmp_path: Path, **columns: list[str]) -> Path:
+    quoted = [
+        [json.dumps(c)[1:-1].replace('\\"', '""') for c in row] for row in zip(*columns.values(), strict=True)
+    ]
+    lines = [",".join([url, *(f'"{c}"' for c in row)]) for url, row in zip([URL, TWO], quoted, strict=True)]
+    return write(tmp_path, "\n".join([",".join(["url", *columns]), *lines]) + "\n")
+
+
+@pytest.mark.parametrize("name", ["labels", "objects", "annotations"])
+@pytest.mark.parametrize("tag", ["tag", "label", "category"])
+def test_structs_in_a_column_are_labels(tmp_path: Path, name: str, tag: str) -> None:
+    manifest = read_one(parquet(tmp_path, **{name: as_objects(tag)}))
+
+    assert labels_of(parquet(tmp_path, **{name: as_objects(tag)})) == BOXES
+    assert "one row an image" in manifest.convention
+    assert manifest.rows == 2
+    assert [row["row"] for row in manifest.labels.table.to_pylist()] == [1, 1, 2]
+
+
+def test_lists_of_one_length_are_labels(tmp_path: Path) -> None:
+    boxes = [[label[2:] for label in BOXES[:2]], []]
+    path = parquet(tmp_path, tags=[["a", "b"], []], boxes=boxes)
+    folder = parquet(
+        tmp_path, objects=[{"bbox": boxes[0], "categories": ["a", "b"]}, {"bbox": [], "categories": []}]
+    )
+
+    assert labels_of(path, box=Box.LTWH) == BOXES
+    assert labels_of(folder, box=Box.LTWH) == BOXES
+
+
+def test_tags_in_a_list_are_tags(tmp_path: Path) -> None:
+    assert labels_of(parquet(tmp_path, tags=[["a", "b"], None])) == [(URL, "a"), (URL, "b"), (TWO, None)]
+    assert labels_of(parquet(tmp_path, label=[["a", "b"], []])) == [(URL, "a"), (URL, "b"), (TWO, None)]
+    assert labels_of(parquet(tmp_path, label=[[7], [8]])) == [(URL, "7"), (TWO, "8")]
+
+
+def test_cells_hold_tags_between_semicolons_where_the_column_says_so(tmp_path: Path) -> None:
+    assert labels_of(csv(tmp_path, tags=["a; b", ""])) == [(URL, "a"), (URL, "b"), (TWO, None)]
+    assert labels_of(csv(tmp_path, tag=["a; b", "c"])) == [(URL, "a; b"), (TWO, "c")]
+
+
+def test_cells_hold_json(tmp_path: Path) -> None:
+    objects = [json.dumps(labels) for labels in as_objects()]
+
+    assert labels_of(csv(tmp_path, tags=['["a", "b"]', "[]"])) == [(URL, "a"), (URL, "b"), (TWO, None)]
+    assert labels_of(csv(tmp_path, labels=objects)) == BOXES
+    boxes = [json.dumps([label[2:] for label in BOXES[:2]]), "[]"]
+    assert labels_of(csv(tmp_path, tags=['["a", "b"]', ""], bboxes=boxes), box=Box.LTWH) == BOXES
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [('["a"', "E040"), ('[["a"]]', "E041"), ('{"bbox": [[1, 2]], "categories": ["a", "b"]}', "E041")],
+)
+def test_cells_that_hold_something_else_are_told(tmp_path: Path, cell: str, code: str) -> None:
+    manifest = read_one(csv(tmp_path, labels=[cell, '["a"]']), box=Box.LTWH)
+
+    assert problems_of(manifest) == [(code, 1, "labels")]
+    assert manifest.bad_keys == {URL}
+    assert manifest.rows == 2
+
+
+def test_a_cell_that_is_no_box_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, f"url,tag,bbox\n{URL},a,0.1 0.2 0.3\n{TWO},a,0.1 0.2 0.3 0.4\n")
+
+    assert problems_of(read_one(path, box=Box.LTWH)) == [("E041", 1, "bbox")]
+    assert labels_of(path, box=Box.LTWH) == [(TWO, "a", 0.1, 0.2, 0.3, 0.4)]
+
+
+def test_lists_of_numbers_are_boxes_of_one_label_a_row(tmp_path: Path) -> None:
+    path = parquet(tmp_path, tag=["a", "b"], bbox=[[0.1, 0.2, 0.3, 0.4], None])
+
+    assert labels_of(path, box=Box.LTWH) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, "b")]
+
+
+def test_pictures_beside_their_bytes_are_known_by_their_path(tmp_path: Path) -> None:
+    table = pa.table(
+        {"image": [{"bytes": b"x", "path": "1.jpg"}, {"bytes": b"y", "path": "2.jpg"}], "label": [0, 1]}
+    )
+    pq.write_table(table, tmp_path / "m.parquet")
+
+    assert labels_of(tmp_path / "m.parquet") == [("1.jpg", "0"), ("2.jpg", "1")]
