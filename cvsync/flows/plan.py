@@ -16,7 +16,7 @@ from cvsync.flows.project import NewProject, choose_type, create_project, find_p
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
-from cvsync.manifest import Problem, read
+from cvsync.manifest import Problem, Reading, read
 from cvsync.model import Project
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.drift import OnDrift
@@ -35,6 +35,8 @@ class PlanRequest:
     manifests: tuple[Path, ...]
     project: str
     """Name or id."""
+    reading: Reading = field(default_factory=Reading)
+    """How to understand the manifests, where they do not say it themselves."""
     create: NewProject | None = None
     """How to make the project if it does not exist; None: it must."""
     prune: Prune = Prune.KEEP
@@ -90,7 +92,7 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
 
 async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Project, Desired]:
     """Read the manifest, find or make the project, and see what of the one the other can hold."""
-    manifest = await asyncio.to_thread(read, request.manifests)
+    manifest = await asyncio.to_thread(read, request.manifests, request.reading)
     tell(
         service.observer, "manifest", rows=manifest.rows, labels=len(manifest.labels),
         images=len(manifest.labels.keys), convention=manifest.convention,

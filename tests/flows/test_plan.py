@@ -215,3 +215,36 @@ async def test_tag_is_renamed_and_its_images_stay(shelf: Shelf, manifest: Path) 
 
     assert await shelf.writes() == {"UpdateTag": 1}
     assert await shelf.tags() == ["Gabel", "spoon"]
+
+
+async def test_negative_tag_is_created_as_such(shelf: Shelf, tmp_path: Path) -> None:
+    listed = [{"url": shelf.url(f"{n}.png"), "tag": tag, "tag_type": type_}
+              for n, (tag, type_) in enumerate([("fork", ""), ("nothing", "Negative")])]  # fmt: skip
+
+    await shelf.push(write_csv(tmp_path / "m.csv", listed))
+
+    async with open_client(shelf.settings) as (client, _):
+        tags = await client.get_tags(await shelf.project_id(client))
+    assert {tag.name: tag.type for tag in tags} == {"fork": "Regular", "nothing": "Negative"}
+
+
+async def test_another_version_replaces_the_image(shelf: Shelf, tmp_path: Path) -> None:
+    def versions(first: str) -> Path:
+        listed = [row | {"version": "1"} for row in rows(shelf)]
+        listed[0]["version"] = first
+        return write_csv(tmp_path / "m.csv", listed)
+
+    await shelf.push(versions("1"))
+    before = {image.id for image in await shelf.images()}
+    (shelf.folder / "0.png").write_bytes(make_png(100))
+    await shelf.forget()
+
+    report = await shelf.push(versions("2"))
+    again = await shelf.push(versions("2"))
+
+    after = {image.id for image in await shelf.images()}
+    assert len(after) == 4
+    assert len(before - after) == 1
+    assert report.is_complete
+    assert again.counts["images_created"] == 0
+    assert await shelf.writes() == {"CreateImagesFromUrls": 1, "DeleteImages": 1}
