@@ -11,6 +11,7 @@ import click
 from cvsync import __version__
 from cvsync.cli.emulate import emulate
 from cvsync.cli.options import Common, common_options, manifest_options
+from cvsync.cli.undo import undo
 
 if TYPE_CHECKING:
     from cvsync.flows.push import PushRequest
@@ -32,6 +33,7 @@ def cli() -> None:
 
 
 cli.add_command(emulate)
+cli.add_command(undo)
 
 
 @cli.command()

@@ -125,6 +125,7 @@ def result_line(counts: Mapping[str, int]) -> str:
         _count(counts.get("tags_created", 0), "tag", "created"),
         _count(counts.get("images_created", 0), "image", "created"),
         _count(counts.get("images_adopted", 0), "image", "already there"),
+        _count(counts.get("images_replaced", 0), "image", "replaced"),
         _count(counts.get("labels_added", 0), "label", "added"),
         _count(counts.get("labels_removed", 0), "label", "removed"),
         _count(counts.get("images_deleted", 0), "image", "deleted"),
