@@ -11,6 +11,7 @@ from cvsync.cli import exits
 from cvsync.cli.emulate import emulate
 from cvsync.cli.ledger import ledger, status
 from cvsync.cli.push import apply, plan, push
+from cvsync.cli.undo import undo
 from cvsync.errors import CvsyncError
 
 
@@ -32,6 +33,7 @@ cli.add_command(apply)
 cli.add_command(status)
 cli.add_command(ledger)
 cli.add_command(emulate)
+cli.add_command(undo)
 
 
 def run() -> None:

@@ -131,6 +131,7 @@ def result_line(counts: Mapping[str, int]) -> str:
         count(counts.get("tags_created", 0), "tag", "created"),
         count(counts.get("images_created", 0), "image", "created"),
         count(counts.get("images_adopted", 0), "image", "already there"),
+        count(counts.get("images_replaced", 0), "image", "replaced"),
         count(counts.get("labels_added", 0), "label", "added"),
         count(counts.get("labels_removed", 0), "label", "removed"),
         count(counts.get("images_deleted", 0), "image", "deleted"),

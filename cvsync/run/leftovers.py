@@ -146,9 +146,11 @@ def _take(
             Stored(action.key or "", image_id, EMPTY if is_new else sums.get(image_id), action.version)
         )
         old = known.get(action.key or "")
+        if old == image_id:
+            continue  # an earlier attempt to settle came this far, and counted it
         if action.kind is Kind.REPLACE_IMAGE and old is not None:
-            replaced += [old] if old != image_id else []
-            counts["images_replaced"] += old != image_id
+            replaced.append(old)
+            counts["images_replaced"] += 1
         else:
             counts["images_created" if is_new or image_id in made else "images_adopted"] += 1
             counts["labels_added"] += len(labels_of_image(made[image_id], type_)) if image_id in made else 0

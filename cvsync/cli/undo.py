@@ -1,0 +1,43 @@
+"""`cvsync undo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cvsync.cli.options import Common, common_options
+
+if TYPE_CHECKING:
+    from cvsync.flows.service import Service
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@common_options
+def undo(run_id: str, **options: Any) -> int:
+    r"""Bring back the images that a run deleted or replaced, with their labels.
+
+    They were saved before they went, unless --no-backup was given. They get new ids. Safe to repeat.
+
+    \b
+    Example:
+      cvsync undo 20261125T010203Z-a1b2c3 -p shelf
+    """
+    from cvsync.cli import exits, text
+    from cvsync.cli.session import execute
+    from cvsync.events import tell
+    from cvsync.flows.undo import undo as flow
+
+    common = Common(**options)
+    project = common.required_project()
+
+    async def run(service: Service, _: tuple[Path, str] | None) -> int:
+        report = await flow(service, project, run_id)
+        tell(service.observer, "totals", run_id=report.run_id, **report.counts)
+        if not common.json:
+            click.echo(text.result_line(report.counts))
+        return exits.OK if report.is_complete else exits.REFUSED
+
+    return execute(common, run, command="undo")
