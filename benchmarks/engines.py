@@ -106,27 +106,31 @@ def with_cvsync(folder: Path) -> Callable[[], Counts]:
 
     from cvsync.known import SCHEMA as KNOWN
     from cvsync.known import KnownImages
-    from cvsync.labels import TEXT, as_column
+    from cvsync.labels import as_column
     from cvsync.manifest import read
     from cvsync.model import Project, ProjectType, Tag
     from cvsync.plan import Kind, diff
     from cvsync.snapshot import IMAGES, LABELS, Snapshot
 
     def snapshot() -> Snapshot:
-        """Give what a listing gives: images in a row, each with its labels."""
-        table = pq.read_table(folder / "project.parquet", read_dictionary=["tag"]).combine_chunks()
-        ids = table.column("image_id").combine_chunks()
-        starts = np.flatnonzero(np.r_[True, pc.not_equal(ids[1:], ids[:-1])])
-        images = ids.take(pa.array(starts))
-        position = np.zeros(len(table), np.int32)
-        position[starts[1:]] = 1
-        tags = as_column(table.column("tag"), TEXT)
-        size, nameless = pa.nulls(len(images), pa.int32()), pa.nulls(len(table), pa.string())
-        columns = [np.cumsum(position, dtype=np.int32), tags, nameless, *(table.column(name) for name in BOX)]
+        """Give what a listing gives, page by page: images in a row, each with its labels."""
+        images, labels, count, last = [], [], 0, None
+        file = pq.ParquetFile(folder / "project.parquet", read_dictionary=["tag"])
+        for page in file.iter_batches(1 << 16):
+            ids = page.column("image_id")
+            is_new = np.r_[ids[0].as_py() != last, pc.not_equal(ids[1:], ids[:-1])]
+            images.append(ids.filter(pa.array(is_new)))
+            position = count - 1 + np.cumsum(is_new, dtype=np.int32)
+            count, last = int(position[-1]) + 1, ids[-1].as_py()
+            columns = [position.astype(np.int32), page.column("tag"), pa.nulls(len(ids), pa.string())]
+            columns += [page.column(name) for name in BOX]
+            labels.append(pa.Table.from_arrays(list(map(as_column, columns, LABELS.types)), schema=LABELS))
+        whole = pa.concat_tables(labels).unify_dictionaries().combine_chunks()
+        size = pa.nulls(count, pa.int32())
+        tags = pc.unique(whole.column("tag_id")).to_pylist()
         return Snapshot(
-            Project("p", "p"), ProjectType.DETECTION, [Tag(tag, tag) for tag in tags.dictionary.to_pylist()],
-            pa.Table.from_arrays([images, size, size], schema=IMAGES),
-            pa.Table.from_arrays(list(map(as_column, columns, LABELS.types)), schema=LABELS),
+            Project("p", "p"), ProjectType.DETECTION, [Tag(tag, tag) for tag in tags],
+            pa.Table.from_arrays([pa.concat_arrays(images), size, size], schema=IMAGES), whole,
         )  # fmt: skip
 
     def run() -> Counts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ Hashes = NDArray[np.uint64]
 
 NO_BOX = np.float32(-1)  # outside 0..1, so no real box looks like it
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's, so that zeros are mixed too
-_STEP = 1 << 16  # labels at a time: what is in between stays in the processor's cache
 EMPTY = 0
 """The fingerprint of an image without labels."""
 
@@ -36,19 +36,20 @@ def label_hashes(tags: Hashes, boxes: NDArray[np.float32]) -> Hashes:
         tags: A number a label that stands for its tag.
         boxes: n × 4, ``NO_BOX`` where there is none.
     """
-    hashes = np.empty(len(tags), np.uint64)
-    for start in range(0, len(tags), _STEP):
-        part = slice(start, start + _STEP)
-        corners = np.ascontiguousarray(boxes[part] + np.float32(0)).view(np.uint64)  # two numbers in each
-        hashes[part] = _mix(_mix(tags[part] ^ (corners[:, 0] + _ODD)) ^ (corners[:, 1] + _ODD))
-    return hashes
+    corners = np.ascontiguousarray(boxes + np.float32(0)).view(np.uint64)  # two numbers in each
+    return _mix(_mix(tags ^ (corners[:, 0] + _ODD)) ^ (corners[:, 1] + _ODD))
 
 
 def sums(images: NDArray[np.int64], hashes: Hashes, count: int) -> NDArray[np.int64]:
     """Give each of ``count`` images the fingerprint of its labels; ``images`` tells whose each hash is."""
-    total = np.zeros(count, np.uint64)
-    np.add.at(total, images, hashes)
-    return total.view(np.int64)
+    total = np.zeros(count, np.int64)
+    add_sums(total, images, hashes)
+    return total
+
+
+def add_sums(total: NDArray[np.int64], images: NDArray[np.integer[Any]], hashes: Hashes) -> None:
+    """Add the hashes of some labels to the fingerprints of their images, in place."""
+    np.add.at(total.view(np.uint64), images, hashes)
 
 
 def identities(images: NDArray[np.int64], hashes: Hashes) -> Hashes:

@@ -16,12 +16,13 @@ from cvsync.errors import PlanError
 from cvsync.known import KnownImages
 from cvsync.labels import BOX, Labels, codes_of, fold
 from cvsync.plan.actions import NewTag, TagRename
-from cvsync.plan.fingerprint import NO_BOX, label_hashes, sums, tag_hashes
+from cvsync.plan.fingerprint import NO_BOX, add_sums, label_hashes, tag_hashes
 from cvsync.plan.match import LabelSet, Rows
 from cvsync.plan.tags import TagNames
 from cvsync.snapshot import Snapshot
 
 Mask = NDArray[np.bool_]
+_STEP = 1 << 16  # labels at a time: what is in between stays in the processor's cache
 
 
 @dataclass(eq=False)
@@ -149,9 +150,9 @@ class Sides:
     def wanted_fingerprints(self, rows: Rows) -> NDArray[np.int64]:
         """For each image the fingerprint of what some rows of the manifest want on it."""
         ids = [tag.id for tag in self.snapshot.tags]
-        hashes = tag_hashes([*ids, *(f"new {name}" for name in self.names.new)])
-        tags, every = hashes[self.desired_tag[rows]], boxes(self.desired.table, rows)
-        return sums(self.row_image[rows], label_hashes(tags, every), len(self.snapshot))
+        tags = tag_hashes([*ids, *(f"new {name}" for name in self.names.new)])
+        labels = _Coded(self.desired.table, self.row_image, self.desired_tag, tags)
+        return labels.fingerprints(len(self.snapshot), rows)
 
     def wanted(self, rows: Rows) -> LabelSet:
         """Give some rows of the manifest as labels of their images."""
@@ -225,15 +226,12 @@ def _renamed(snapshot: Snapshot, renames: Mapping[str, str]) -> tuple[tuple[TagR
     return tuple(done.values()), [done[t.id].new if t.id in done else t.name for t in snapshot.tags]
 
 
-def boxes(table: pa.Table, rows: Rows | None = None) -> NDArray[np.float32]:
-    """Give the boxes of some rows (default: all) as n × 4, ``NO_BOX`` where there is none."""
-    whole = rows is None or len(rows) == table.num_rows
-    filled = np.empty((table.num_rows if rows is None else len(rows), len(BOX)), np.float32)
-    for n, name in enumerate(BOX):
-        column = table.column(name)
-        column = np.asarray(pc.fill_null(column, NO_BOX) if column.null_count else column)
-        filled[:, n] = column if whole else column[rows]
-    return filled
+def boxes(table: pa.Table, rows: Rows | slice) -> NDArray[np.float32]:
+    """Give the boxes of some rows as n × 4, ``NO_BOX`` where there is none."""
+    part = table.select(BOX)
+    part = part[rows] if isinstance(rows, slice) else part.take(pa.array(rows))
+    columns = (pc.fill_null(c, NO_BOX) if c.null_count else c for c in part.columns)
+    return np.stack([np.asarray(column) for column in columns], axis=1)
 
 
 def apply_codes(values: Rows, codes: Rows) -> Rows:
@@ -245,10 +243,29 @@ def fingerprints(snapshot: Snapshot, rows: Rows | None = None) -> NDArray[np.int
     """Give each image of a snapshot the fingerprint of its labels, or of those in some rows."""
     codes, tag_ids = codes_of(snapshot.labels.column("tag_id"))
     images = np.asarray(snapshot.labels.column("image"))
-    if rows is not None:
-        codes, images = codes[rows], images[rows]
-    hashes = label_hashes(tag_hashes(tag_ids.to_pylist())[codes], boxes(snapshot.labels, rows))
-    return sums(images.astype(np.int64), hashes, len(snapshot))
+    labels = _Coded(snapshot.labels, images, codes, tag_hashes(tag_ids.to_pylist()))
+    return labels.fingerprints(len(snapshot), rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Coded:
+    """Labels of one side, as they are hashed."""
+
+    table: pa.Table
+    images: NDArray[Any]
+    codes: Rows
+    """Of the tags."""
+    tags: NDArray[np.uint64]
+    """For each code the tag's hash."""
+
+    def fingerprints(self, count: int, rows: Rows | None) -> NDArray[np.int64]:
+        """Sum the hashes of some rows (default: all) by image."""
+        total = np.zeros(count, np.int64)
+        for start in range(0, len(self.images) if rows is None else len(rows), _STEP):
+            part = slice(start, start + _STEP) if rows is None else rows[start : start + _STEP]
+            hashes = label_hashes(self.tags[self.codes[part]], boxes(self.table, part))
+            add_sums(total, self.images[part], hashes)
+        return total
 
 
 def as_codes(positions: Any) -> Rows:
