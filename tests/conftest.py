@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import aiohttp
@@ -20,6 +21,9 @@ from emulator_fixtures import (
     start_api,
     start_emulator,
 )
+from schema import check_event
+
+from cvsync.events import Event
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -34,6 +38,28 @@ __all__ = [
     "start_bench",
     "start_emulator",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _events_keep_to_the_schema(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Check every event of every run against the published schema, wherever it is told."""
+    if request.path.name == "test_events.py":  # it makes wrong ones on purpose
+        yield
+        return
+    made: list[Event] = []
+    unwatched = Event.__init__
+
+    def watched(self: Event, *args: Any, **kwargs: Any) -> None:
+        unwatched(self, *args, **kwargs)
+        made.append(self)
+
+    Event.__init__ = watched  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Event.__init__ = unwatched  # type: ignore[method-assign]
+    for name, facts in {(e.name, str(e.facts)): (e.name, e.facts) for e in made}.values():
+        check_event(name, facts)
 
 
 class _Response(aiohttp.ClientResponse):

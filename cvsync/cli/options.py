@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cvsync.cli.deadline import Deadline
 from cvsync.settings import API_VERSIONS, DEFAULT_API_VERSION
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,6 +30,7 @@ class Common:
     local_data: Path | None
     concurrency: int
     max_outage: float
+    deadline: float | None
     json: bool
     quiet: bool
     verbose: bool
@@ -108,6 +110,12 @@ _COMMON = (
         show_default=True,
         metavar="SECONDS",
         help="How long to go on trying while the service fails.",
+    ),
+    click.option(
+        "--deadline",
+        envvar="CVSYNC_DEADLINE",
+        type=Deadline(),
+        help="End the run by then: requests in flight finish, the rest waits for the next run.",
     ),
     click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line."),
     click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),

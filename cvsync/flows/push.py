@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cvsync.api.listing import fetch_snapshot, project_type
@@ -28,6 +26,7 @@ from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
 from cvsync.run.leftovers import settle_leftovers
 from cvsync.run.lock import hold_lock
+from cvsync.run.names import new_run_id
 from cvsync.run.outcome import Outcomes
 from cvsync.run.private import make_folder
 from cvsync.run.settings import RunSettings
@@ -104,7 +103,7 @@ async def push(service: Service, request: PushRequest) -> PushReport:
         TrainingError: The data is in, but training or export failed.
     """
     project, desired = await _meet(service, request, dry=False)
-    report = PushReport(new_run_id())
+    report = PushReport(service.run_id or new_run_id())
     folder = service.folder(project.id)
     with hold_lock(folder, run_id=report.run_id), _ledger(service, project) as ledger:
         ledger.start_run(report.run_id)
@@ -134,11 +133,6 @@ async def push(service: Service, request: PushRequest) -> PushReport:
         if not service.stop.requested:
             await _make_model(service, request, project, report)
     return report
-
-
-def new_run_id() -> str:
-    """Name a run so that names sort by time."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 async def _meet(service: Service, request: PushRequest, *, dry: bool) -> tuple[Project, Desired]:

@@ -16,7 +16,6 @@ from cvsync.api.listing import fetch_images, project_type
 from cvsync.errors import MissingProjectError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.project import find_project
-from cvsync.flows.push import new_run_id
 from cvsync.flows.service import Service
 from cvsync.labels import METADATA, TEXT, fold
 from cvsync.model import Image, Project, ProjectType
@@ -27,6 +26,7 @@ from cvsync.run.ledger import Ledger
 from cvsync.run.leftovers import settle_leftovers
 from cvsync.run.lock import hold_lock
 from cvsync.run.marker import own_metadata
+from cvsync.run.names import new_run_id
 from cvsync.run.settings import RunSettings
 from cvsync.run.settle import Duplicate, settle
 from cvsync.run.work import Work
@@ -88,7 +88,7 @@ async def undo(
     type_ = await project_type(service.client, project)
     folder, settings = service.folder(project.id), settings or RunSettings()
     saved = await asyncio.to_thread(_read, folder / "trash", run_id)
-    report = UndoReport(new_run_id())
+    report = UndoReport(service.run_id or new_run_id())
     with hold_lock(folder, run_id=report.run_id):
         ledger = Ledger.open(folder / "ledger.sqlite", f"{service.destination} {project.id}")
         try:
