@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import aiohttp
@@ -24,6 +25,9 @@ from emulator_fixtures import (
     start_served,
 )
 from hypothesis import settings
+from schema import check_event
+
+from cvsync.events import Event
 
 # The work of a property is counted in examples; how long one takes depends on what else the machine does.
 settings.register_profile("cvsync", deadline=None)
@@ -45,6 +49,28 @@ __all__ = [
     "start_emulator",
     "start_served",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _events_keep_to_the_schema(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Check every event of every run against the published schema, wherever it is told."""
+    if request.path.name == "test_events.py":  # it makes wrong ones on purpose
+        yield
+        return
+    made: list[Event] = []
+    unwatched = Event.__init__
+
+    def watched(self: Event, *args: Any, **kwargs: Any) -> None:
+        unwatched(self, *args, **kwargs)
+        made.append(self)
+
+    Event.__init__ = watched  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Event.__init__ = unwatched  # type: ignore[method-assign]
+    for name, facts in {(e.name, str(e.facts)): (e.name, e.facts) for e in made}.values():
+        check_event(name, facts)
 
 
 class _Response(aiohttp.ClientResponse):

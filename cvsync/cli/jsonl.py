@@ -1,20 +1,30 @@
-"""Events for programs: one JSON object a line on stdout."""
+"""Events for programs: one JSON object a line on stdout, of the schema ``events.schema.json``."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import orjson
 
-from cvsync.events import Event
+from cvsync.events import Event, as_line
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class JsonOutput:
     """Prints every event."""
 
+    def __init__(self, *, run: str, destination: str | None, clock: Callable[[], datetime] = _now) -> None:
+        self._run, self._destination, self._clock = run, destination, clock
+
     def __call__(self, event: Event) -> None:
         """Print one event."""
-        sys.stdout.write(orjson.dumps({"event": event.name, **event.facts}, default=str).decode() + "\n")
+        line = as_line(event, moment=self._clock(), run=self._run, destination=self._destination)
+        sys.stdout.write(orjson.dumps(line, default=str).decode() + "\n")
         sys.stdout.flush()
 
     def error(self, message: str) -> None:

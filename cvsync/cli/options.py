@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cvsync.cli.deadline import Deadline
 from cvsync.settings import API_VERSIONS, DEFAULT_API_VERSION
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Common:
     tps: float | None
     tps_max: float | None
     max_outage: float
+    deadline: float | None
     json: bool
     quiet: bool
     verbose: bool
@@ -127,6 +129,12 @@ _COMMON = (
         show_default=True,
         metavar="SECONDS",
         help="How long to wait for the service to come back while it fails.",
+    ),
+    click.option(
+        "--deadline",
+        envvar="CVSYNC_DEADLINE",
+        type=Deadline(),
+        help="End the run by then: requests in flight finish, the rest waits for the next run.",
     ),
     click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line."),
     click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),

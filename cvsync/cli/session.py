@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsync.cli import exits
+from cvsync.cli.ending import EarlyEndError, Ending, exit_now
 from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.options import LOCAL, Common
 from cvsync.cli.text import TextOutput
 from cvsync.errors import CvsyncError, SettingsError
-from cvsync.events import Event
+from cvsync.events import Event, Observer
+from cvsync.run.names import new_run_id
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service
@@ -30,74 +31,79 @@ Flow = Callable[["Service", Files | None], Awaitable[int]]
 _KEY_VARIABLES = ("CVSYNC_TRAINING_KEY", "VISION_TRAINING_KEY", "TRAININGKEY")
 
 
-class InterruptedRunError(Exception):
-    """A signal ended the run early."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        super().__init__("stopped early; run the same command again to go on where it stopped")
-
-
 def execute(common: Common, flow: Flow, *, command: str, manifests: Sequence[Path] = ()) -> int:
     """Run a flow against the chosen resource and give the exit code; ``run_end`` is told whatever happens."""
-    output: Output = JsonOutput() if common.json else TextOutput(quiet=common.quiet, verbose=common.verbose)
-    output(Event("run_start", {"command": command, "project": common.project}))
+    run_id = new_run_id()
+    output: Output = TextOutput(quiet=common.quiet, verbose=common.verbose)
+    if common.json:
+        output = JsonOutput(run=run_id, destination=common.endpoint)
+    told = _Told(output)
+    told(Event("run_start", {"command": command, "project": common.project}))
     code, reason = exits.UNEXPECTED, None
     try:
-        code = asyncio.run(_drive(common, flow, output, manifests))
-    except InterruptedRunError as error:
-        code, reason = 128 + error.number, str(error)
+        code = asyncio.run(_drive(common, flow, told, manifests, run_id))
+    except EarlyEndError as error:
+        code, reason = error.exit_code, str(error)
     except CvsyncError as error:
         code, reason = exits.exit_code(error), str(error)
     finally:
-        facts = {"exit_code": code} | ({"reason": reason} if reason else {})
-        output(Event("run_end", facts))
-        output.close()
-    if reason:
-        output.error(reason)
+        told.end(code, reason)
     return code
 
 
-async def _drive(common: Common, flow: Flow, output: Output, manifests: Sequence[Path]) -> int:
+class _Told:
+    """Passes events on to an output, and sees to it that the last one sums the run up."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._totals: dict[str, object] = {}
+        self.error = output.error
+
+    def __call__(self, event: Event) -> None:
+        if event.name == "totals":
+            self._totals = {name: fact for name, fact in event.facts.items() if name != "run_id"}
+        self._output(event)
+
+    def end(self, code: int, reason: str | None) -> None:
+        """Tell the end, and say what went wrong."""
+        facts: dict[str, object] = {"exit_code": code, "totals": self._totals}
+        self._output(Event("run_end", facts | ({"reason": reason} if reason else {})))
+        self._output.close()
+        if reason:
+            self._output.error(reason)
+
+    def give_up(self, code: int) -> None:
+        """End the process at once."""
+        self.end(code, "cancelled")
+        exit_now(code)
+
+
+async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Path], run_id: str) -> int:
     from cvsync.run.workers import Stop
 
     stop, task = Stop(), asyncio.current_task()
     assert task is not None
-    received: list[int] = []
-
-    def on_signal(number: int) -> None:
-        received.append(number)
-        if stop.is_draining and not stop.requested:
-            stop.request()
-            output.error("stopping: requests in flight finish first; once more to cancel them")
-        else:
-            task.cancel()
-
-    _watch_signals(on_signal)
+    ending = Ending(stop, task, told.error, told.give_up)
+    ending.watch(common.deadline)
     try:
-        async with _service(common, output, stop, manifests) as (service, files):
-            code = await flow(service, files)
+        async with _service(common, told, stop, manifests) as (service, files):
+            code = await flow(replace(service, run_id=run_id), files)
     except asyncio.CancelledError:
-        if not received:
+        if ending.cause is None:
             raise
-        raise InterruptedRunError(received[0]) from None
-    if received:
-        raise InterruptedRunError(received[0])
+        raise ending.cause from None
+    finally:
+        ending.close()
+    if ending.cause is not None:
+        raise ending.cause
+    if stop.requested:
+        told.error(stop.reason)
     return code
-
-
-def _watch_signals(handle: Callable[[int], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, handle, number)
-        except NotImplementedError:  # Windows has no handlers on the loop
-            signal.signal(number, lambda n, _: loop.call_soon_threadsafe(handle, n))
 
 
 @asynccontextmanager
 async def _service(
-    common: Common, output: Output, stop: object, manifests: Sequence[Path]
+    common: Common, observer: Observer, stop: object, manifests: Sequence[Path]
 ) -> AsyncIterator[tuple[Service, Files | None]]:
     from cvsync.api.retry import RetryPolicy
     from cvsync.flows.service import open_service
@@ -117,7 +123,7 @@ async def _service(
                 settings,
                 state=common.state,
                 destination=destination,
-                observer=output,
+                observer=observer,
                 stop=stop,
                 policy=policy,
             ) as service:
@@ -130,14 +136,18 @@ async def _service(
         async with (
             azure_tokens() as token,
             open_service(
-                replace(settings, token=token), state=common.state, observer=output, stop=stop, policy=policy
+                replace(settings, token=token),
+                state=common.state,
+                observer=observer,
+                stop=stop,
+                policy=policy,
             ) as service,
         ):
             yield service, None
         return
     settings = replace(settings, training_key=_training_key())
     async with open_service(
-        settings, state=common.state, observer=output, stop=stop, policy=policy
+        settings, state=common.state, observer=observer, stop=stop, policy=policy
     ) as service:
         yield service, None
 

@@ -109,6 +109,19 @@ class TextOutput:
     def _on_retry(self, facts: Mapping[str, Any]) -> None:
         self._say(f"{facts['reason']}; trying again in {facts['wait']:.1f} s")
 
+    def _on_status(self, facts: Mapping[str, Any]) -> None:
+        if sys.stderr.isatty():
+            return  # the bar shows it
+        done, total = facts["done"], facts["total"]
+        if done in (facts["unchanged"], total):
+            return  # the beginning and the end are said otherwise
+        left = f", about {facts['eta'] / 60:.0f} minutes left" if facts["eta"] else ""
+        self._say(
+            f"{done:,} of {total:,} ({done / total:.0%}), {facts['per_second']:.1f} a second, "
+            f"{facts['in_flight']} requests in flight, {facts['in_doubt']} in doubt, "
+            f"{facts['refused']:,} refused{left}"
+        )
+
     def _on_train(self, facts: Mapping[str, Any]) -> None:
         self.close()
         if facts["status"] == "NotNeeded":

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cvsync.events import tell
@@ -20,6 +18,7 @@ from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
 from cvsync.run.leftovers import settle_leftovers
 from cvsync.run.lock import hold_lock
+from cvsync.run.names import new_run_id
 from cvsync.run.outcome import Outcomes
 from cvsync.run.settings import RunSettings
 from cvsync.run.work import Work
@@ -106,15 +105,10 @@ def hold(service: Service, project_id: str, settings: RunSettings | None = None)
     Raises:
         LockedError: Another run works on this project.
     """
-    run_id = new_run_id()
+    run_id = service.run_id or new_run_id()
     with hold_lock(service.folder(project_id), run_id=run_id), service.open_ledger(project_id) as ledger:
         ledger.start_run(run_id)
         carrier = Carrier(service, ledger, Report(run_id), project_id, settings or RunSettings())
         yield carrier
         code = 0 if carrier.report.is_complete else 3
         ledger.end_run(run_id, exit_code=code, totals=carrier.report.counts)
-
-
-def new_run_id() -> str:
-    """Name a run so that names sort by time."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

@@ -32,6 +32,8 @@ class Service:
     workers: int = 8
     observer: Observer = ignore
     stop: Stop = field(default_factory=Stop)
+    run_id: str | None = None
+    """The name of the run that is about to begin; None: it names itself."""
 
     def folder(self, project_id: str) -> Path:
         """Give the state folder of one project of this resource."""

@@ -36,6 +36,7 @@ class Progress:
         return {
             "done": self._unchanged + steps,
             "total": self._total,
+            "unchanged": self._unchanged,
             "refused": len(work.outcomes.refusals),
             "in_flight": work.ledger.in_doubt() - len(work.doubts),
             "in_doubt": len(work.doubts),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 from make import make_png, write_csv
+from schema import check_line
 
 from cvsync.emulator.process import EmulatorProcess
 
@@ -56,6 +59,21 @@ class Desk:
         out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
+    def runs(self) -> list[tuple[str, int | None]]:
+        """Every run that the ledger holds, with its exit code."""
+        (path,) = (self.folder / "state").glob("*/*/ledger.sqlite")
+        db = sqlite3.connect(path)
+        found = db.execute("SELECT run_id, exit_code FROM runs ORDER BY started_at").fetchall()
+        db.close()
+        return found
+
+    def in_doubt(self) -> int:
+        (path,) = (self.folder / "state").glob("*/*/ledger.sqlite")
+        db = sqlite3.connect(path)
+        (found,) = db.execute("SELECT count(*) FROM batches WHERE state = 'sent'").fetchone()
+        db.close()
+        return int(found)
+
     def ask(self, path: str, body: Any = None) -> Any:
         assert self.emulator is not None
         data = None if body is None else json.dumps(body).encode()
@@ -94,10 +112,12 @@ def test_local_needs_no_account(desk: Desk) -> None:
 def test_events_are_json_and_end_with_run_end(served: Desk) -> None:
     done = served.run("push", served.manifest(3), "-p", "shelf", "--create-project", "--json")
 
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [e["event"] for e in events][:1] == ["run_start"]
-    assert events[-1] == {"event": "run_end", "exit_code": 0}
-    assert next(e for e in events if e["event"] == "totals")["images_created"] == 3
+    events = [check_line(line) for line in done.stdout.splitlines()]
+    assert [e["ev"] for e in events][:1] == ["run_start"]
+    assert {e["run"] for e in events} == {run for run, _ in served.runs()}
+    assert (events[-1]["ev"], events[-1]["exit_code"]) == ("run_end", 0)
+    assert events[-1]["totals"]["images_created"] == 3
+    assert {e["dest"] for e in events} == {served.emulator and served.emulator.url}
 
 
 @pytest.mark.parametrize(
@@ -151,7 +171,7 @@ def test_interrupted_push_goes_on_and_stores_nothing_twice(served: Desk, number:
     process = served.start(*push, "--json")
     assert process.stdout is not None
     for line in process.stdout:
-        if json.loads(line)["event"] == "batch_done":
+        if check_line(line)["ev"] == "batch_done":
             break
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -160,13 +180,56 @@ def test_interrupted_push_goes_on_and_stores_nothing_twice(served: Desk, number:
     resumed = served.run(*push)
 
     assert stopped == 128 + number
-    assert json.loads(out.splitlines()[-1])["event"] == "run_end"
+    assert [check_line(line)["ev"] for line in out.splitlines()][-1] == "run_end"
     assert "run the same command again" in err
     assert resumed.returncode == 0
     (project,) = served.ask("customvision/v3.3/training/projects")
     stored = served.ask(f"_emulator/projects/{project['id']}/images")
     assert len(stored) == 640
     assert {image["submissions"] for image in stored} == {1}
+
+
+def test_second_signal_ends_at_once_and_leaves_what_is_in_flight_in_the_ledger(served: Desk) -> None:
+    manifest = served.manifest(640)
+    served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 30}])
+    process = served.start("push", manifest, "-p", "shelf", "--create-project", "-c", "2", "--json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if check_line(line)["ev"] == "batch_sent" and "image" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    assert process.stderr is not None
+    assert "once more to cancel" in process.stderr.readline()
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    took = time.monotonic() - began
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert took < 1.5  # one second, and some for a busy machine
+    assert check_line(out.splitlines()[-1])["exit_code"] == 128 + signal.SIGTERM
+    assert served.in_doubt() >= 1
+
+
+def test_deadline_ends_a_run_with_what_is_in_flight_finished(served: Desk) -> None:
+    manifest = served.manifest(640)
+    served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 0.5}])
+
+    done = served.run("push", manifest, "-p", "shelf", "--create-project", "-c", "1", "--deadline", "2")
+
+    assert done.returncode == 5
+    assert "the deadline came; run the same command again" in done.stderr
+    assert served.in_doubt() == 0
+    (project,) = served.ask("customvision/v3.3/training/projects")
+    assert 0 < len(served.ask(f"_emulator/projects/{project['id']}/images")) < 640
+
+
+def test_deadline_before_anything_is_sent_ends_the_run_too(served: Desk) -> None:
+    served.ask("_emulator/faults", [{"operation": "GetTaggedImageCount", "kind": "slow", "seconds": 30}])
+
+    done = served.run("push", served.manifest(2), "-p", "shelf", "--create-project", "--deadline", "1.5")
+
+    assert done.returncode == 5
 
 
 def test_second_run_on_the_same_local_data_is_locked_out(desk: Desk) -> None:
