@@ -83,6 +83,9 @@ class TextOutput:
     def _on_deletions_held_back(self, facts: Mapping[str, Any]) -> None:
         self._say(f"{facts['images']} deletions held back, since something was refused", always=True)
 
+    def _on_lock(self, facts: Mapping[str, Any]) -> None:
+        self._say(f"{facts['reason']}; waiting {facts['wait']:.0f} s")
+
     def _on_throttle(self, facts: Mapping[str, Any]) -> None:
         self._say(f"rate limit: {facts['operation']} waits {facts['wait']:.1f} s")
 
