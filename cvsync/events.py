@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 
 VERSION = 1  # of the schema: facts may be added to an event, but never change their meaning
 _WARNINGS = frozenset(
-    {"item_refused", "deletions_held_back", "batch_in_doubt", "throttle", "retry", "circuit", "warning"}
+    {
+        "item_refused",
+        "deletions_held_back",
+        "batch_in_doubt",
+        "throttle",
+        "retry",
+        "circuit",
+        "warning",
+        "lock",
+    }
 )
 
 

@@ -23,7 +23,7 @@ from cvsync.errors import ServiceError, ThrottledError
 from cvsync.events import Observer, ignore
 
 T = TypeVar("T")
-CALL = Request("CreateImagesFromUrls", "POST", "/customvision/v3.3/training/projects/p/images/urls")
+CALL = Request("CreateImageTags", "POST", "/customvision/v3.3/training/projects/p/images/tags")
 SPREAD = 0.35  # of the lognormal service time
 THROTTLED_SECONDS = 0.02  # a 429 is answered in no time
 

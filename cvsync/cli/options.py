@@ -36,6 +36,7 @@ class Common:
     tps_max: float | None
     max_outage: float
     deadline: float | None
+    lock_timeout: float
     json: bool
     quiet: bool
     verbose: bool
@@ -135,6 +136,15 @@ _COMMON = (
         envvar="CVSYNC_DEADLINE",
         type=Deadline(),
         help="End the run by then: requests in flight finish, the rest waits for the next run.",
+    ),
+    click.option(
+        "--lock-timeout",
+        envvar="CVSYNC_LOCK_TIMEOUT",
+        type=click.FloatRange(0),
+        default=0.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait while another run is at work on the project.",
     ),
     click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line."),
     click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),

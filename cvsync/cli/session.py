@@ -16,8 +16,8 @@ from cvsync.cli.ending import EarlyEndError, Ending, exit_now
 from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.options import LOCAL, Common
 from cvsync.cli.text import TextOutput
-from cvsync.errors import CvsyncError, SettingsError
-from cvsync.events import Event, Observer
+from cvsync.errors import CvsyncError, LockedError, SettingsError
+from cvsync.events import Event, Observer, tell
 from cvsync.run.names import new_run_id
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ Output = TextOutput | JsonOutput
 Files = tuple[Path, str]
 Flow = Callable[["Service", Files | None], Awaitable[int]]
 
+_FIRST_LOCK_WAIT, _LONGEST_LOCK_WAIT = 1.0, 16.0
 _KEY_VARIABLES = ("CVSYNC_TRAINING_KEY", "VISION_TRAINING_KEY", "TRAININGKEY")
 
 
@@ -87,7 +88,8 @@ async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Pa
     ending.watch(common.deadline)
     try:
         async with _service(common, told, stop, manifests) as (service, files):
-            code = await flow(replace(service, run_id=run_id), files)
+            free = _when_free(flow, common.lock_timeout, told)
+            code = await free(replace(service, run_id=run_id), files)
     except asyncio.CancelledError:
         if ending.cause is None:
             raise
@@ -99,6 +101,26 @@ async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Pa
     if stop.requested:
         told.error(stop.reason)
     return code
+
+
+def _when_free(flow: Flow, timeout: float, observer: Observer) -> Flow:
+    """Have a flow begin anew, for so long, while another run holds the lock."""
+
+    async def wait_for_it(service: Service, files: Files | None) -> int:
+        clock = asyncio.get_running_loop().time
+        end, wait = clock() + timeout, _FIRST_LOCK_WAIT
+        while True:
+            try:
+                return await flow(service, files)
+            except LockedError as error:
+                left = end - clock()
+                if left <= 0:
+                    raise
+                tell(observer, "lock", reason=str(error), wait=min(wait, left))
+                await asyncio.sleep(min(wait, left))
+                wait = min(_LONGEST_LOCK_WAIT, wait * 2)
+
+    return wait_for_it
 
 
 @asynccontextmanager

@@ -92,6 +92,9 @@ class TextOutput:
     def _on_warning(self, facts: Mapping[str, Any]) -> None:
         self._say(f"warning: {facts['text']}")
 
+    def _on_lock(self, facts: Mapping[str, Any]) -> None:
+        self._say(f"{facts['reason']}; waiting {facts['wait']:.0f} s")
+
     def _on_throttle(self, facts: Mapping[str, Any]) -> None:
         if self._verbose:
             self._say(f"rate limit: {facts['operation']} waits {facts['wait']:.1f} s")

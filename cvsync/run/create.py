@@ -205,8 +205,8 @@ class Creations:
         if not is_duplicate:
             answered.fresh[image_id] = self._tags.identified(sent)
             answered.counts["labels_added"] += len(sent)
-            missing = tuple(label for label in action.labels if label not in sent)
-            if missing:
+            if len(sent) < len(action.labels):
+                missing = tuple(label for label in action.labels if label not in sent)
                 self._relabels.follow(relabel(action, image_id, missing))
         elif made is not None:
             answered.ours.append(Duplicate(action, image_id, sent, is_ours=True))

@@ -284,9 +284,10 @@ class Ledger:
             )
             self._store(batch_id, stored, replaced)
             self._shift(seen or {}, shifts or {})
-            gone = [(i,) for i in deleted]
-            self._db.executemany("DELETE FROM images WHERE image_id = ?", gone)
-            self._db.executemany("DELETE FROM doomed WHERE image_id = ?", gone)
+            if deleted:
+                gone = [(i,) for i in deleted]
+                self._db.executemany("DELETE FROM images WHERE image_id = ?", gone)
+                self._db.executemany("DELETE FROM doomed WHERE image_id = ?", gone)
             failpoint("in-outcome")
         failpoint("after-outcome")
 
@@ -356,10 +357,7 @@ class Ledger:
         rows = [(*row, batch_id) for row in stored]
         if not rows:
             return
-        old = self._db.execute(
-            "SELECT image_id, key, version FROM images WHERE image_id IN (SELECT value FROM json_each(?))",
-            (_json(replaced),),
-        ).fetchall()
+        old = self._rows_of(replaced) if replaced else []
         self._upsert(rows)
         self._db.executemany(
             "INSERT OR IGNORE INTO doomed SELECT ?1, ?2, ?3, ?4"
@@ -367,6 +365,12 @@ class Ledger:
             [(*row, self._clock()) for row in old],
         )
         self._spare_named()
+
+    def _rows_of(self, image_ids: Collection[str]) -> list[tuple[str, str, str | None]]:
+        return self._db.execute(
+            "SELECT image_id, key, version FROM images WHERE image_id IN (SELECT value FROM json_each(?))",
+            (_json(image_ids),),
+        ).fetchall()
 
     def _upsert(self, rows: Iterable[tuple[Any, ...]]) -> None:
         self._db.executemany(
@@ -383,13 +387,15 @@ class Ledger:
         )
 
     def _shift(self, seen: Mapping[str, int | None], shifts: Mapping[str, int]) -> None:
-        self._db.executemany(
-            "UPDATE images SET fingerprint = ? WHERE image_id = ?", [(f, i) for i, f in seen.items()]
-        )
-        self._db.executemany(
-            "UPDATE images SET fingerprint = shifted(fingerprint, ?) WHERE image_id = ?",
-            [(by, i) for i, by in shifts.items()],
-        )
+        if seen:
+            self._db.executemany(
+                "UPDATE images SET fingerprint = ? WHERE image_id = ?", [(f, i) for i, f in seen.items()]
+            )
+        if shifts:
+            self._db.executemany(
+                "UPDATE images SET fingerprint = shifted(fingerprint, ?) WHERE image_id = ?",
+                [(by, i) for i, by in shifts.items()],
+            )
 
 
 def _bring_up_to_date(db: sqlite3.Connection, path: Path, destination: str) -> None:

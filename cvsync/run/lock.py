@@ -30,14 +30,28 @@ def hold_lock(folder: Path, *, run_id: str) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        who = holder.read_text() if holder.exists() else "another process"
+        who = _read(holder) or "a process that has not said its name yet"
         raise LockedError(f"another run is at work on this project: {who}") from None
     try:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         text = f"run {run_id}, process {os.getpid()} on {socket.gethostname()}, since {started}"
-        with os.fdopen(os.open(holder, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-            file.write(text)
+        _write_whole(holder, text)
         yield
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that whoever reads it reads all of it."""
+    part = path.with_suffix(".part")
+    with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+        file.write(text)
+    part.replace(path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""

@@ -22,6 +22,7 @@ class Tags:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._ids: dict[str, str] = {}
+        self._by_spelling: dict[str, str] = {}
         self.by_id: dict[str, Tag] = {}
 
     @property
@@ -35,9 +36,12 @@ class Tags:
         Raises:
             PlanError: The project has no such tag any more.
         """
-        found = self._ids.get(fold(name))
+        found = self._by_spelling.get(name)
         if found is None:
-            raise PlanError(f"the tag {name!r} is gone from the project; run again to plan anew")
+            found = self._ids.get(fold(name))
+            if found is None:
+                raise PlanError(f"the tag {name!r} is gone from the project; run again to plan anew")
+            self._by_spelling[name] = found
         return found
 
     def identified(self, labels: Iterable[Label]) -> list[TagAndBox]:
@@ -54,6 +58,7 @@ class Tags:
         """Ask the service for them."""
         tags = await self._work.client.get_tags(self._work.project_id)
         self._ids = {fold(tag.name): tag.id for tag in tags}
+        self._by_spelling.clear()
         self.by_id = {tag.id: tag for tag in tags}
 
     async def prepare(self, plan: Plan) -> None:

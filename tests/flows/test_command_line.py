@@ -241,6 +241,33 @@ def test_second_run_on_the_same_local_data_is_locked_out(desk: Desk) -> None:
     assert "another run" in done.stderr
 
 
+def test_paused_run_keeps_the_project_and_ends_right_when_it_goes_on(served: Desk) -> None:
+    manifest = served.manifest(100)
+    served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 0.3}])
+    push = ["push", manifest, "-p", "shelf", "--create-project"]
+    first = served.start(*push, "--json")
+    assert first.stdout is not None
+    for line in first.stdout:
+        if check_line(line)["ev"] == "batch_sent":
+            break
+    first.send_signal(signal.SIGSTOP)
+
+    second = served.run(*push)
+    waiting = served.start(*push, "--lock-timeout", "30", "--json")
+    assert waiting.stdout is not None
+    for line in waiting.stdout:
+        if check_line(line)["ev"] == "lock":
+            break
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=60)
+    waiting.communicate(timeout=60)
+
+    assert second.returncode == 8
+    assert f"process {first.pid} on" in second.stderr
+    assert (first.returncode, waiting.returncode) == (0, 0)
+    assert [code for _, code in served.runs()] == [0, 0]
+
+
 def test_state_is_for_its_owner_only(served: Desk) -> None:
     served.run("push", served.manifest(2), "-p", "shelf", "--create-project")
 

@@ -37,6 +37,6 @@ def test_rate_that_is_asked_for_is_kept(tmp_path: Path) -> None:
             [sys.executable, "-m", "cvsync", *command], env=environment, capture_output=True, check=True
         )
 
-    rates = [e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "rate"]
+    rates = [e for e in map(json.loads, done.stdout.splitlines()) if e["ev"] == "rate"]
     assert {e["lane"] for e in rates} == {"reads", "writes"}
     assert {(e["old"], e["new"], e["reason"]) for e in rates} == {(None, 50.0, "start")}
