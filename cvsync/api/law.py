@@ -129,7 +129,6 @@ class RateLaw:
         self._held_at_least = 0.0
         self._rise_from: float | None = None
         self._sends: deque[Sent] = deque()
-        self._first_send = math.inf
         self._recent: deque[bool] = deque(maxlen=CLUSTER_OF)  # whether answers were 429s
         self._together = 0.0  # of all who share the cap, when last looked
         self._sharers = 1
@@ -167,7 +166,6 @@ class RateLaw:
         sent = Sent(now, is_paced)
         if is_paced and self._sends:
             self._spend(min(now - self._sends[-1].at, 2 / self.rate))
-        self._first_send = min(self._first_send, now)
         self._sends.append(sent)
         kept = now - self._measured_span() - _MEASURED_SECONDS
         while self._sends[0].at < kept and len(self._sends) > 1:
@@ -228,7 +226,7 @@ class RateLaw:
             self._cut_at, self._busy, self._admitted = now, 0.0, 0
         elif self._is_first_cut:
             # The burst at the start is judged by all of its answers, not by the first.
-            self._hold(min(self.rate, self._measured(self._cut_at)))
+            self._hold(min(self.rate, self._measured(self._cut_at, 1.0)))
 
     def _cut(self, sent: Sent, speed: float) -> None:
         rise_from, self._rise_from = self._rise_from, None
@@ -236,12 +234,13 @@ class RateLaw:
         if self._phase is Phase.START:
             self._search()
             self._held_at_least = (1 - HOLD_CUT) * self.rate
-            self._hold(min((1 - SEARCH_CUT) * self.rate, self._measured(sent.at)))
+            self._hold(min((1 - SEARCH_CUT) * self.rate, self._measured(sent.at, 1.0)))
         elif sum(self._recent) >= CLUSTER:
             self._recent.clear()
             self._search()
             self._step = 0
-            found = min((1 - CLUSTER_CUT) * self.rate, self._measured(sent.at))
+            measured = self._measured(sent.at, self._measured_span())
+            found = min((1 - CLUSTER_CUT) * self.rate, measured)
             self._change(max((1 - DEEPEST_CUT) * self.rate, found), Reason.CLUSTER)
         elif rise_from is not None and self.rate < SMALL_RISE * rise_from:
             self._phase = Phase.SETTLED
@@ -286,9 +285,8 @@ class RateLaw:
     def _measured_span(self) -> float:
         return max(_MEASURED_SECONDS, _MEASURED_CALLS / self.rate)
 
-    def _measured(self, until: float) -> float:
-        """Give the calls a second that were let in until a moment, as far as answers tell."""
-        span = min(self._measured_span(), max(1.0, until - self._first_send))
+    def _measured(self, until: float, span: float) -> float:
+        """Give the calls a second that were let in before a moment, as far as answers tell."""
         return sum(until - span < s.at <= until and not s.is_throttled for s in self._sends) / span
 
     def _drift(self, factor: float, reason: Reason) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cvsync.api.law import RateLaw, Reason, Sent
 from cvsync.api.rates import BEAT_SECONDS
 from cvsync.api.transport import Request, Transport
-from cvsync.api.window import FIRST_WINDOW, WindowLaw
+from cvsync.api.window import LEAST_WINDOW, WindowLaw
 from cvsync.errors import ServiceError, ThrottledError, TransportError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Queue:
             self._meet_others(ticket, now)
         ticket.sent = self.law.sent(now, is_paced=ticket.is_paced)
         # While nothing is known a lane may save up a window's calls; after that, calls are evenly spaced.
-        saved = (FIRST_WINDOW - 1) / self.law.rate if self.law.is_starting else _LATENESS
+        saved = (LEAST_WINDOW - 1) / self.law.rate if self.law.is_starting else _LATENESS
         self._next_at = max(self._next_at, now - saved) + 1 / self.law.rate
         self._in_flight += 1
         self._resource.took(ticket.size)

@@ -102,12 +102,12 @@ KEEP_ALIVE_SECONDS = 15.0  # well below the idle limits of common gateways, so t
 
 def timeout_of(request: Request, longest: float) -> aiohttp.ClientTimeout:
     """Give the time that one attempt of a request has."""
-    if request.operation.startswith("CreateImagesFrom"):
-        seconds = longest  # the service downloads up to 64 images meanwhile
+    if request.operation.startswith("CreateImagesFrom") or request.wants_bytes:
+        seconds = longest  # the service downloads up to 64 images meanwhile, or a file comes back
     elif request.operation.endswith("Count"):
         seconds = READ_SECONDS / 2
     else:
-        seconds = READ_SECONDS if request.method == "GET" and not request.wants_bytes else WRITE_SECONDS
+        seconds = READ_SECONDS if request.method == "GET" else WRITE_SECONDS
     return aiohttp.ClientTimeout(total=min(longest, seconds), sock_connect=CONNECT_SECONDS)
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from collections import deque
 
-FIRST_WINDOW = 8  # calls in flight before any latency is known
+from cvsync.limits import CALLS_PER_SECOND
+
+LEAST_WINDOW = CALLS_PER_SECOND  # what the published cap lets in at once; a burst may need as much
 ROOM = 1.5  # over what the rate needs at ``SLOW_SHARE`` of the latencies
 SLOW_SHARE = 0.95
 FAILING_SHARE = 0.05
@@ -32,7 +34,7 @@ class WindowLaw:
         """Give the window for a rate; a call may leave while fewer than this are in flight."""
         if rate == math.inf:
             return max(1.0, self._limit)
-        needed = rate * self._slow * ROOM if self._latencies else FIRST_WINDOW
+        needed = max(LEAST_WINDOW, rate * self._slow * ROOM)
         return max(1.0, min(self._limit, needed))
 
     def answered(self, latency: float, now: float, *, in_flight: int, rate: float) -> None:

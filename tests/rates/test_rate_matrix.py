@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -82,11 +83,13 @@ def test_cap_that_moves_is_followed_whatever_chance_does(kind: str, seed: int) -
     check_steps(kind, seed=seed)
 
 
-async def share(kind: str, cap: float, seconds: float, late: float, path: Path, *, seed: int) -> list[Seen]:
-    """Two processes with one state folder; the second comes late."""
+async def share(
+    kind: str, cap: float, seconds: float, late: float, paths: Sequence[Path], *, seed: int
+) -> list[Seen]:
+    """Two processes, each with its file of rates, or both with one; the second comes late."""
     service = Service(CAPS[kind](cap), seed=seed)
     clock = asyncio.get_running_loop().time
-    books = [RateBook(path, prepare=lambda _: None, clock=clock) for _ in range(2)]
+    books = [RateBook(path, prepare=lambda _: None, clock=clock) for path in paths]
     clients = [
         Client(service, calls=20, seed=10 * seed + n, memory=book.of("https://resource.test", "key"))
         for n, book in enumerate(books)
@@ -104,7 +107,7 @@ async def share(kind: str, cap: float, seconds: float, late: float, path: Path, 
 
 
 def check_share(kind: str, seconds: float, late: float, path: Path, *, seed: int) -> None:
-    seen = run(share(kind, 10, seconds, late, path, seed=seed))
+    seen = run(share(kind, 10, seconds, late, [path, path], seed=seed))
 
     since = late + MINUTE
     counts = [s.count(since, seconds) for s in seen]

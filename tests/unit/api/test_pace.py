@@ -15,7 +15,7 @@ from cvsync.api.pace import LONGEST_REST, Lane, PaceTransport
 from cvsync.api.rates import NoMemory
 from cvsync.api.resource import Resource, Terms, share_resource
 from cvsync.api.transport import Request
-from cvsync.api.window import FIRST_WINDOW
+from cvsync.api.window import LEAST_WINDOW
 from cvsync.errors import ServiceError, ThrottledError, TransportError
 from cvsync.events import Event
 
@@ -95,13 +95,13 @@ def test_lane_is_the_class_with_its_own_cap(
 def test_burst_of_a_window_and_then_the_published_rate() -> None:
     async def main() -> Stand:
         stand = Stand(seconds=0.05)
-        await stand.call(12)
+        await stand.call(14)
         return stand
 
     stand = run(main())
 
-    assert at(stand, *range(FIRST_WINDOW)) == [0.0] * FIRST_WINDOW
-    assert at(stand, 8, 9, 10, 11) == [0.1, 0.2, 0.3, 0.4]
+    assert at(stand, *range(LEAST_WINDOW)) == [0.0] * LEAST_WINDOW
+    assert at(stand, 10, 11, 12, 13) == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_cold_start_costs_at_most_half_of_what_the_work_takes() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvsync.api.window import FIRST_WINDOW, WindowLaw
+from cvsync.api.window import LEAST_WINDOW, WindowLaw
 
 
 def answered(law: WindowLaw, latency: float, count: int, *, rate: float = 10, in_flight: int = 8) -> None:
@@ -12,10 +12,12 @@ def answered(law: WindowLaw, latency: float, count: int, *, rate: float = 10, in
         law.answered(latency, float(n), in_flight=in_flight, rate=rate)
 
 
-def test_first_window_is_used_until_a_latency_is_known() -> None:
+def test_window_follows_the_latency_but_leaves_room_for_a_burst() -> None:
     law = WindowLaw()
 
-    assert law.size(10) == FIRST_WINDOW
+    assert law.size(10) == LEAST_WINDOW
+    answered(law, 0.1, 1)
+    assert law.size(10) == LEAST_WINDOW
     answered(law, 2.0, 1)
     assert law.size(10) == pytest.approx(30)
 
