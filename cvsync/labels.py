@@ -132,7 +132,8 @@ def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.
     """Number the distinct values of a text column.
 
     Returns:
-        A code for each row (-1 for null) and the values that the codes stand for, each once.
+        A code for each row (-1 for null) and the values that the codes stand for, each once and none that
+        no row has: a dictionary keeps the values of rows that were taken out.
     """
     array = as_column(column, TEXT)
     values = array.dictionary
@@ -142,6 +143,11 @@ def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.
         encoded = values.dictionary_encode()
         remap = np.append(np.asarray(encoded.indices).astype(np.int64), -1)
         codes, values = remap[codes], encoded.dictionary
+    used = np.zeros(len(values) + 1, bool)
+    used[codes] = True
+    if not used[:-1].all():
+        values = values.filter(pa.array(used[:-1]))
+        codes = np.append(np.cumsum(used[:-1]) - 1, -1)[codes]
     return codes, values
 
 
