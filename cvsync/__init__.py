@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cvsync.flows.push import PushReport, PushRequest, make_plan, push
     from cvsync.flows.service import Service, open_service
     from cvsync.labels import Labels
-    from cvsync.manifest import Manifest, read
+    from cvsync.manifest import Manifest, Reading, read, write
     from cvsync.settings import Settings
 
 __version__ = "0.1.0"
@@ -28,6 +28,7 @@ _HOMES = {
     "Manifest": "cvsync.manifest",
     "PushReport": "cvsync.flows.push",
     "PushRequest": "cvsync.flows.push",
+    "Reading": "cvsync.manifest",
     "Service": "cvsync.flows.service",
     "Settings": "cvsync.settings",
     "make_plan": "cvsync.flows.push",
@@ -35,12 +36,13 @@ _HOMES = {
     "open_service": "cvsync.flows.service",
     "push": "cvsync.flows.push",
     "read": "cvsync.manifest",
+    "write": "cvsync.manifest",
 }
 
 __all__ = [
-    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PushReport", "PushRequest", "Service",
-    "Settings",
-    "__version__", "make_plan", "open_client", "open_service", "push", "read",
+    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PushReport", "PushRequest", "Reading",
+    "Service", "Settings",
+    "__version__", "make_plan", "open_client", "open_service", "push", "read", "write",
 ]  # fmt: skip
 
 

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvsync import __version__
+from cvsync.cli.convert import convert
 from cvsync.cli.emulate import emulate
-from cvsync.cli.options import Common, common_options, manifest_options
+from cvsync.cli.options import Common, common_options, manifest_options, take_reading
+from cvsync.cli.validate import validate
 
 if TYPE_CHECKING:
     from cvsync.flows.push import PushRequest
     from cvsync.flows.service import Service
+    from cvsync.manifest import Reading
 
 _COMMON = tuple(Common.__dataclass_fields__)
 
@@ -32,6 +35,8 @@ def cli() -> None:
 
 
 cli.add_command(emulate)
+cli.add_command(validate)
+cli.add_command(convert)
 
 
 @cli.command()
@@ -101,9 +106,10 @@ def _push(
     from cvsync.flows import push as flow
 
     project = common.required_project()
+    reading = take_reading(options)
 
     async def run(service: Service, files: Files | None) -> int:
-        request = _request(project, options, files)
+        request = _request(project, options, files, reading)
         if not stop_at_plan:
             report = await flow.push(service, request)
             tell(service.observer, "totals", run_id=report.run_id, **report.counts)
@@ -130,7 +136,9 @@ def _push(
     return execute(common, run, command=command, manifests=options["manifests"])
 
 
-def _request(project: str, options: dict[str, Any], files: tuple[Path, str] | None) -> PushRequest:
+def _request(
+    project: str, options: dict[str, Any], files: tuple[Path, str] | None, reading: Reading
+) -> PushRequest:
     from cvsync.flows.export import ExportTarget
     from cvsync.flows.project import NewProject
     from cvsync.flows.push import PushRequest
@@ -145,6 +153,7 @@ def _request(project: str, options: dict[str, Any], files: tuple[Path, str] | No
     )
     return PushRequest(
         manifests=options["manifests"],
+        reading=reading,
         project=project,
         create=new if options["create_project"] else None,
         prune=Prune.DELETE if options["delete"] else Prune.KEEP,

@@ -19,7 +19,7 @@ from cvsync.flows.project import NewProject, choose_type, create_project, find_p
 from cvsync.flows.service import Service
 from cvsync.flows.train import train
 from cvsync.known import KnownImages
-from cvsync.manifest import read, write_rejects
+from cvsync.manifest import Reading, read, rejects_suffix, write_rejects
 from cvsync.model import Project
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.fit import infer_type
@@ -37,6 +37,8 @@ class PushRequest:
     """What a push is asked to do."""
 
     manifests: tuple[Path, ...]
+    reading: Reading = field(default_factory=Reading)
+    """How to understand them."""
     project: str
     """Name or id."""
     create: NewProject | None = None
@@ -115,7 +117,7 @@ async def push(service: Service, request: PushRequest) -> PushReport:
             # Whatever ended the run: what was refused so far is said and kept.
             report.counts = run.outcomes.counts
             report.counts["rows_refused"] = len(desired.problems)
-            default = folder / "runs" / report.run_id / f"rejects{request.manifests[0].suffix or '.csv'}"
+            default = folder / "runs" / report.run_id / f"rejects{rejects_suffix(desired.manifest)}"
             report.rejects = await asyncio.to_thread(
                 _reject, service, desired, run.outcomes, request.rejects or default
             )
@@ -132,7 +134,7 @@ def new_run_id() -> str:
 
 async def _meet(service: Service, request: PushRequest, *, dry: bool) -> tuple[Project, Desired]:
     """Read the manifest, find or make the project, and see what of the one the other can hold."""
-    manifest = await asyncio.to_thread(read, request.manifests)
+    manifest = await asyncio.to_thread(read, request.manifests, request.reading)
     tell(
         service.observer, "manifest", rows=manifest.rows, labels=len(manifest.labels),
         images=len(manifest.labels.keys), convention=manifest.convention,

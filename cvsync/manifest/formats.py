@@ -47,6 +47,8 @@ class Format:
     kind: Kind
     read: Read
     """Raises ``ManifestError`` for what cannot be read or lacks what is needed."""
+    says: str
+    """What it is."""
     write: Write | None = None
     holds: Holds = Holds()  # noqa: RUF009 - frozen
     is_folder: bool = False
@@ -58,23 +60,74 @@ _OWN = Holds(columns=EVERY_COLUMN)
 FORMATS = {
     form.name: form
     for form in (
-        Format("csv", Kind.TABLE, read_csv, write_csv, _OWN),
-        Format("tsv", Kind.TABLE, read_csv, write_csv, _OWN),
-        Format("parquet", Kind.TABLE, read_parquet, write_parquet, _OWN),
-        Format("jsonl", Kind.LINES, read_jsonl, write_jsonl, _OWN),
-        Format("json", Kind.FILES, read_json),
-        Format("azureml", Kind.LINES, read_azureml, write_azureml, AZUREML),
-        Format("vertex", Kind.LINES, read_vertex, write_vertex, VERTEX),
-        Format("rekognition", Kind.LINES, read_rekognition, write_rekognition, REKOGNITION),
-        Format("coco", Kind.FILES, read_coco, write_coco, COCO),
-        Format("yolo", Kind.FILES, read_yolo, write_yolo, YOLO, is_folder=True),
-        Format("voc", Kind.FILES, read_voc, write_voc, VOC, is_folder=True),
-        Format("folders", Kind.FILES, read_folders, write_folders, FOLDERS, is_folder=True),
+        Format(
+            "csv",
+            Kind.TABLE,
+            read_csv,
+            "a table with a header: comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252",
+            write_csv,
+            _OWN,
+        ),
+        Format("tsv", Kind.TABLE, read_csv, "the same with tabs", write_csv, _OWN),
+        Format("parquet", Kind.TABLE, read_parquet, "a table; lists and structs too", write_parquet, _OWN),
+        Format(
+            "jsonl", Kind.LINES, read_jsonl, "JSON Lines, one label or one image a line", write_jsonl, _OWN
+        ),
+        Format("json", Kind.FILES, read_json, "a list of such objects in one file"),
+        Format(
+            "azureml",
+            Kind.LINES,
+            read_azureml,
+            "JSON Lines of Azure Machine Learning: `image_url`, `label`",
+            write_azureml,
+            AZUREML,
+        ),
+        Format(
+            "vertex", Kind.LINES, read_vertex, "JSON Lines of Vertex AI: `imageGcsUri`", write_vertex, VERTEX
+        ),
+        Format(
+            "rekognition",
+            Kind.LINES,
+            read_rekognition,
+            "manifests of Rekognition and SageMaker Ground Truth: `source-ref`",
+            write_rekognition,
+            REKOGNITION,
+        ),
+        Format(
+            "coco",
+            Kind.FILES,
+            read_coco,
+            "one JSON file with images, annotations and categories",
+            write_coco,
+            COCO,
+        ),
+        Format(
+            "yolo",
+            Kind.FILES,
+            read_yolo,
+            "`data.yaml`, a folder with `images` and `labels`, or a list of images",
+            write_yolo,
+            YOLO,
+            is_folder=True,
+        ),
+        Format(
+            "voc", Kind.FILES, read_voc, "Pascal VOC: a folder of XML files", write_voc, VOC, is_folder=True
+        ),
+        Format("folders", Kind.FILES, read_folders, "a folder a tag", write_folders, FOLDERS, is_folder=True),
     )
 }
 _TABLES = (".csv", ".tsv", ".tab", ".psv", ".parquet", ".pq")
 _LINES = (".jsonl", ".ndjson", ".manifest")
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # of folders of images
+
+
+def table() -> str:
+    """Give the list of formats as the README has it."""
+    lines = ["| format | is | written, it cannot hold | precision of boxes |", "|---|---|---|---|"]
+    for form in FORMATS.values():
+        lacks, precision = (form.holds.lacks, form.holds.precision) if form.write else ("is read only", "")
+        lines.append(f"| `{form.name}` | {form.says} | {lacks} | {precision if form.holds.boxes else ''} |")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -171,9 +224,11 @@ def _shards(folder: Place, form: Format | None) -> list[Place]:
     coco = [c for c in folder.children(deep=True) if c.base.endswith(".coco.json")]
     if coco:
         return coco
-    endings = {child.suffix for child in children if child.suffix in (*_TABLES, *_LINES)}
-
-    tables = [c for c in children if c.suffix in endings and c.base != INDEX]
+    tables = [c for c in children if c.suffix in (*_TABLES, *_LINES) and c.base != INDEX]
+    endings = sorted({child.suffix for child in tables})
+    if len(endings) > 1:
+        kinds = ", ".join(endings)
+        raise ManifestError(folder.name, [f"holds manifests of several kinds ({kinds}); name those to read"])
     if not tables:  # partitions: folders of shards
         tables = [c for c in folder.children(deep=True) if c.suffix in (".parquet", ".pq")]
     return tables

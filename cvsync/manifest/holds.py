@@ -15,7 +15,10 @@ from cvsync.manifest.columns import SIZE
 from cvsync.manifest.texts import Mask, Texts
 
 EXACT = "exact"
-CORNERS_EXACT = "exact from 0.00000001 of the side; edges that rounding left beyond 1 end at 1"
+CORNERS_EXACT = (
+    "exact for numbers from 0.00000001, smaller ones to 16 decimals; "
+    "an edge that rounding left beyond 1 ends at 1"
+)
 WHOLE_PIXELS = "whole pixels: an edge may move by half a pixel, and no box is thinner than one"
 EVERY_COLUMN = frozenset({"key", "version", "tag_type", "image_id", "size", "metadata"})
 _SHOWN = 3
@@ -58,6 +61,21 @@ class Holds:
     bad_tags: str = ""
     """A regular expression of tags that cannot be written."""
     precision: str = EXACT
+
+    @property
+    def lacks(self) -> str:
+        """Say what it cannot hold."""
+        parts = [
+            "" if self.boxes else "boxes",
+            "" if self.tags else "tags of whole images",
+            "" if self.both or not self.tags else "tags of whole images beside boxes",
+            "" if self.several else "several tags on an image",
+            "" if self.urls else "urls",
+            "" if self.paths else "paths",
+            "boxes of images without a size" if self.needs_size else "",
+            *(column for column in sorted(EVERY_COLUMN - {"size"} - self.columns)),
+        ]
+        return ", ".join(part for part in parts if part) or "nothing"
 
 
 @dataclass
