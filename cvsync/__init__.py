@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cvsync.flows.push import PushRequest, push
     from cvsync.flows.service import Service, open_service
     from cvsync.labels import Labels
-    from cvsync.manifest import Manifest, read
+    from cvsync.manifest import Manifest, Reading, read, write
     from cvsync.settings import Settings
 
 __version__ = "0.1.0"
@@ -31,6 +31,7 @@ _HOMES = {
     "Manifest": "cvsync.manifest",
     "PlanRequest": "cvsync.flows.plan",
     "PushRequest": "cvsync.flows.push",
+    "Reading": "cvsync.manifest",
     "Report": "cvsync.flows.carry",
     "Service": "cvsync.flows.service",
     "Settings": "cvsync.settings",
@@ -40,12 +41,13 @@ _HOMES = {
     "open_service": "cvsync.flows.service",
     "push": "cvsync.flows.push",
     "read": "cvsync.manifest",
+    "write": "cvsync.manifest",
 }
 
 __all__ = [
-    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PlanRequest", "PushRequest", "Report", "Service",
-    "Settings",
-    "__version__", "apply_plan", "make_plan", "open_client", "open_service", "push", "read",
+    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PlanRequest", "PushRequest", "Reading", "Report",
+    "Service", "Settings",
+    "__version__", "apply_plan", "make_plan", "open_client", "open_service", "push", "read", "write",
 ]  # fmt: skip
 
 

@@ -96,11 +96,7 @@ class Labels:
 
     @cached_property
     def _keys(self) -> tuple[NDArray[np.int64], pa.Array]:
-        codes, values = codes_of(self.table.column("key"))
-        used = np.bincount(codes, minlength=len(values)) > 0
-        if used.all():
-            return codes, values
-        return (np.cumsum(used) - 1)[codes], values.filter(pa.array(used))  # rows were taken out
+        return codes_of(self.table.column("key"))
 
     @property
     def metadata(self) -> tuple[str, ...]:
@@ -136,14 +132,18 @@ def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.
     """Number the distinct values of a text column.
 
     Returns:
-        A code for each row (-1 for null) and the values that the codes stand for. A dictionary that was
-        given from outside may name a value twice; ``distinct`` mends that.
+        A code for each row (-1 for null) and the values that the codes stand for, none that no row has: a
+        dictionary keeps the values of rows that were taken out. A dictionary that was given from outside may
+        name a value twice; ``distinct`` mends that.
     """
     array = as_column(column, TEXT)
-    indices = array.indices
-    return np.asarray(pc.fill_null(indices, -1) if indices.null_count else indices).astype(
-        np.int64
-    ), array.dictionary
+    indices, values = array.indices, array.dictionary
+    codes = np.asarray(pc.fill_null(indices, -1) if indices.null_count else indices).astype(np.int64)
+    used = np.zeros(len(values) + 1, bool)
+    used[codes] = True
+    if used[:-1].all():
+        return codes, values
+    return np.append(np.cumsum(used[:-1]) - 1, -1)[codes], values.filter(pa.array(used[:-1]))
 
 
 def distinct(column: pa.Array) -> pa.Array:

@@ -8,8 +8,11 @@ import pytest
 from cvsync.cli import exits
 from cvsync.cli.main import cli
 from cvsync.errors import CvsyncError
+from cvsync.manifest import formats
+from cvsync.manifest.columns import ALIASES
 from cvsync.manifest.problems import CODES, WARNINGS, table
 
+UNSAID = {"boxes", "bboxes", "x_centre", "y_centre"}  # further spellings
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 
@@ -60,6 +63,20 @@ def test_code_of_a_problem_is_in_the_readme(code: str) -> None:
 
 def test_table_of_codes_in_the_readme_is_the_generated_one() -> None:
     assert table() in README
+
+
+def test_table_of_formats_in_the_readme_is_the_generated_one() -> None:
+    assert formats.table() in README
+
+
+@pytest.mark.parametrize("field", sorted(ALIASES))
+def test_column_of_manifests_is_in_the_readme_with_its_other_names(field: str) -> None:
+    names = [name for name in ALIASES[field] if name not in UNSAID]
+
+    (line,) = [
+        line for line in README.splitlines() if line.startswith("|") and f"`{field}`" in line.split("|")[1]
+    ][:1]
+    assert [name for name in names if f"`{name}`" not in line] == []
 
 
 def test_every_error_has_an_exit_code_of_its_own() -> None:

@@ -21,6 +21,7 @@ from cvsync.errors import (
 OK = 0
 UNEXPECTED = 1
 REFUSED = 3
+MANIFEST = 4
 DIFFERENT = 10
 _CODES: tuple[tuple[type[CvsyncError], int], ...] = (  # the first that fits
     (SettingsError, 2),

@@ -8,10 +8,12 @@ import click
 
 from cvsync import __version__
 from cvsync.cli import exits
+from cvsync.cli.convert import convert
 from cvsync.cli.emulate import emulate
 from cvsync.cli.ledger import ledger, status
 from cvsync.cli.push import apply, plan, push
 from cvsync.cli.undo import undo
+from cvsync.cli.validate import validate
 from cvsync.errors import CvsyncError
 
 
@@ -34,6 +36,8 @@ cli.add_command(status)
 cli.add_command(ledger)
 cli.add_command(emulate)
 cli.add_command(undo)
+cli.add_command(validate)
+cli.add_command(convert)
 
 
 def run() -> None:

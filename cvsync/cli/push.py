@@ -14,6 +14,7 @@ from cvsync.cli.options import (
     run_options,
     split_common,
     split_run,
+    take_reading,
 )
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool =
     from cvsync.plan.quota import Tier
     from cvsync.plan.scope import TagScope
 
+    reading = take_reading(options)
     scope = TagScope.of(options["only"], options["exclude"])
     if options["delete"] and not scope.is_everything:
         raise click.UsageError("--delete removes whole images, so it does not go with --only and --exclude")
@@ -151,6 +153,7 @@ def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool =
     )
     return PlanRequest(
         manifests=options["manifests"],
+        reading=reading,
         project=common.required_project(),
         create=new if options["create_project"] else None,
         prune=Prune.DELETE_ALL if options["delete_unmanaged"] else prune,

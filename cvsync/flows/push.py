@@ -13,7 +13,7 @@ from cvsync.flows.export import ExportTarget, export
 from cvsync.flows.plan import PlanRequest, meet, prepare
 from cvsync.flows.service import Service
 from cvsync.flows.train import train
-from cvsync.manifest import write_rejects
+from cvsync.manifest import rejects_suffix, write_rejects
 from cvsync.model import Project
 from cvsync.run.private import make_folder
 from cvsync.run.settings import RunSettings
@@ -61,7 +61,7 @@ def _reject(carrier: Carrier, desired: Desired, request: PushRequest) -> None:
     carrier.report.counts["rows_refused"] = len(desired.problems)
     rows = [*_refused_rows(carrier, desired)]
     if rows:
-        path = request.rejects or carrier.folder / f"rejects{request.manifests[0].suffix or '.csv'}"
+        path = request.rejects or carrier.folder / f"rejects{rejects_suffix(desired.manifest)}"
         make_folder(path.parent)
         write_rejects(desired.manifest, path, rows)
         carrier.report.rejects = path

@@ -7,16 +7,26 @@ with the corners as fractions 0 to 1.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
+import orjson
+
+from cvsync.labels import Labels
+from cvsync.manifest.by_image import OneLabel, images_of
+from cvsync.manifest.holds import CORNERS_EXACT, Holds
 from cvsync.manifest.lines import Parsed, objects_of, read_parsed
 from cvsync.manifest.nested import ShapeError, text_of
+from cvsync.manifest.numbers import corners
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
+from cvsync.manifest.target import Target
 
+AZUREML = Holds(both=False, columns=frozenset({"size"}), precision=CORNERS_EXACT)
 _CORNERS = {"topX": "xmin", "topY": "ymin", "bottomX": "xmax", "bottomY": "ymax"}
 _PIXELS = re.compile(r"^(\d+)(px)?$")
 
@@ -40,7 +50,8 @@ def read_azureml(place: Place, _reading: Reading) -> list[Rows]:
 
 def _parse(said: Mapping[str, Any]) -> Parsed:
     details = said.get("image_details") or {}
-    cells = {"url": text_of(said["image_url"])} | {
+    place = text_of(said["image_url"]) or ""
+    cells = {"url" if ":/" in place else "path": place} | {
         f"image_{side}": _pixels(details[side]) for side in ("width", "height") if side in details
     }
     label = said.get("label", said.get("labels"))
@@ -66,3 +77,28 @@ def _label(one: Any) -> dict[str, Any]:
 def _pixels(value: Any) -> Any:
     match = _PIXELS.match(value) if isinstance(value, str) else None
     return int(match[1]) if match else value
+
+
+def write_azureml(labels: Labels, target: Target) -> None:
+    """Write a file; where any label is a box, all are written as boxes."""
+    has_boxes = labels.table.column("left").null_count < len(labels)
+    with target.open() as file:
+        for image in images_of(labels):
+            place = image.cells.get("url") or image.cells["path"]
+            said: dict[str, Any] = {"image_url": place}
+            details = {"format": posixpath.splitext(urlsplit(place).path)[1][1:].lower() or None}
+            if image.size:
+                details |= {"width": f"{image.size[0]}px", "height": f"{image.size[1]}px"}
+            said["image_details"] = {name: value for name, value in details.items() if value}
+            if has_boxes:
+                said["label"] = [_written(label) for label in image.labels]
+            elif len(image.labels) == 1:
+                said["label"] = image.labels[0].tag
+            else:
+                said["label"] = [label.tag for label in image.labels]
+            file.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _written(label: OneLabel) -> dict[str, Any]:
+    assert label.box is not None
+    return {"label": label.tag, **dict(zip(_CORNERS, corners(label.box), strict=True)), "isCrowd": 0}

@@ -71,6 +71,8 @@ def read_boxes(rows: Rows, reading: Reading) -> Boxes:
     is_final = box is Box.LTWH and units in (None, Units.FRACTION)
     columns = _columns(rows, fields, pa.float32() if is_final else pa.float64())
     state = _State(rows, reading, fields, box, columns)
+    if state.present is not None and not state.present.any():
+        return Boxes((np.zeros(len(rows), np.float32),) * 4, state.present)
     if units is None:
         units = _infer_units(state)
         if units is not Units.FRACTION and is_final:

@@ -17,7 +17,7 @@ from cvsync.manifest.boxes import Boxes, read_boxes, read_sizes
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.files import check_files
 from cvsync.manifest.identity import path_keys, url_keys
-from cvsync.manifest.links import check_endings, check_urls
+from cvsync.manifest.links import IS_URL, check_endings, check_urls
 from cvsync.manifest.problems import Found
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
@@ -151,12 +151,12 @@ class _Finder:
             header = self.rows.names.get(name)
             if header is None or texts[name].is_empty:
                 continue
-            position = pc.index(texts[name].values, header).as_py()
-            if position >= 0:
-                at = np.flatnonzero(texts[name].codes == position)
-                self.mark("E049", name, at)
-                self._skip = np.zeros(len(self.rows), bool)
-                self._skip[at] = True
+            is_header = _holds(texts[name], header)
+            if "tag" in self.rows.names and is_header.any():
+                is_header &= _holds(texts["tag"], self.rows.name("tag"))
+            if is_header.any():
+                self.mark("E049", name, np.flatnonzero(is_header))
+                self._skip = is_header
 
     def mark(self, code: str, column: str, at: Positions) -> None:
         """Note that some rows have a problem."""
@@ -194,6 +194,14 @@ class _Finder:
             )
             for code, column, at in marks
         ]
+
+
+def _holds(texts: Texts, text: str) -> Mask:
+    """Tell which rows hold a text."""
+    position = pc.index(texts.values, text).as_py()
+    if position < 0:
+        return np.zeros(len(texts), bool)
+    return np.asarray(texts.codes == position)
 
 
 def _is_number(table: pa.Table, column: str) -> bool:
@@ -250,7 +258,7 @@ def _find_images(finder: _Finder, texts: dict[str, Texts], reading: Reading, com
 
 
 def _check_paths(finder: _Finder, path: Texts, url: Texts, reading: Reading) -> None:
-    finder.mark("E039", "path", path.rows(path.matches(r"^[A-Za-z][A-Za-z0-9+.-]+://")))
+    finder.mark("E039", "path", path.rows(path.matches(IS_URL)))
     if not finder.rows.is_local and reading.images is None:
         finder.mark("E048", "path", np.flatnonzero(~path.null & url.null))
     check_endings(path, "path", finder.mark)

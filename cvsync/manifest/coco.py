@@ -8,9 +8,11 @@ there.
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import orjson
@@ -20,17 +22,22 @@ import pyarrow.json
 from numpy.typing import NDArray
 
 from cvsync.errors import ManifestError
-from cvsync.labels import METADATA
+from cvsync.labels import METADATA, Labels
+from cvsync.manifest.by_image import OneImage, images_of
+from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import find_images
 from cvsync.manifest.nested import text_of
+from cvsync.manifest.numbers import pixels
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
+from cvsync.manifest.target import Target
 from cvsync.manifest.texts import Positions
 from cvsync.manifest.unfold import unfold
 
+COCO = Holds(tags=False, needs_size=True, columns=EVERY_COLUMN - {"tag_type"})
 _TEXTS = ("file_name", "coco_url", "url", "key", "version", "image_id")
-_METADATA = re.compile(rb'"(metadata\.[^"\\]+)"\s*:')
+_METADATA = re.compile(rb'"metadata\.(?:[^"\\]|\\.)+"(?=\s*:)')
 
 Columns = dict[str, pa.Array]
 Lists = dict[str, Columns]
@@ -87,7 +94,7 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
 
 def _fields(content: pa.Buffer) -> dict[str, dict[str, pa.DataType]]:
     """Say which fields of its lists count."""
-    carried = {name.decode() for name in _METADATA.findall(content)}
+    carried = {orjson.loads(name) for name in _METADATA.findall(content)}
     return {
         "images": {"id": pa.int64(), "width": pa.float64(), "height": pa.float64()}
         | dict.fromkeys([*_TEXTS, *sorted(carried)], pa.string()),
@@ -168,7 +175,8 @@ def _table(lists: Lists, *, of_image: Positions, of_label: Positions, tag: Posit
     url = pc.coalesce(images["url"], images["coco_url"])
     columns = {
         "url": url.take(rows),
-        "path": images["file_name"].take(rows),
+        # A file of our own names images by url only, where that is all that is known of them.
+        "path": pc.if_else(images["url"].is_valid(), None, images["file_name"]).take(rows),
         "image_width": images["width"].take(rows),
         "image_height": images["height"].take(rows),
         "tag": categories["name"].take(pa.array(np.append(tag, -1)[of_label], mask=of_label < 0)),
@@ -210,3 +218,50 @@ def _doubles(images: Columns, numbers: Positions) -> list[Lost]:
         )
         for row in np.flatnonzero(first != np.arange(len(first))).tolist()
     ]  # fmt: skip
+
+
+def write_coco(labels: Labels, target: Target) -> None:
+    """Write a file; what the format has no field for stands in fields of their own on the images."""
+    names = [
+        *dict.fromkeys(tag for tag in labels.table.column("tag").unique().to_pylist() if tag is not None)
+    ]
+    number = {name: n for n, name in enumerate(names, 1)}
+    categories = [{"id": n, "name": name, "supercategory": ""} for name, n in number.items()]
+    with target.open() as file:
+        file.write(b'{"info":{"description":"written by cvsync"},"licenses":[],\n"categories":')
+        file.write(orjson.dumps(categories))
+        file.write(b',\n"images":[\n')
+        _write_list(file, (_image(n, image) for n, image in enumerate(images_of(labels), 1)))
+        file.write(b'],\n"annotations":[\n')
+        _write_list(file, _annotations(labels, number))
+        file.write(b"]}\n")
+
+
+def _write_list(file: Any, items: Iterable[Mapping[str, Any]]) -> None:
+    for n, item in enumerate(items):
+        file.write((b",\n" if n else b"") + orjson.dumps(item))
+
+
+def _image(number: int, image: OneImage) -> dict[str, Any]:
+    cells = image.cells
+    said = {"id": number, "file_name": cells.get("path"), "width": None, "height": None}
+    said |= {"coco_url": cells.get("url"), "key": cells.get("own_key")}
+    if "path" not in cells:  # whoever reads COCO wants a name
+        said["file_name"], said["url"] = posixpath.basename(urlsplit(cells["url"]).path), cells["url"]
+    said |= {"width": cells.get("image_width"), "height": cells.get("image_height")}
+    carried = {n: v for n, v in cells.items() if n in ("version", "image_id") or n.startswith(METADATA)}
+    return {name: value for name, value in (said | carried).items() if value is not None}
+
+
+def _annotations(labels: Labels, number: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    count = 0
+    for n, image in enumerate(images_of(labels), 1):
+        for label in image.labels:
+            if label.box is None or image.size is None:
+                continue
+            count += 1
+            box = pixels(label.box, image.size)
+            yield {
+                "id": count, "image_id": n, "category_id": number[label.tag], "bbox": box,
+                "area": box[2] * box[3], "iscrowd": 0, "segmentation": [],
+            }  # fmt: skip

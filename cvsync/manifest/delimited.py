@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
@@ -15,14 +16,18 @@ import pyarrow as pa
 import pyarrow.csv
 
 from cvsync.errors import ManifestError
-from cvsync.labels import TEXT
+from cvsync.labels import TEXT, Labels
 from cvsync.manifest.columns import ALIASES, CORNERS, NUMBERS, SIDES, SIZE, find_columns
+from cvsync.manifest.numbers import number_texts
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
+from cvsync.manifest.schema import own_table
+from cvsync.manifest.target import Target
 from cvsync.manifest.unfold import unfold
 
 _DELIMITERS = ",;\t|"
+_STEP = 1 << 18  # rows that are texts at a time
 _KNOWN = {alias for aliases in ALIASES.values() for alias in aliases}
 FALLBACK = "cp1252"
 ANSI_NOTE = "text in Windows-1252"
@@ -57,6 +62,44 @@ def read_csv(place: Place, reading: Reading) -> list[Rows]:
             if dialect.encoding != "utf-8-sig" or not _is_bad_text(error):
                 raise
             return [unfold(_read(place, sniff_safely(place), reading))]
+
+
+def write_csv(labels: Labels, target: Target) -> None:
+    """Write labels as a table of the schema; a name that ends with .tsv gets tabs.
+
+    Cells are data and stay what they are: a tag that starts like a formula of a spreadsheet is not changed.
+    """
+    table = own_table(labels)
+    delimiter = "\t" if {".tsv", ".tab"} & {s.lower() for s in target.final.suffixes} else ","
+    with target.open() as file:
+        header = io.StringIO()
+        csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(table.column_names)
+        file.write(header.getvalue().encode())
+        for start in range(0, len(table), _STEP):
+            _write_rows(_as_texts(table.slice(start, _STEP)), file, delimiter)
+
+
+def _write_rows(table: pa.Table, file: Any, delimiter: str) -> None:
+    """Write rows, with quotes only where some cell needs them."""
+    for style in ("none", "needed"):
+        options = pa.csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style=style)
+        sink = pa.BufferOutputStream()
+        try:
+            pa.csv.write_csv(table, sink, options)
+        except pa.ArrowInvalid:
+            if style == "needed":
+                raise
+        else:
+            file.write(sink.getvalue())
+            return
+
+
+def _as_texts(table: pa.Table) -> pa.Table:
+    columns = {}
+    for name in table.column_names:
+        column = table.column(name).combine_chunks()
+        columns[name] = number_texts(column) if pa.types.is_float32(column.type) else column.cast(pa.string())
+    return pa.table(columns)
 
 
 def sniff_safely(place: Place) -> Dialect:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvsync import limits
-from cvsync.manifest.links import Mark
+from cvsync.manifest.links import IS_URL, Mark
 from cvsync.manifest.texts import Texts
 
 
@@ -20,7 +20,7 @@ def check_files(paths: Texts, urls: Texts, mark: Mark, *, folder: Path) -> None:
     """
     used = np.zeros(len(paths.values) + 1, bool)
     used[paths.codes[urls.null]] = True
-    at = np.flatnonzero(used[:-1])
+    at = np.flatnonzero(used[:-1] & ~paths.matches(IS_URL))
     codes = np.full(len(paths.values), "", object)
     codes[at] = [_why(folder / path) for path in paths.values.take(pa.array(at)).to_pylist()]
     for code in sorted({*codes[at].tolist()} - {""}):

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 
 from cvsync.errors import ManifestError
+from cvsync.labels import Labels
 from cvsync.manifest.build import Columns
+from cvsync.manifest.by_image import images_of
+from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import IMAGES
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
-from cvsync.manifest.tree import image_files, read_index, tree_rows
+from cvsync.manifest.target import Target
+from cvsync.manifest.tree import TreeWriter, image_files, read_index, tree_rows
 
+FOLDERS = Holds(
+    boxes=False,
+    several=False,
+    urls=False,
+    columns=EVERY_COLUMN - {"tag_type"},
+    # What no folder can be called everywhere, what reading passes by, and what it takes for a split.
+    bad_tags=r'(?i)[\x00-\x1f<>:"/\\|?*]|^[.]|^__|[. ]$|^(train|training|val|valid|validation|test)$|.{120}',
+)
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test"})
 
 
@@ -42,9 +55,17 @@ def read_folders(place: Place, _reading: Reading) -> list[Rows]:
             parts = posixpath.relpath(image.path, place.path).split("/")
             tag = {"tag": parts[depth]} if len(parts) > depth + 1 else {}
             listed = index.get(image.path)
-            built.add(1, {"path": image.path}, listed.cells if listed else {}, tag)
+            built.add(1, listed or {"path": image.path}, tag)
             sources.append(image.name)
         if not images:
             raise ManifestError(place.name, ["there is no image in it"])
         table, numbers = built.finish()
         return [tree_rows(place, table, numbers, sources, [*range(len(sources))])]
+
+
+def write_folders(labels: Labels, target: Target) -> None:
+    """Copy the images into folders that are named like their tags."""
+    tree = TreeWriter(replace(target, copy_images=True))
+    for image in images_of(labels):
+        tree.place(image, under=image.labels[0].tag if image.labels else "")
+    tree.finish()

@@ -7,24 +7,28 @@ from dataclasses import dataclass
 from enum import Enum
 
 from cvsync.errors import ManifestError
-from cvsync.manifest.azureml import is_azureml, read_azureml
-from cvsync.manifest.coco import read_coco
-from cvsync.manifest.delimited import read_csv
-from cvsync.manifest.folders import is_folders, read_folders
+from cvsync.labels import Labels
+from cvsync.manifest.azureml import AZUREML, is_azureml, read_azureml, write_azureml
+from cvsync.manifest.coco import COCO, read_coco, write_coco
+from cvsync.manifest.delimited import read_csv, write_csv
+from cvsync.manifest.folders import FOLDERS, is_folders, read_folders, write_folders
+from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import IMAGES
-from cvsync.manifest.jsonl import read_json, read_jsonl
+from cvsync.manifest.jsonl import read_json, read_jsonl, write_jsonl
 from cvsync.manifest.lines import peek
-from cvsync.manifest.parquet import read_parquet
+from cvsync.manifest.parquet import read_parquet, write_parquet
 from cvsync.manifest.places import Name, Place, find_places, told
 from cvsync.manifest.reading import Reading
-from cvsync.manifest.rekognition import is_rekognition, read_rekognition
+from cvsync.manifest.rekognition import REKOGNITION, is_rekognition, read_rekognition, write_rekognition
 from cvsync.manifest.rows import Rows
+from cvsync.manifest.target import Target
 from cvsync.manifest.tree import INDEX
-from cvsync.manifest.vertex import is_vertex, read_vertex
-from cvsync.manifest.voc import is_voc, read_voc
-from cvsync.manifest.yolo import is_yolo, read_yolo
+from cvsync.manifest.vertex import VERTEX, is_vertex, read_vertex, write_vertex
+from cvsync.manifest.voc import VOC, is_voc, read_voc, write_voc
+from cvsync.manifest.yolo import YOLO, is_yolo, read_yolo, write_yolo
 
 Read = Callable[[Place, Reading], list[Rows]]
+Write = Callable[[Labels, Target], None]
 
 
 class Kind(Enum):
@@ -43,28 +47,87 @@ class Format:
     kind: Kind
     read: Read
     """Raises ``ManifestError`` for what cannot be read or lacks what is needed."""
+    says: str
+    """What it is."""
+    write: Write | None = None
+    holds: Holds = Holds()  # noqa: RUF009 - frozen
+    is_folder: bool = False
+    """Whether it is written as a folder."""
 
+
+_OWN = Holds(columns=EVERY_COLUMN)
 
 FORMATS = {
     form.name: form
     for form in (
-        Format("csv", Kind.TABLE, read_csv),
-        Format("tsv", Kind.TABLE, read_csv),
-        Format("parquet", Kind.TABLE, read_parquet),
-        Format("jsonl", Kind.LINES, read_jsonl),
-        Format("json", Kind.FILES, read_json),
-        Format("azureml", Kind.LINES, read_azureml),
-        Format("vertex", Kind.LINES, read_vertex),
-        Format("rekognition", Kind.LINES, read_rekognition),
-        Format("coco", Kind.FILES, read_coco),
-        Format("yolo", Kind.FILES, read_yolo),
-        Format("voc", Kind.FILES, read_voc),
-        Format("folders", Kind.FILES, read_folders),
+        Format(
+            "csv",
+            Kind.TABLE,
+            read_csv,
+            "a table with a header: comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252",
+            write_csv,
+            _OWN,
+        ),
+        Format("tsv", Kind.TABLE, read_csv, "the same with tabs", write_csv, _OWN),
+        Format("parquet", Kind.TABLE, read_parquet, "a table; lists and structs too", write_parquet, _OWN),
+        Format(
+            "jsonl", Kind.LINES, read_jsonl, "JSON Lines, one label or one image a line", write_jsonl, _OWN
+        ),
+        Format("json", Kind.FILES, read_json, "a list of such objects in one file"),
+        Format(
+            "azureml",
+            Kind.LINES,
+            read_azureml,
+            "JSON Lines of Azure Machine Learning: `image_url`, `label`",
+            write_azureml,
+            AZUREML,
+        ),
+        Format(
+            "vertex", Kind.LINES, read_vertex, "JSON Lines of Vertex AI: `imageGcsUri`", write_vertex, VERTEX
+        ),
+        Format(
+            "rekognition",
+            Kind.LINES,
+            read_rekognition,
+            "manifests of Rekognition and SageMaker Ground Truth: `source-ref`",
+            write_rekognition,
+            REKOGNITION,
+        ),
+        Format(
+            "coco",
+            Kind.FILES,
+            read_coco,
+            "one JSON file with images, annotations and categories",
+            write_coco,
+            COCO,
+        ),
+        Format(
+            "yolo",
+            Kind.FILES,
+            read_yolo,
+            "`data.yaml`, a folder with `images` and `labels`, or a list of images",
+            write_yolo,
+            YOLO,
+            is_folder=True,
+        ),
+        Format(
+            "voc", Kind.FILES, read_voc, "Pascal VOC: a folder of XML files", write_voc, VOC, is_folder=True
+        ),
+        Format("folders", Kind.FILES, read_folders, "a folder a tag", write_folders, FOLDERS, is_folder=True),
     )
 }
 _TABLES = (".csv", ".tsv", ".tab", ".psv", ".parquet", ".pq")
 _LINES = (".jsonl", ".ndjson", ".manifest")
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # of folders of images
+
+
+def table() -> str:
+    """Give the list of formats as the README has it."""
+    lines = ["| format | is | written, it cannot hold | precision of boxes |", "|---|---|---|---|"]
+    for form in FORMATS.values():
+        lacks, precision = (form.holds.lacks, form.holds.precision) if form.write else ("is read only", "")
+        lines.append(f"| `{form.name}` | {form.says} | {lacks} | {precision if form.holds.boxes else ''} |")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -161,9 +224,11 @@ def _shards(folder: Place, form: Format | None) -> list[Place]:
     coco = [c for c in folder.children(deep=True) if c.base.endswith(".coco.json")]
     if coco:
         return coco
-    endings = {child.suffix for child in children if child.suffix in (*_TABLES, *_LINES)}
-
-    tables = [c for c in children if c.suffix in endings and c.base != INDEX]
+    tables = [c for c in children if c.suffix in (*_TABLES, *_LINES) and c.base != INDEX]
+    endings = sorted({child.suffix for child in tables})
+    if len(endings) > 1:
+        kinds = ", ".join(endings)
+        raise ManifestError(folder.name, [f"holds manifests of several kinds ({kinds}); name those to read"])
     if not tables:  # partitions: folders of shards
         tables = [c for c in folder.children(deep=True) if c.suffix in (".parquet", ".pq")]
     return tables

@@ -13,13 +13,19 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from cvsync.errors import ManifestError
+from cvsync.labels import Labels
 from cvsync.manifest.columns import NUMBERS, SIDES, SIZE, find_columns, match_columns
 from cvsync.manifest.lines import objects_of, read_lines, read_parsed
 from cvsync.manifest.nested import Label, four_of, labels_of
+from cvsync.manifest.numbers import number_texts
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
+from cvsync.manifest.schema import own_table
+from cvsync.manifest.target import Target
+from cvsync.manifest.texts import Texts
 
+_STEP = 1 << 16  # rows that are texts at a time
 _PEEK = 200  # lines that tell what the fields are
 
 
@@ -149,3 +155,32 @@ def _labels(cells: dict[str, Any]) -> list[Label]:
     if box is not None:
         labels = [label | {"box": four_of(box)} for label in labels or [{}]]
     return labels
+
+
+def write_jsonl(labels: Labels, target: Target) -> None:
+    """Write labels as lines with the fields of the schema; what is null is left out."""
+    table = own_table(labels)
+    with target.open() as file:
+        for start in range(0, len(table), _STEP):
+            file.write(_lines(table.slice(start, _STEP)))
+
+
+def _lines(table: pa.Table) -> bytes:
+    """Write rows as JSON: each distinct text is quoted once, and the rest is joining columns."""
+    parts = []
+    for name in table.column_names:
+        column = table.column(name).combine_chunks()
+        if pa.types.is_float32(column.type):
+            values = number_texts(column)
+        elif pa.types.is_dictionary(column.type) or pa.types.is_string(column.type):
+            texts = Texts.of(column)
+            quoted = [orjson.dumps(text).decode() for text in texts.values.to_pylist()]
+            values = texts.mapped(pa.array(quoted, pa.string())).column.cast(pa.string())
+        else:
+            values = column.cast(pa.string())
+        if name == "tag":  # an image without a label says so
+            values = pc.fill_null(values, "null")
+        parts.append(pc.binary_join_element_wise(f"{orjson.dumps(name).decode()}:", values, ""))
+    joined = pc.binary_join_element_wise(*parts, ",", null_handling="skip")
+    lines = pc.binary_join_element_wise("{", joined, "}\n", "")
+    return b"".join(line.encode() for line in lines.to_pylist())

@@ -17,6 +17,7 @@ _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):")
 _STORAGE = frozenset(
     {"gs", "s3", "s3a", "s3n", "abfs", "abfss", "adl", "azureml", "wasb", "wasbs", "hdfs", "dbfs", "oci"}
 )
+IS_URL = r"^[A-Za-z][A-Za-z0-9+.-]+://"
 _CONTROL = r"[\x00-\x1f\x7f]"
 _TAKEN = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 _OTHER = (  # kinds of file that are surely none of those; anything else may well be one

@@ -6,10 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from cvsync.labels import Labels
 from cvsync.manifest.columns import find_columns
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
+from cvsync.manifest.schema import VERSION, own_table
+from cvsync.manifest.target import Target
 from cvsync.manifest.unfold import unfold
 
 
@@ -47,6 +50,13 @@ def _without_bytes(table: pa.Table) -> pa.Table:
             paths = column.field(inner) if inner else pa.nulls(len(column), pa.string())
             table = table.set_column(position, name, paths)
     return table
+
+
+def write_parquet(labels: Labels, target: Target) -> None:
+    """Write labels as a table of the schema, whose version stands in the file's metadata."""
+    table = own_table(labels).replace_schema_metadata({"cvsync.manifest": str(VERSION)})
+    with target.open() as file:
+        pa.parquet.write_table(table, file, compression="zstd")
 
 
 def _is_text(type_: pa.DataType) -> bool:

@@ -211,6 +211,30 @@ class Problems(Sequence[Problem]):
         """Give those of one code."""
         return Problems([part for part in self.found if part.code == code], order=self._order)
 
+    def with_more(self, found: Iterable[Found]) -> Problems:
+        """Give these and others."""
+        return Problems([*self.found, *found], order=self._order)
+
+    @property
+    def row_count(self) -> int:
+        """Count the rows that have any."""
+        if not self.found:
+            return 0
+        return len(np.unique(np.stack([self._ranks, self._rows]), axis=1)[0])
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        return np.concatenate([part.rows for part in self.found])
+
+    @cached_property
+    def _ranks(self) -> NDArray[np.int64]:
+        """Number the source of each problem, in the order of the sources."""
+        source = pa.concat_arrays([p.sources.cast(pa.string()) for p in self.found]).dictionary_encode()
+        names = source.dictionary.to_pylist()
+        rank = {name: n for n, name in enumerate(dict.fromkeys([*self._order, *names]))}
+        ranks = np.array([rank[name] for name in names], np.int64)
+        return np.asarray(ranks[np.asarray(source.indices)])
+
     @cached_property
     def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Say for each problem in order which part it is of, and where in that."""
@@ -218,11 +242,8 @@ class Problems(Sequence[Problem]):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         part = np.repeat(np.arange(len(self.found)), [len(p) for p in self.found])
         position = np.concatenate([np.arange(len(p)) for p in self.found])
-        source = pa.concat_arrays([p.sources.cast(pa.string()) for p in self.found]).dictionary_encode()
-        rank = {name: n for n, name in reversed([*enumerate([*self._order, *source.dictionary.to_pylist()])])}
-        ranks = np.array([rank[name] for name in source.dictionary.to_pylist()])[np.asarray(source.indices)]
         codes = np.array([p.code for p in self.found])[part]
-        order = np.lexsort([part, codes, np.concatenate([p.rows for p in self.found]), ranks])
+        order = np.lexsort([part, codes, self._rows, self._ranks])
         return part[order], position[order]
 
 
@@ -236,6 +257,16 @@ class Oddity:
     problems: Problems | None = None
     """The rows, where it is about rows."""
 
+    @property
+    def message(self) -> str:
+        """What it says."""
+        return WARNINGS[self.code]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it; empty: nothing."""
+        return REMEDIES[self.code]
+
     def __str__(self) -> str:
         example = f" ({self.example})" if self.example else ""
-        return f"{self.code} {self.count:,} {WARNINGS[self.code]}{example}"
+        return f"{self.code} {self.count:,} {self.message}{example}"

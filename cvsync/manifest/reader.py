@@ -56,7 +56,9 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
     """
     reading = reading or Reading()
     inputs = find_inputs(paths, reading)
-    read_rows = [rows for input_ in inputs for rows in input_.format.read(input_.place, reading)]
+    found = [(input_.format.name, input_.format.read(input_.place, reading)) for input_ in inputs]
+    names = [name for name, parts in found for _ in parts]
+    read_rows = [rows for _, parts in found for rows in parts]
     common = Path(os.path.commonpath([rows.home or rows.folder for rows in read_rows]))
     count = sum(_count(rows) for rows in read_rows)
     ansi = [rows for rows in read_rows if ANSI_NOTE in rows.notes]
@@ -75,7 +77,7 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
         frozenset(key for part in parts for key in part.bad_keys) | tidied.bad_keys,
         tuple(inputs),
         count,
-        "; ".join(dict.fromkeys(part.convention for part in parts)),
+        "; ".join(dict.fromkeys(f"{n}: {p.convention}" for n, p in zip(names, parts, strict=True))),
         reading,
         common,
     )

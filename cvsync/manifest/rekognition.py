@@ -10,13 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
+from cvsync.labels import Labels
+from cvsync.manifest.by_image import OneImage, images_of
+from cvsync.manifest.holds import WHOLE_PIXELS, Holds
 from cvsync.manifest.lines import Parsed, objects_of, read_parsed
 from cvsync.manifest.nested import Label, ShapeError, text_of
+from cvsync.manifest.numbers import whole_pixels
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
+from cvsync.manifest.target import Target
 
+REKOGNITION = Holds(
+    both=False,
+    paths=False,
+    needs_size=True,
+    size_with_boxes=True,
+    columns=frozenset({"size"}),
+    precision=WHOLE_PIXELS,
+)
 METADATA = "-metadata"
+_DATE = "1970-01-01T00:00:00.000000"  # a date must stand there; that of the labels is not known
 DETECTION = "groundtruth/object-detection"
 CLASSIFICATION = "groundtruth/image-classification"
 MULTILABEL = "groundtruth/image-classification-multilabel"
@@ -47,8 +63,8 @@ def _parse(said: Mapping[str, Any]) -> Parsed:
         value: Any = said.get(name.removesuffix(METADATA))
         kind = about["type"]
         if kind == DETECTION:
-            size = value["image_size"][0]
-            cells |= {"image_width": size["width"], "image_height": size["height"]}
+            for size in value["image_size"][:1]:
+                cells |= {"image_width": size["width"], "image_height": size["height"]}
             labels += _boxes(value["annotations"], about["class-map"])
         elif kind == MULTILABEL:
             labels += [{"tag": _name(about["class-map"], number)} for number in value]
@@ -69,3 +85,50 @@ def _name(names: Mapping[str, Any], number: Any) -> str | None:
     if name is None:
         raise ShapeError
     return text_of(name)
+
+
+def write_rekognition(labels: Labels, target: Target) -> None:
+    """Write a file: boxes where any label is one, else one tag an image, or several."""
+    has_boxes = labels.table.column("left").null_count < len(labels)
+    is_one = len(labels) == len(labels.keys) and not labels.table.column("tag").null_count
+    names = [
+        *dict.fromkeys(tag for tag in labels.table.column("tag").unique().to_pylist() if tag is not None)
+    ]
+    number = {name: n for n, name in enumerate(names)}
+    about: dict[str, Any] = {"human-annotated": "yes", "creation-date": _DATE, "job-name": "cvsync"}
+    with target.open() as file:
+        for image in images_of(labels):
+            said: dict[str, Any] = {"source-ref": image.cells["url"]}
+            if has_boxes:
+                said |= _written_boxes(image, number, about)
+            elif not is_one:
+                of_image = [number[label.tag] for label in image.labels]
+                several: dict[str, Any] = {
+                    "class-map": {str(n): names[n] for n in of_image},
+                    "confidence-map": {str(n): 1 for n in of_image},
+                    "type": MULTILABEL,
+                }
+                said |= {"labels": of_image, f"labels{METADATA}": several | about}
+            elif image.labels:
+                tag = image.labels[0].tag
+                told = {"class-name": tag, "confidence": 1, "type": CLASSIFICATION}
+                said |= {"label": number[tag], f"label{METADATA}": told | about}
+            file.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _written_boxes(image: OneImage, number: Mapping[str, int], about: dict[str, Any]) -> dict[str, Any]:
+    size = image.size or (1, 1)  # it is known wherever there is a box
+    annotations = []
+    for label in image.labels:
+        if label.box:
+            left, top, right, bottom = whole_pixels(label.box, size)
+            sides = (left, top, right - left, bottom - top)
+            annotations.append({"class_id": number[label.tag], **dict(zip(_SIDES, sides, strict=True))})
+    told: dict[str, Any] = {
+        "objects": [{"confidence": 1}] * len(annotations),
+        "class-map": {str(number[label.tag]): label.tag for label in image.labels},
+        "type": DETECTION,
+    }
+    sizes = [{"width": size[0], "height": size[1], "depth": 3}] if image.size else []
+    boxes = {"image_size": sizes, "annotations": annotations}
+    return {"bounding-box": boxes, f"bounding-box{METADATA}": told | about}

@@ -111,16 +111,6 @@ class Texts:
         """Whether any text holds an ASCII letter."""
         return bool((self._raw == ord(letter)).any())
 
-    def compact(self) -> Texts:
-        """Leave out the texts that no row has."""
-        used = np.zeros(len(self.values) + 1, bool)
-        used[self.codes] = True
-        used = used[:-1]
-        if used.all():
-            return self
-        places = np.append(np.cumsum(used) - 1, -1).astype(np.int32)
-        return Texts.from_codes(places[self.codes], self.values.filter(pa.array(used)))
-
     def matches(self, pattern: str) -> Mask:
         """Tell which of the distinct texts match a regular expression somewhere."""
         return np.asarray(pc.match_substring_regex(self.values, pattern))

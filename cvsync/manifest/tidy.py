@@ -95,7 +95,6 @@ class _Work:
         gone = self.bad | self.gone
         if gone.any():
             tidied.labels = tidied.labels.take(~gone)
-        tidied.labels = Labels(_compact(tidied.labels.table))
         return tidied
 
     def _found(self, code: str, column: str, at: Positions) -> Found:
@@ -109,17 +108,6 @@ class _Work:
             np.asarray(some.column("row")),
             values.combine_chunks() if name == column else pa.nulls(len(at), pa.string()),
         )
-
-
-def _compact(table: pa.Table) -> pa.Table:
-    """Leave out keys and tags that only refused rows had: what is in a dictionary counts as there."""
-    for name in ("key", "tag"):
-        texts = Texts.of(table.column(name))
-        small = texts.compact()
-        if small is not texts:
-            position = table.schema.get_field_index(name)
-            table = table.set_column(position, table.schema.field(position), small.column)
-    return table
 
 
 def _one_spelling(work: _Work) -> None:

@@ -10,12 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
+from cvsync.labels import Labels
+from cvsync.manifest.by_image import images_of
+from cvsync.manifest.holds import CORNERS_EXACT, Holds
 from cvsync.manifest.lines import Parsed, objects_of, read_parsed
 from cvsync.manifest.nested import text_of
+from cvsync.manifest.numbers import corners
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
+from cvsync.manifest.target import Target
 
+VERTEX = Holds(both=False, paths=False, precision=CORNERS_EXACT)
 _CORNERS = {"xMin": "xmin", "yMin": "ymin", "xMax": "xmax", "yMax": "ymax"}
 
 
@@ -47,3 +55,24 @@ def _parse(said: Mapping[str, Any]) -> Parsed:
 
 def _tag(one: Mapping[str, Any]) -> dict[str, Any]:
     return {"tag": text_of(one["displayName"])}
+
+
+def write_vertex(labels: Labels, target: Target) -> None:
+    """Write a file: boxes where any label is one, else one tag an image, or several."""
+    has_boxes = labels.table.column("left").null_count < len(labels)
+    is_one = len(labels) == len(labels.keys)
+    with target.open() as file:
+        for image in images_of(labels):
+            said: dict[str, Any] = {"imageGcsUri": image.cells["url"]}
+            tags = [{"displayName": label.tag} for label in image.labels]
+            if has_boxes:
+                said["boundingBoxAnnotations"] = [
+                    tag | dict(zip(_CORNERS, corners(label.box), strict=True))
+                    for tag, label in zip(tags, image.labels, strict=True)
+                    if label.box
+                ]
+            elif not is_one:
+                said["classificationAnnotations"] = tags
+            elif tags:
+                said["classificationAnnotation"] = tags[0]
+            file.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))

@@ -9,17 +9,29 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ElementTree, ParseError, SubElement, indent
 
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
+from cvsync.labels import Labels
 from cvsync.manifest.build import Columns
+from cvsync.manifest.by_image import images_of
+from cvsync.manifest.holds import EVERY_COLUMN, WHOLE_PIXELS, Holds
+from cvsync.manifest.numbers import whole_pixels
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
-from cvsync.manifest.tree import Listed, below, image_files, read_index, tree_rows
+from cvsync.manifest.target import Target
+from cvsync.manifest.tree import TreeWriter, below, image_files, read_index, tree_rows
 
+VOC = Holds(
+    tags=False,
+    needs_size=True,
+    columns=EVERY_COLUMN - {"tag_type"},
+    bad_tags=r"[\x00-\x1f\x{FFFE}\x{FFFF}]",  # what XML has no way to write
+    precision=WHOLE_PIXELS,
+)
 ANNOTATIONS, PICTURES = "Annotations", "JPEGImages"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -76,9 +88,7 @@ def _read(folder: Place, files: list[Place]) -> Rows:
             continue
         image = _image(folder, file, root, pictures, index)
         used.add(image)
-        listed = index.get(image)
-        common = {"path": image} if listed is None else dict(listed.cells)
-        common |= _size(root)
+        common = index.get(image, {"path": image}) | _size(root)
         labels = [*_labels(root)]
         for number, label in enumerate(labels, 1):
             if label is None:
@@ -100,7 +110,7 @@ def _read(folder: Place, files: list[Place]) -> Rows:
     )  # fmt: skip
 
 
-def _image(folder: Place, file: Place, root: Element, pictures: set[str], index: dict[str, Listed]) -> str:
+def _image(folder: Place, file: Place, root: Element, pictures: set[str], index: dict[str, Any]) -> str:
     """Find the image of a file: where the format has it, beside the file, or where the file says."""
     stem = posixpath.splitext(posixpath.basename(file.path))[0]
     name = posixpath.basename((root.findtext("filename") or "").strip().replace("\\", "/")) or f"{stem}.jpg"
@@ -139,3 +149,33 @@ def _number(text: str) -> Any:
         return float(text)
     except ValueError:
         return text
+
+
+def write_voc(labels: Labels, target: Target) -> None:
+    """Write a folder: a file for each image in ``Annotations``."""
+    tree = TreeWriter(target)
+    (target.path / ANNOTATIONS).mkdir()
+    for image in images_of(labels):
+        name = posixpath.relpath(tree.place(image, under=PICTURES), PICTURES)
+        root = Element("annotation")
+        _add(root, "folder", PICTURES)
+        _add(root, "filename", name)
+        if image.size:
+            size = SubElement(root, "size")
+            for side, value in zip(("width", "height", "depth"), (*image.size, 3), strict=True):
+                _add(size, side, value)
+        for label in image.labels:
+            if label.box and image.size:
+                found = SubElement(root, "object")
+                _add(found, "name", label.tag)
+                box = SubElement(found, "bndbox")
+                for corner, value in zip(_CORNERS, whole_pixels(label.box, image.size), strict=True):
+                    _add(box, corner, value)
+        indent(root)
+        path = target.path / ANNOTATIONS / (posixpath.splitext(name)[0] + ".xml")
+        ElementTree(root).write(path, encoding="utf-8")
+    tree.finish()
+
+
+def _add(parent: Element, name: str, value: object) -> None:
+    SubElement(parent, name).text = str(value)

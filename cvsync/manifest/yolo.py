@@ -11,16 +11,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import yaml
 
 from cvsync.errors import ManifestError
+from cvsync.labels import Labels
 from cvsync.manifest.build import Columns
-from cvsync.manifest.imagefolders import IMAGES
+from cvsync.manifest.by_image import images_of
+from cvsync.manifest.holds import CORNERS_EXACT, EVERY_COLUMN, Holds
+from cvsync.manifest.numbers import centre
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
-from cvsync.manifest.tree import below, image_files, read_index, tree_rows
+from cvsync.manifest.target import Target
+from cvsync.manifest.tree import TreeWriter, below, image_files, read_index, tree_rows
 
+YOLO = Holds(tags=False, columns=EVERY_COLUMN - {"tag_type"}, precision=CORNERS_EXACT)
 SPLITS = ("train", "val", "valid", "test")
 NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 LISTS = ("classes.txt", "obj.names", "names.txt")
@@ -62,11 +68,11 @@ def read_yolo(place: Place, _reading: Reading) -> list[Rows]:
 
 def label_path(image: str) -> str:
     """Give where the labels of an image lie."""
-    folder, name = posixpath.split(image)
-    head, found, tail = f"{folder}/".rpartition("/images/")
-    if found:
-        folder = posixpath.join(head, "labels", tail)
-    return posixpath.join(folder, posixpath.splitext(name)[0] + ".txt")
+    *folders, name = image.split("/")
+    if "images" in folders:
+        last = len(folders) - 1 - folders[::-1].index("images")
+        folders[last] = "labels"
+    return "/".join([*folders, posixpath.splitext(name)[0] + ".txt"])
 
 
 def _read(data: DataSet, images: Sequence[str], index: Any) -> Rows:
@@ -81,7 +87,7 @@ def _read(data: DataSet, images: Sequence[str], index: Any) -> Rows:
         labels = replace(
             labels, name=posixpath.join(data.root.name, posixpath.relpath(labels.path, data.root.path))
         )
-        common = index[image].cells if image in index else {"path": image}
+        common = index.get(image, {"path": image})
         rows = [*_lines(labels)] if labels.exists else []
         kept = 0
         for number, cells in rows:
@@ -107,8 +113,6 @@ def _read(data: DataSet, images: Sequence[str], index: Any) -> Rows:
         count += max(1, len(rows))
     lost += _orphans(data, images)
     table, numbers = built.finish()
-    import numpy as np
-
     marks = (("W013", "cx", np.array(outlined, np.int64)),) if outlined else ()
     return tree_rows(
         data.root, table, numbers, sources, which,
@@ -247,4 +251,25 @@ def _class_list(folder: Place) -> dict[int, str]:
     raise ManifestError(folder.name, [f"names no classes: there is neither {NAMES[0]} nor {LISTS[0]}"])
 
 
-__all__ = ["IMAGES", "DataSet", "is_yolo", "label_path", "read_yolo"]
+def write_yolo(labels: Labels, target: Target) -> None:
+    """Write a folder: ``data.yaml``, and a file of labels for each image, an empty one where it has none."""
+    names = [
+        *dict.fromkeys(tag for tag in labels.table.column("tag").unique().to_pylist() if tag is not None)
+    ]
+    number = {name: n for n, name in enumerate(names)}
+    tree = TreeWriter(target)
+    (target.path / "images" / "train").mkdir(parents=True)
+    (target.path / "labels" / "train").mkdir(parents=True)
+    for image in images_of(labels):
+        lines = [
+            " ".join([str(number[label.tag]), *map(repr, centre(label.box))]) + "\n"
+            for label in image.labels
+            if label.box
+        ]
+        (target.path / label_path(tree.place(image, under="images/train"))).write_text(
+            "".join(lines), encoding="utf-8", newline=""
+        )
+    tree.finish()
+    described = {"path": ".", "train": "images/train", "val": "images/train", "names": dict(enumerate(names))}
+    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
+    (target.path / NAMES[0]).write_text(text, encoding="utf-8")

@@ -68,7 +68,7 @@ def test_several_manifests_are_one_and_problems_name_their_file(tmp_path: Path) 
     assert manifest.rows == 4
     assert [(p.source, p.row) for p in manifest.problems] == [(str(first), 2), (str(second), 2)]
     assert [w.code for w in manifest.warnings] == ["W004"]
-    assert manifest.convention.count("image url") == 1
+    assert manifest.convention == "csv: image url, tag tag, no boxes; jsonl: image url, tag tag, no boxes"
 
 
 def test_stdin_is_a_manifest_of_any_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,3 +142,11 @@ def test_images_says_where_paths_start(tmp_path: Path) -> None:
     (row,) = read_one(path, images=tmp_path / "pictures").labels.table.to_pylist()
 
     assert (row["key"], row["path"]) == ("a/1.jpg", f"{tmp_path}/pictures/a/1.jpg")
+
+
+def test_a_folder_of_several_kinds_is_not_guessed(tmp_path: Path) -> None:
+    write(tmp_path, TEXT, "m.csv")
+    write(tmp_path, '{"url": "x", "tag": "a"}', "m.jsonl")
+
+    with pytest.raises(ManifestError, match=r"several kinds \(\.csv, \.jsonl\)"):
+        read([tmp_path])

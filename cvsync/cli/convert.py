@@ -1,0 +1,91 @@
+"""`cvsync convert`: manifests in one format, the same in another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cvsync.cli.options import WRITTEN, reading_options, take_reading
+
+if TYPE_CHECKING:
+    from cvsync.cli.offline import Output
+    from cvsync.flows.convert import ConvertReport
+
+
+@click.command()
+@click.argument("manifests", metavar="IN…", nargs=-1, required=True)
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option(
+    "-f", "--format", "format_", type=click.Choice(WRITTEN), help="Of OUT.  [default: as its name ends]"
+)
+@click.option("--lossy", is_flag=True, help="Leave out labels and images that the format cannot hold.")
+@click.option("--overwrite", is_flag=True, help="Replace the file OUT; a folder must be empty or new.")
+@click.option("--copy-images", is_flag=True, help="Copy the images into OUT, where that is a folder.")
+@click.option("--strict", is_flag=True, help="Write nothing if a single row is bad.")
+@click.option(
+    "--rejects",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where bad rows go.  [default: a file beside OUT]",
+)
+@click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line.")
+@reading_options
+def convert(manifests: tuple[str, ...], out: Path, **options: Any) -> int:
+    r"""Write manifests in another format.
+
+    What the format cannot hold is refused, unless --lossy; then it is listed.
+
+    \b
+    Example:
+      cvsync convert annotations.json manifest.parquet
+      cvsync convert manifest.csv yolo-set -f yolo --copy-images
+    """
+    from cvsync.cli.offline import run_offline
+    from cvsync.flows.convert import ConvertRequest
+    from cvsync.flows.convert import convert as flow
+
+    request = ConvertRequest(
+        manifests=manifests,
+        destination=out,
+        format=options["format_"],
+        reading=take_reading(options, any_storage=True),
+        **{name: options[name] for name in ("lossy", "overwrite", "copy_images", "strict", "rejects")},
+    )
+    json = options["json"]
+    return run_offline(lambda output: _show(flow(request), output, json=json), command="convert", json=json)
+
+
+def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
+    from cvsync.cli import exits
+    from cvsync.events import Event, without_query
+
+    manifest, written = report.manifest, report.written
+    facts = {"rows": manifest.rows, "labels": len(manifest.labels), "images": len(manifest.labels.keys)}
+    told = facts | {"convention": manifest.convention, "warnings": [*map(str, manifest.warnings)]}
+    output(Event("manifest", told))
+    for p in manifest.problems:
+        output(
+            Event(
+                "item_refused",
+                {
+                    "code": p.code, "source": p.source, "row": p.row, "column": p.column,
+                    "value": without_query(p.value or ""), "reason": p.message,
+                },
+            )
+        )  # fmt: skip
+    if json:
+        losses = [{"what": loss.what, "count": loss.count} for loss in written.losses]
+        end = {"path": str(written.path), "format": written.format.name, "left_out": losses}
+        output(Event("written", facts | end | {"precision": written.format.holds.precision}))
+    else:
+        for loss in written.losses:
+            click.echo(f"left out: {loss}", err=True)
+        what = f"{facts['labels']:,} labels of {facts['images']:,} images"
+        click.echo(
+            f"wrote {written.path}: {what} as {written.format.name} ({written.format.holds.precision})"
+        )
+        if report.rejects:
+            click.echo(f"rejects: {report.rejects}")
+    return exits.REFUSED if manifest.problems else exits.OK

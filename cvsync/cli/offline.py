@@ -1,0 +1,33 @@
+"""Commands that need no service: work on files, show, and give the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cvsync.cli import exits
+from cvsync.cli.jsonl import JsonOutput
+from cvsync.cli.text import TextOutput
+from cvsync.errors import CvsyncError
+from cvsync.events import Event
+from cvsync.run.names import new_run_id
+
+Output = TextOutput | JsonOutput
+
+
+def run_offline(work: Callable[[Output], int], *, command: str, json: bool, quiet: bool = False) -> int:
+    """Do some work on files; ``run_end`` is told whatever happens."""
+    output: Output = TextOutput(quiet=quiet)
+    if json:
+        output = JsonOutput(run=new_run_id(), destination=None)
+    output(Event("run_start", {"command": command, "project": None}))
+    code, reason = exits.UNEXPECTED, None
+    try:
+        code = work(output)
+    except CvsyncError as error:
+        code, reason = exits.exit_code(error), str(error)
+    finally:
+        output(Event("run_end", {"exit_code": code, "totals": {}} | ({"reason": reason} if reason else {})))
+        output.close()
+    if reason:
+        output.error(reason)
+    return code

@@ -1,0 +1,154 @@
+"""Labels -> manifests."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvsync.errors import ManifestError, SettingsError
+from cvsync.labels import Labels
+from cvsync.manifest.formats import FORMATS, Format
+from cvsync.manifest.holds import Loss, fit, label_losses
+from cvsync.manifest.identity import path_keys, url_keys
+from cvsync.manifest.target import fresh
+from cvsync.manifest.texts import Texts
+
+_BY_SUFFIX = {
+    ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl",
+    ".ndjson": "jsonl", ".manifest": "rekognition", ".json": "coco",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written."""
+
+    path: Path
+    format: Format
+    losses: tuple[Loss, ...]
+    """What the format cannot hold, and was left out."""
+
+
+def format_of(path: Path, name: str | None = None) -> Format:
+    """Tell the format to write by its name, or by the file's.
+
+    Raises:
+        SettingsError: It cannot be told, or cannot be written.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    found = name or next((_BY_SUFFIX[s] for s in reversed(suffixes) if s in _BY_SUFFIX), None)
+    if found is None:
+        known = ", ".join(form.name for form in FORMATS.values() if form.write)
+        raise SettingsError(f"which format is {path} to be? Say -f FORMAT: {known}")
+    form = FORMATS.get(found)
+    if form is None or form.write is None:
+        raise SettingsError(f"the format {found!r} cannot be written")
+    return form
+
+
+def write(
+    labels: Labels,
+    path: Path,
+    format: str | None = None,
+    *,
+    lossy: bool = False,
+    overwrite: bool = False,
+    copy_images: bool = False,
+) -> Written:
+    """Write labels as a manifest; read again, they are the same, as far as the format goes.
+
+    Files appear whole or not at all. Paths are written as seen from the new file, and a key is written out
+    where it would be another one there.
+
+    Args:
+        labels: What to write.
+        path: A file, or the folder of formats that are folders.
+        format: Its format; None: as the name ends.
+        lossy: Leave out labels and images that the format cannot hold, instead of refusing.
+        overwrite: Replace the file that is there; a folder must be empty.
+        copy_images: Put the images into the folder, for formats that are folders.
+
+    Raises:
+        ManifestError: The format cannot hold the labels.
+        SettingsError: The format cannot be told, or something is there already.
+    """
+    form = format_of(path, format)
+    assert form.write is not None
+    fitted = fit(labels, form.holds)
+    refused = label_losses(fitted.losses)
+    if refused and not lossy:
+        raise ManifestError(
+            str(path),
+            [
+                f"{form.name} cannot hold {', '.join(map(str, refused))}",
+                "nothing was written (--lossy leaves them out)",
+            ],
+        )
+    losses = fitted.losses
+    folder = path if form.is_folder else path.parent
+    placed, keys_lost = _placed(fitted.labels, folder, has_keys="key" in form.holds.columns)
+    if keys_lost:
+        losses = [*losses, Loss("keys that are not the image's place", keys_lost, False)]
+    with fresh(path, overwrite=overwrite, is_folder=form.is_folder, copy_images=copy_images) as target:
+        form.write(placed, target)
+    return Written(path, form, tuple(losses))
+
+
+def _placed(labels: Labels, folder: Path, *, has_keys: bool) -> tuple[Labels, int]:
+    """Write paths as seen from a folder, and leave out keys that are made there anyway.
+
+    Returns:
+        The labels, and the number of images whose key is lost where there is no room for it.
+    """
+    table = labels.table
+    path = _seen_from(labels, folder)
+    at = table.schema.get_field_index("path")
+    table = table.set_column(at, table.schema.field(at), path.column)
+    url = Texts.of(table.column("url"))
+    made = url_keys(url)
+    if not path.is_empty:
+        root = folder.absolute()
+        of_path = path_keys(path, folder=root, common=root)
+        if made.is_empty:
+            made = of_path
+        else:
+            values = pa.concat_arrays([made.values, of_path.values])
+            codes = np.where(made.null, of_path.codes + len(made.values), made.codes).astype(np.int32)
+            made = Texts.from_codes(codes, values).mapped(values)
+    key = Texts.of(table.column("key"))
+    own = ~np.asarray(pc.equal(key.column.cast(pa.string()), made.column.cast(pa.string())))
+    if not own.any():
+        return Labels(table.append_column("own_key", pa.nulls(len(table), pa.string()))), 0
+    count = len(np.unique(key.codes[own]))
+    codes = np.where(own, key.codes, -1).astype(np.int32)
+    own_key = Texts.from_codes(codes, key.values).column if has_keys else pa.nulls(len(table), pa.string())
+    return Labels(table.append_column("own_key", own_key)), 0 if has_keys else count
+
+
+def _seen_from(labels: Labels, folder: Path) -> Texts:
+    """Give each path as seen from a folder: relative below it, absolute elsewhere."""
+    path, source = Texts.of(labels.table.column("path")), Texts.of(labels.table.column("source"))
+    if path.is_empty:
+        return path
+    pairs = path.codes.astype(np.int64) * (len(source.values) + 1) + source.codes + 1
+    pairs[path.null] = -1
+    distinct, codes = np.unique(pairs, return_inverse=True)
+    paths, sources = path.values.to_pylist(), [None, *source.values.to_pylist()]
+    root = folder.absolute().as_posix().rstrip("/") + "/"
+    seen = [_one_seen(paths, sources, int(pair), root) for pair in distinct]
+    values = pa.array(seen, pa.string())
+    return Texts.from_codes(codes.astype(np.int32), values).mapped(values)
+
+
+def _one_seen(paths: list[str], sources: list[str | None], pair: int, root: str) -> str | None:
+    if pair < 0:
+        return None
+    path, source = paths[pair // len(sources)], sources[pair % len(sources)]
+    beside = posixpath.dirname(Path(source).absolute().as_posix()) if source else Path.cwd().as_posix()
+    full = posixpath.normpath(posixpath.join(beside, path.replace("\\", "/")))
+    return full.removeprefix(root)
