@@ -10,7 +10,7 @@ import dataclasses
 import types
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from cvsync.model import Image
@@ -18,6 +18,10 @@ from cvsync.predictions import StoredImagePrediction
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
+_Place = tuple[str, int, Convert | None]
+"""A name, the field that it fills, and how."""
+
+_MOST_SHAPES = 256  # of a class; more are no help
 
 _OLDER_NAMES: dict[tuple[type, str], str] = {  # v2.0 and v2.1 have one link for both
     (kind, name): "imageuri"
@@ -40,34 +44,46 @@ def decode_all(kind: type[T], values: Any) -> tuple[T, ...]:
 
 @cache
 def _decoder(kind: Any) -> Convert:
-    hints = get_type_hints(kind)
-    fields = [
-        (f.name.replace("_", ""), _OLDER_NAMES.get((kind, f.name), ""), f.name, _converter(hints[f.name]))
-        for f in dataclasses.fields(kind)
-    ]
-    blank = {f.name: None for f in dataclasses.fields(kind) if _has_no_default(f)}
-    spelled: dict[str, tuple[tuple[str, Convert | None], ...]] = {}  # as it comes -> what it means here
+    """Build the decoder of a class.
 
-    def meaning(name: str) -> tuple[tuple[str, Convert | None], ...]:
-        plain = name.lower()
-        found = [(a, c) for n, older, a, c in fields if plain in (n, older)]
-        spelled[name] = known = tuple((a, None if c is _as_is else c) for a, c in found)
-        return known
+    It learns what to do with an object's names when it first meets them together: to compare names without
+    case costs more than all the rest, and the service always writes the same ones.
+    """
+    hints = get_type_hints(kind)
+    fields = dataclasses.fields(kind)
+    own = {f.name.replace("_", ""): n for n, f in enumerate(fields)}
+    older = [(_OLDER_NAMES[kind, f.name], n) for n, f in enumerate(fields) if (kind, f.name) in _OLDER_NAMES]
+    converts = [_converter(hints[f.name]) for f in fields]
+    blank = [None if f.default is dataclasses.MISSING else f.default for f in fields]
+    made = [
+        (n, f.default_factory) for n, f in enumerate(fields) if f.default_factory is not dataclasses.MISSING
+    ]
+    shapes: dict[tuple[str, ...], list[_Place]] = {}
+
+    def learn(names: tuple[str, ...]) -> list[_Place]:
+        plain = [(name, name.lower()) for name in names]
+        # A field's older name fills it only where its own does not come, or is null: so it goes first.
+        found = [(name, n) for name, low in plain for old, n in older if low == old]
+        found += [(name, own[low]) for name, low in plain if low in own]
+        return [(name, n, None if converts[n] is _as_is else converts[n]) for name, n in found]
 
     def decode_one(value: Mapping[str, Any]) -> Any:
-        arguments: dict[str, Any] = dict(blank)
-        for name, item in value.items():
+        names = tuple(value)
+        shape = shapes.get(names)
+        if shape is None:
+            shape = learn(names)
+            if len(shapes) < _MOST_SHAPES:
+                shapes[names] = shape
+        arguments = blank.copy()
+        for n, make in made:
+            arguments[n] = make()
+        for name, n, convert in shape:
+            item = value[name]
             if item is not None:
-                known = spelled.get(name)
-                for attribute, convert in meaning(name) if known is None else known:
-                    arguments[attribute] = item if convert is None else convert(item)
-        return kind(**arguments)
+                arguments[n] = item if convert is None else convert(item)
+        return kind(*arguments)
 
     return decode_one
-
-
-def _has_no_default(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _converter(hint: Any) -> Convert:
@@ -101,6 +117,7 @@ def _as_is(value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=1024)  # an image, its tags and its regions are of one moment
 def read_datetime(text: str) -> datetime:
     """Read any recorded form: with or without zone (UTC), with none to seven digits of a second."""
     moment = datetime.fromisoformat(text)

@@ -55,6 +55,10 @@ class _Answered:
         return [Stored(a.key, i, sums.get(i), a.version) for a, i in self.rows if a.key is not None]
 
 
+def _no_labels(_: Action) -> tuple[Label, ...]:
+    return ()
+
+
 class Creations:
     """Creates images, and sees to what follows.
 
@@ -66,6 +70,8 @@ class Creations:
     def __init__(self, work: Work, plan: Plan, tags: Tags, relabels: Relabels) -> None:
         self._work, self._plan, self._tags, self._relabels = work, plan, tags, relabels
         self._is_marked = work.settings.markers and is_at_least(work.client.api_version, METADATA_SINCE)
+        self._sent = _no_labels if plan.creates_bare else labels_of
+        """Gives the labels that ride along with a new image."""
         self._fetching = Fetching(work)
         self._again: dict[int, list[Action]] = defaultdict(list)
         """Images to send once more, by how often they were sent."""
@@ -135,10 +141,6 @@ class Creations:
 
     async def _post(self, ticket: Ticket) -> tuple[ImageOutcome, ...]:
         return await self._create(ticket, [self._sent(action) for action in ticket.batch.actions])
-
-    def _sent(self, action: Action) -> tuple[Label, ...]:
-        """The labels that ride along with a new image."""
-        return () if self._plan.creates_bare else labels_of(action)
 
     async def _create(self, ticket: Ticket, labels: Iterable[Sequence[Label]]) -> tuple[ImageOutcome, ...]:
         return await post_images(

@@ -25,8 +25,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -34,49 +33,20 @@ from typing import Any, NamedTuple, Self
 import orjson
 import pyarrow as pa
 
-from cvsync import __version__
 from cvsync.errors import SettingsError
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
 from cvsync.plan.fingerprint import shifted
 from cvsync.run.disk import refuse_network_disk
 from cvsync.run.failpoints import failpoint
+from cvsync.run.image_keys import ImageKeys
+from cvsync.run.ledger_file import bring_up_to_date, transaction
 from cvsync.run.private import make_private
 
-SCHEMA_NUMBER = 2
 STEPS = "steps"
 _CHANGE_IMAGES = ("add label", "remove label", "delete image")  # kinds whose items are image ids
 _RUNS_KEPT = 30  # batches of older runs go; their totals stay in `runs`
 _ROWS_AT_ONCE = 65_536
-
-_TABLES = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE images (
-    key TEXT PRIMARY KEY, image_id TEXT NOT NULL, fingerprint INTEGER, version TEXT
-) WITHOUT ROWID;
-CREATE INDEX images_by_id ON images (image_id);
-CREATE TABLE batches (
-    batch_id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
-    sent_at REAL NOT NULL, ended_at REAL, items TEXT NOT NULL
-);
-CREATE INDEX batches_open ON batches (state) WHERE state = 'sent';
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, exit_code INTEGER, totals TEXT
-) WITHOUT ROWID;
-"""
-_MIGRATIONS = {  # the schema that a file has -> what makes the next one of it
-    1: """
-ALTER TABLE images ADD COLUMN batch_id INTEGER;
-ALTER TABLE batches ADD COLUMN marker TEXT;
-ALTER TABLE batches ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
-ALTER TABLE batches ADD COLUMN ended_in TEXT;
-ALTER TABLE batches ADD COLUMN counts TEXT;
-CREATE INDEX batches_by_run ON batches (ended_in);
-CREATE TABLE doomed (
-    image_id TEXT PRIMARY KEY, key TEXT NOT NULL, version TEXT, since REAL NOT NULL
-) WITHOUT ROWID;
-""",
-}
 
 
 class Stored(NamedTuple):
@@ -111,6 +81,7 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, *, clock: Callable[[], float] = time.time) -> None:
         self._db = connection
         self._clock = clock
+        self._keys = ImageKeys(connection)
         connection.create_function("shifted", 2, _shifted, deterministic=True)
 
     @classmethod
@@ -132,7 +103,7 @@ class Ledger:
         try:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
-            _bring_up_to_date(db, path, destination)
+            bring_up_to_date(db, path, destination)
             found = db.execute("SELECT value FROM meta WHERE name = 'destination'").fetchone()[0]
             if found != destination:
                 raise SettingsError(f"{path} is the ledger of {found}, not of {destination}")
@@ -167,12 +138,14 @@ class Ledger:
     def keys_of(self, image_ids: Sequence[str]) -> dict[str, list[tuple[str, str | None]]]:
         """Give the keys, each with its version, that some images are, or were until they were replaced."""
         found: dict[str, list[tuple[str, str | None]]] = {}
-        for image_id, key, version in self._db.execute(
-            "WITH wanted AS (SELECT value FROM json_each(?))"
-            " SELECT image_id, key, version FROM images WHERE image_id IN wanted"
-            " UNION ALL SELECT image_id, key, version FROM doomed WHERE image_id IN wanted",
-            (_json(image_ids),),
-        ):
+        for image_id, key, version in [
+            *self._keys.rows(image_ids),
+            *self._db.execute(
+                "SELECT image_id, key, version FROM doomed"
+                " WHERE image_id IN (SELECT value FROM json_each(?))",
+                (_json(image_ids),),
+            ),
+        ]:
             found.setdefault(image_id, []).append((key, version))
         return found
 
@@ -187,16 +160,17 @@ class Ledger:
 
     def confirmed_by(self, run_id: str, image_ids: Sequence[str]) -> set[str]:
         """Give those of some images that a run has found to be an image of a key."""
+        keys = [key for _, key, _ in self._keys.rows(image_ids)]
         rows = self._db.execute(
             "SELECT image_id FROM images JOIN batches USING (batch_id)"
-            " WHERE image_id IN (SELECT value FROM json_each(?)) AND run_id = ?",
-            (_json(image_ids), run_id),
+            " WHERE key IN (SELECT value FROM json_each(?)) AND run_id = ?",
+            (_json(keys), run_id),
         )
         return {row[0] for row in rows}
 
     def start_run(self, run_id: str) -> None:
         """Note that a run begins; the batches of long-gone runs are dropped, their totals kept."""
-        with _transaction(self._db):
+        with transaction(self._db):
             self._db.execute("INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, self._clock()))
             old = self._db.execute(
                 "SELECT DISTINCT ended_in FROM batches WHERE ended_in NOT IN"
@@ -276,7 +250,7 @@ class Ledger:
             deleted: Ids of images that are gone.
         """
         failpoint("before-outcome")
-        with _transaction(self._db):
+        with transaction(self._db):
             self._db.execute(
                 "UPDATE batches SET state = ?, ended_at = ?, ended_in = coalesce(?, run_id), counts = ?,"
                 " items = '[]' WHERE batch_id = ?",
@@ -285,9 +259,8 @@ class Ledger:
             self._store(batch_id, stored, replaced)
             self._shift(seen or {}, shifts or {})
             if deleted:
-                gone = [(i,) for i in deleted]
-                self._db.executemany("DELETE FROM images WHERE image_id = ?", gone)
-                self._db.executemany("DELETE FROM doomed WHERE image_id = ?", gone)
+                self._keys.delete(deleted)
+                self._db.executemany("DELETE FROM doomed WHERE image_id = ?", [(i,) for i in deleted])
             failpoint("in-outcome")
         failpoint("after-outcome")
 
@@ -301,15 +274,15 @@ class Ledger:
 
     def see(self, rows: pa.Table) -> None:
         """Commit what a planner saw: columns of ``KnownImages``, a row a key."""
-        with _transaction(self._db):
+        with transaction(self._db):
             for chunk in rows.select(KNOWN_SCHEMA.names).to_batches(_ROWS_AT_ONCE):
                 columns = [column.to_pylist() for column in chunk.columns]
-                self._upsert(zip(*columns, repeat(None, chunk.num_rows), strict=True))
+                self._upsert([*zip(*columns, repeat(None, chunk.num_rows), strict=True)])
             self._spare_named()
 
     def observe(self, fingerprints: Mapping[str, int | None]) -> None:
         """Commit the fingerprints of images as they were just read."""
-        with _transaction(self._db):
+        with transaction(self._db):
             self._shift(fingerprints, {})
 
     def open_batches(self, *, but: str | None = None) -> list[OpenBatch]:
@@ -357,73 +330,38 @@ class Ledger:
         rows = [(*row, batch_id) for row in stored]
         if not rows:
             return
-        old = self._rows_of(replaced) if replaced else []
+        old = self._keys.rows(list(replaced)) if replaced else []
         self._upsert(rows)
-        self._db.executemany(
-            "INSERT OR IGNORE INTO doomed SELECT ?1, ?2, ?3, ?4"
-            " WHERE NOT EXISTS (SELECT 1 FROM images WHERE image_id = ?1)",
-            [(*row, self._clock()) for row in old],
-        )
+        if old:
+            still = {image_id for image_id, _, _ in self._keys.rows([row[0] for row in old])}
+            self._db.executemany(
+                "INSERT OR IGNORE INTO doomed VALUES (?, ?, ?, ?)",
+                [(*row, self._clock()) for row in old if row[0] not in still],
+            )
         self._spare_named()
 
-    def _rows_of(self, image_ids: Collection[str]) -> list[tuple[str, str, str | None]]:
-        return self._db.execute(
-            "SELECT image_id, key, version FROM images WHERE image_id IN (SELECT value FROM json_each(?))",
-            (_json(image_ids),),
-        ).fetchall()
-
-    def _upsert(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        self._db.executemany(
-            "INSERT INTO images (key, image_id, fingerprint, version, batch_id) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET image_id = excluded.image_id,"
-            " fingerprint = excluded.fingerprint, version = excluded.version, batch_id = excluded.batch_id",
-            rows,
-        )
+    def _upsert(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        with self._keys.kept_for(rows):
+            self._db.executemany(
+                "INSERT INTO images (key, image_id, fingerprint, version, batch_id) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET image_id = excluded.image_id,"
+                " fingerprint = excluded.fingerprint, version = excluded.version,"
+                " batch_id = excluded.batch_id",
+                rows,
+            )
 
     def _spare_named(self) -> None:
         """Let no image be doomed that a key is: its bytes came back under another key."""
-        self._db.execute(
-            "DELETE FROM doomed WHERE EXISTS (SELECT 1 FROM images WHERE images.image_id = doomed.image_id)"
-        )
+        doomed = self.doomed()
+        if doomed:
+            named = {image_id for image_id, _, _ in self._keys.rows(doomed)}
+            self._db.executemany("DELETE FROM doomed WHERE image_id = ?", [(i,) for i in named])
 
     def _shift(self, seen: Mapping[str, int | None], shifts: Mapping[str, int]) -> None:
         if seen:
-            self._db.executemany(
-                "UPDATE images SET fingerprint = ? WHERE image_id = ?", [(f, i) for i, f in seen.items()]
-            )
+            self._keys.update("fingerprint = ?", [(total, i) for i, total in seen.items()])
         if shifts:
-            self._db.executemany(
-                "UPDATE images SET fingerprint = shifted(fingerprint, ?) WHERE image_id = ?",
-                [(by, i) for i, by in shifts.items()],
-            )
-
-
-def _bring_up_to_date(db: sqlite3.Connection, path: Path, destination: str) -> None:
-    """Make the tables, or those that an older file lacks, in one transaction."""
-    number = _schema_number(db)
-    if number > SCHEMA_NUMBER:
-        raise SettingsError(f"{path} was written by a newer cvsync; update cvsync to use it")
-    if number == SCHEMA_NUMBER:
-        return
-    with _transaction(db):
-        number = _schema_number(db)  # another process may have been faster
-        if number == 0:
-            _execute_all(db, _TABLES)
-            facts = {"destination": destination, "made_by": f"cvsync {__version__}"}
-            db.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
-            number = 1
-        for step in range(number, SCHEMA_NUMBER):
-            _execute_all(db, _MIGRATIONS[step])
-        db.execute(f"PRAGMA user_version={SCHEMA_NUMBER}")
-
-
-def _schema_number(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _execute_all(db: sqlite3.Connection, statements: str) -> None:
-    for statement in statements.strip().split(";\n"):
-        db.execute(statement)
+            self._keys.update("fingerprint = shifted(fingerprint, ?)", [(by, i) for i, by in shifts.items()])
 
 
 def _shifted(fingerprint: int | None, by: int) -> int | None:
@@ -437,14 +375,3 @@ def _json(items: Iterable[str]) -> str:
 
 def _json_counts(counts: Mapping[str, int] | None) -> str:
     return orjson.dumps({name: n for name, n in (counts or {}).items() if n}).decode()
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")

@@ -50,9 +50,14 @@ class Tags:
 
     def split(self, labels: Iterable[Label]) -> tuple[tuple[str, ...], tuple[Region, ...]]:
         """Give labels as requests want them: tag ids, and regions."""
-        pairs = self.identified(labels)
-        tags = tuple(tag for tag, box in pairs if box is None)
-        return tags, tuple(Region(tag, *box) for tag, box in pairs if box is not None)
+        tags, regions = [], []
+        for label in labels:
+            tag = self.id_of(label.tag)
+            if label.box is None:
+                tags.append(tag)
+            else:
+                regions.append(Region(tag, *label.box))
+        return tuple(tags), tuple(regions)
 
     async def read(self) -> None:
         """Ask the service for them."""

@@ -1,0 +1,87 @@
+"""The ledger's tables, and how a file of an older cvsync gets those that it lacks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cvsync import __version__
+from cvsync.errors import SettingsError
+
+SCHEMA_NUMBER = 2
+
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE images (
+    key TEXT PRIMARY KEY, image_id TEXT NOT NULL, fingerprint INTEGER, version TEXT
+) WITHOUT ROWID;
+CREATE INDEX images_by_id ON images (image_id);
+CREATE TABLE batches (
+    batch_id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
+    sent_at REAL NOT NULL, ended_at REAL, items TEXT NOT NULL
+);
+CREATE INDEX batches_open ON batches (state) WHERE state = 'sent';
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, exit_code INTEGER, totals TEXT
+) WITHOUT ROWID;
+"""
+_MIGRATIONS = {  # the schema that a file has -> what makes the next one of it
+    1: """
+ALTER TABLE images ADD COLUMN batch_id INTEGER;
+ALTER TABLE batches ADD COLUMN marker TEXT;
+ALTER TABLE batches ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE batches ADD COLUMN ended_in TEXT;
+ALTER TABLE batches ADD COLUMN counts TEXT;
+CREATE INDEX batches_by_run ON batches (ended_in);
+DROP INDEX images_by_id;
+CREATE TABLE doomed (
+    image_id TEXT PRIMARY KEY, key TEXT NOT NULL, version TEXT, since REAL NOT NULL
+) WITHOUT ROWID;
+""",
+}
+
+
+def bring_up_to_date(db: sqlite3.Connection, path: Path, destination: str) -> None:
+    """Make the tables, or those that an older file lacks, in one transaction.
+
+    Raises:
+        SettingsError: A newer cvsync wrote the file.
+    """
+    number = _schema_number(db)
+    if number > SCHEMA_NUMBER:
+        raise SettingsError(f"{path} was written by a newer cvsync; update cvsync to use it")
+    if number == SCHEMA_NUMBER:
+        return
+    with transaction(db):
+        number = _schema_number(db)  # another process may have been faster
+        if number == 0:
+            _execute_all(db, _TABLES)
+            facts = {"destination": destination, "made_by": f"cvsync {__version__}"}
+            db.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
+            number = 1
+        for step in range(number, SCHEMA_NUMBER):
+            _execute_all(db, _MIGRATIONS[step])
+        db.execute(f"PRAGMA user_version={SCHEMA_NUMBER}")
+
+
+def _schema_number(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _execute_all(db: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.strip().split(";\n"):
+        db.execute(statement)
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block does, all of it or, on any exception, nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
