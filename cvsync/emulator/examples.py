@@ -20,11 +20,14 @@ def kind_of(iteration: Iteration) -> str:
 
 
 def collect(site: Site, db: sqlite3.Connection, iteration: Iteration) -> list[dict[str, Any]]:
-    """The images of a frame that carry a label of the model, each with its labels as class numbers."""
+    """The images of a frame that carry a label of the model, each with its labels as class numbers.
+
+    Ordered by content, so that the same images train the same model whatever the order they came in.
+    """
     number = {tag: index for index, tag in enumerate(iteration.tag_ids)}
     found: dict[int, dict[str, Any]] = {}
     for key, id_, sha, width, height, made in db.execute(
-        "SELECT pk, id, sha, width, height, made FROM images WHERE frame = ? AND tagged ORDER BY pk",
+        "SELECT pk, id, sha, width, height, made FROM images WHERE frame = ? AND tagged ORDER BY sha",
         (iteration.frame,),
     ):
         found[key] = {
@@ -32,14 +35,15 @@ def collect(site: Site, db: sqlite3.Connection, iteration: Iteration) -> list[di
             "width": width, "height": height, "tags": [], "boxes": [],
         }  # fmt: skip
     for image, tag in db.execute(
-        "SELECT l.image, t.id FROM image_tags l JOIN tags t ON t.pk = l.tag WHERE t.frame = ?",
+        "SELECT l.image, t.id FROM image_tags l JOIN tags t ON t.pk = l.tag WHERE t.frame = ?"
+        " ORDER BY t.folded",
         (iteration.frame,),
     ):
         if tag in number and image in found:
             found[image]["tags"].append(number[tag])
     for image, tag, text in db.execute(
         "SELECT r.image, t.id, r.box FROM regions r JOIN tags t ON t.pk = r.tag WHERE t.frame = ?"
-        " ORDER BY r.pk",
+        " ORDER BY t.folded, r.box",
         (iteration.frame,),
     ):
         if tag in number and image in found:

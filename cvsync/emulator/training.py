@@ -145,7 +145,7 @@ class Trainer:
 
 
 def trainable_tags(db: sqlite3.Connection, project: Project, selected: Sequence[str]) -> list[str]:
-    """The tags that a training would learn, or why it cannot."""
+    """The tags that a training would learn, in the order of their names; or why it cannot."""
     known = tags.of_frame(db, project.workspace)
     if selected:
         missing = set(selected) - {tag.id for tag in known}
@@ -170,7 +170,7 @@ def trainable_tags(db: sqlite3.Connection, project: Project, selected: Sequence[
         raise ServiceFault(  # issue: the message; inferred: which of the codes
             "BadRequestClassificationTrainingValidationFailed", "Not enough images for training"
         )
-    return [tag.id for tag in used]
+    return [tag.id for tag in sorted(used, key=lambda tag: (tag.name.casefold(), tag.name))]
 
 
 def _boxed(db: sqlite3.Connection, project: Project) -> Counter[str]:

@@ -15,9 +15,10 @@ _SHAPES = 5  # sizes of windows
 _STEP = 0.12  # between two windows, in sizes of the window
 _MAX_STEPS = 16
 _MATCH, _OTHER = 0.5, 0.3  # overlap from which a window is its box; up to which it is background
-_BACKGROUNDS = 24  # an image
-_HARD = 12  # an image
-_JITTERS = 6  # a box
+_BACKGROUNDS = 12  # an image
+_HARD = 6  # an image
+_JITTERS = 4  # a box
+_STRENGTH = 0.003  # of the head: below a classifier's, as the windows of one picture are much alike
 
 
 def fit(
@@ -83,7 +84,8 @@ class _Samples:
         self.add(features, np.full(count, self._background), np.zeros((count, 4), np.float32))
 
     def head(self) -> Head:
-        return fit_one(np.concatenate(self._features), np.concatenate(self._classes), self._background + 1)
+        features, classes = np.concatenate(self._features), np.concatenate(self._classes)
+        return fit_one(features, classes, self._background + 1, strength=_STRENGTH)
 
     def shifts_head(self) -> Head:
         boxed = np.concatenate(self._classes) < self._background

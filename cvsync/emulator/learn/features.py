@@ -1,9 +1,10 @@
 """Pixels -> a map of patch features -> features of windows.
 
-The map: patches of the picture are compared with filters learnt from the project's own pictures (k-means over
-whitened patches, both signs beyond a threshold; after Coates, Lee and Ng 2011), beside plain mean colour, and
-averaged into a grid of cells. A window is cut into 3 x 3 parts; its features are the means of the cells below
-each part. All of it is convolution, pooling and matrix products, so it is the same in ONNX.
+The map: patches of the picture, brought to one mean and contrast so that a shape counts for more than its
+ink, are compared with filters learnt from the project's own pictures (k-means over whitened patches, both
+signs beyond a threshold; after Coates, Lee and Ng 2011), beside plain colour, and averaged into a grid of
+cells. A window is cut into 3 x 3 parts; its features are the means of the cells below each part. All of it
+is convolution, pooling and matrix products, so it is the same in ONNX.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ PARTS = 3  # of a window, each way
 FILTERS = 48
 _MAP = (SIDE_PX - PATCH_PX) // STRIDE_PX + 1
 GRID = _MAP // POOL
+CONTRAST = 0.03  # a variance that is added to each patch's own: what is nearly flat stays so
 _SAMPLED_PATCHES = 20_000
 _WHITENING = 0.01  # keeps noise from being blown up
 
@@ -40,7 +42,7 @@ class Filters:
     """What patches are compared with."""
 
     weights: Array
-    """filters x (3 * PATCH_PX * PATCH_PX), for pixels 0..1."""
+    """filters x (3 * PATCH_PX * PATCH_PX), for patches of mean 0."""
     bias: Array
     threshold: Array
     """Of each filter; below it a patch does not count."""
@@ -52,11 +54,14 @@ class Filters:
 
 
 def patches(pixels: Array) -> Array:
-    """All patches of a picture, _MAP * _MAP x patch, pixels 0..1."""
+    """All patches of a picture, _MAP * _MAP x patch, each of mean 0 and of a like contrast."""
     views = np.lib.stride_tricks.sliding_window_view(pixels, (PATCH_PX, PATCH_PX), axis=(1, 2))
     views = views[:, ::STRIDE_PX, ::STRIDE_PX]
     flat: Array = np.ascontiguousarray(views.transpose(1, 2, 0, 3, 4)).reshape(_MAP * _MAP, -1)
-    return flat / np.float32(255)
+    flat /= np.float32(255)
+    flat -= flat.mean(axis=1, keepdims=True)
+    flat /= np.sqrt((flat * flat).mean(axis=1, keepdims=True) + np.float32(CONTRAST))
+    return flat
 
 
 def learn_filters(pictures: list[Array], *, seed: int) -> Filters:

@@ -19,6 +19,7 @@ from cvsync.emulator.learn.features import (
 )
 from cvsync.emulator.learn.head import fit_each, fit_one
 from cvsync.emulator.learn.model import Model
+from cvsync.emulator.learn.variants import ENOUGH, variants
 
 HELD_OUT_SHARE = 0.2
 _WHOLE = np.array([[0, 0, 1, 1]], np.float32)
@@ -36,7 +37,7 @@ class Trained:
 
 
 def fit(kind: Kind, tag_count: int, examples: Sequence[Example], *, seed: int) -> Trained:
-    """Fit a model; the same for the same examples and seed. Holds 0.8 MB an example."""
+    """Fit a model; the same for the same examples and seed. Holds 0.8 MB an example, up to 3 MB if few."""
     import sklearn.cluster
     import sklearn.linear_model  # noqa: F401 - a limit reaches only the libraries that are loaded
     from threadpoolctl import threadpool_limits
@@ -73,9 +74,13 @@ def _fit(
     kind: Kind, tag_count: int, examples: Sequence[Example], pixels: Sequence[Array], seed: int
 ) -> Model:
     filters = learn_filters(list(pixels), seed=seed)
-    maps = [cell_map(one, filters) for one in pixels]
     if kind is Kind.DETECTION:
-        return detect.fit(filters, tag_count, [example.boxes for example in examples], maps, seed=seed)
+        pictures = [(one, list(e.boxes)) for one, e in zip(pixels, examples, strict=True)]
+        if len(pictures) < ENOUGH:
+            pictures = list(variants(pictures))
+        mapped = [cell_map(one, filters) for one, _ in pictures]
+        return detect.fit(filters, tag_count, [boxes for _, boxes in pictures], mapped, seed=seed)
+    maps = [cell_map(one, filters) for one in pixels]
     weights = window_weights(_WHOLE)
     features = np.concatenate([window_features(one, weights) for one in maps])
     if kind is Kind.MULTICLASS:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cvsync.emulator.learn.data import Array
 
-_STRENGTH = 0.005  # inverse of the penalty: many features, few examples
+STRENGTH = 0.005  # inverse of the penalty: many features, few examples
 _NEVER = -20.0  # the logit of a class without examples
 _RIDGE = 300.0
 
@@ -14,7 +14,13 @@ Head = tuple[Array, Array]
 """Weights, features x classes, and bias."""
 
 
-def fit_one(features: Array, classes: np.ndarray[tuple[int], np.dtype[np.int64]], count: int) -> Head:
+def fit_one(
+    features: Array,
+    classes: np.ndarray[tuple[int], np.dtype[np.int64]],
+    count: int,
+    *,
+    strength: float = STRENGTH,
+) -> Head:
     """Fit which one of ``count`` classes it is, for a softmax."""
     from sklearn.linear_model import LogisticRegression
 
@@ -25,7 +31,7 @@ def fit_one(features: Array, classes: np.ndarray[tuple[int], np.dtype[np.int64]]
     if len(present) == 1:
         bias[present] = 0.0
         return _plain(weights, bias, mean, scale)
-    found = LogisticRegression(C=_STRENGTH, max_iter=300, class_weight="balanced")
+    found = LogisticRegression(C=strength, max_iter=300, class_weight="balanced")
     found.fit((features - mean) / scale, classes)
     if len(present) == 2:  # one weight for two classes: the softmax wants half of it for each
         weights[:, present] = np.stack([-found.coef_[0], found.coef_[0]], axis=1) / 2
@@ -47,7 +53,7 @@ def fit_each(features: Array, truth: np.ndarray[tuple[int, int], np.dtype[np.boo
         if column.all() or not column.any():  # nothing to tell apart: as often as it was seen
             bias[n] = np.log((column.sum() + 0.5) / ((~column).sum() + 0.5))
             continue
-        found = LogisticRegression(C=_STRENGTH, max_iter=300).fit((features - mean) / scale, column)
+        found = LogisticRegression(C=STRENGTH, max_iter=300).fit((features - mean) / scale, column)
         weights[:, n], bias[n] = found.coef_[0], found.intercept_[0]
     return _plain(weights, bias, mean, scale)
 

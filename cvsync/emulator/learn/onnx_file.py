@@ -8,6 +8,7 @@ import numpy as np
 
 from cvsync.emulator.learn.data import Kind
 from cvsync.emulator.learn.features import (
+    CONTRAST,
     GRID,
     PARTS,
     PATCH_PX,
@@ -82,11 +83,16 @@ def write(model: Model) -> bytes:
 def _features(graph: _Graph, model: Model) -> str:
     """From the picture to a row of features a window."""
     filters = model.filters
-    kernels = (filters.weights / np.float32(255)).reshape(-1, 3, PATCH_PX, PATCH_PX)
-    graph.constant(kernels, "filters")
-    graph.constant(filters.bias, "filters_bias")
+    # A filter without its own mean does not see that of a patch.
+    kernels = filters.weights - filters.weights.mean(axis=1, keepdims=True)
+    graph.constant(np.float32(255), "range")
+    graph.add("Div", ["data", "range"], "pixels")
+    graph.constant(kernels.reshape(-1, 3, PATCH_PX, PATCH_PX), "filters")
+    graph.add("Conv", ["pixels", "filters"], "seen", strides=[STRIDE_PX, STRIDE_PX])
+    graph.add("Div", ["seen", _contrast(graph)], "scaled")
+    graph.constant(filters.bias.reshape(1, -1, 1, 1), "filters_bias")
+    graph.add("Add", ["scaled", "filters_bias"], "answer")
     graph.constant(filters.threshold.reshape(1, -1, 1, 1), "threshold")
-    graph.add("Conv", ["data", "filters", "filters_bias"], "answer", strides=[STRIDE_PX, STRIDE_PX])
     graph.add("Sub", ["answer", "threshold"], "above")
     graph.add("Neg", ["answer"], "opposite")
     graph.add("Sub", ["opposite", "threshold"], "below")
@@ -100,6 +106,21 @@ def _features(graph: _Graph, model: Model) -> str:
     graph.add("MatMul", ["windows_weights", "cells"], "parts")
     graph.constant(np.array([len(model.windows), PARTS * PARTS * filters.channels]), "features_shape")
     return graph.add("Reshape", ["parts", "features_shape"], "features")
+
+
+def _contrast(graph: _Graph) -> str:
+    """The contrast of each patch: the root of its variance and a little."""
+    flat = np.full((1, 3, PATCH_PX, PATCH_PX), 1 / (3 * PATCH_PX * PATCH_PX), np.float32)
+    graph.constant(flat, "flat")
+    graph.add("Conv", ["pixels", "flat"], "mean", strides=[STRIDE_PX, STRIDE_PX])
+    graph.add("Mul", ["pixels", "pixels"], "squares")
+    graph.add("Conv", ["squares", "flat"], "mean_square", strides=[STRIDE_PX, STRIDE_PX])
+    graph.add("Mul", ["mean", "mean"], "squared_mean")
+    graph.add("Sub", ["mean_square", "squared_mean"], "difference")
+    graph.add("Relu", ["difference"], "variance")
+    graph.constant(np.float32(CONTRAST), "some")
+    graph.add("Add", ["variance", "some"], "variance_and_some")
+    return graph.add("Sqrt", ["variance_and_some"], "contrast")
 
 
 def _linear(graph: _Graph, inputs: str, weights: Any, bias: Any, name: str) -> str:

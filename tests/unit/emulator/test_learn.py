@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from cvsync.emulator import learn
 from cvsync.emulator.learn.features import read_pixels
+from cvsync.emulator.learn.variants import variants
 
 
 def picture(seed: int, tag: int, box: learn.Box) -> bytes:
@@ -124,3 +125,19 @@ def test_figures_are_those_worked_out_by_hand() -> None:
     (score,) = judged.tags
     assert (score.precision, score.recall) == (0.5, 0.5)
     assert score.average_precision == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_variants_carry_their_boxes_along() -> None:
+    pixels = np.zeros((3, 20, 20), np.float32)
+    box = learn.Box(0.1, 0.05, 0.3, 0.6)
+    pixels[:, 1:13, 2:8] = 9
+
+    found = list(variants([(pixels, [(7, box)])]))
+
+    assert len(found) == 4
+    for turned, ((tag, place),) in found:
+        left, top, width, height = (round(20 * side) for side in place)
+        assert tag == 7
+        assert (turned[:, top : top + height, left : left + width] == 9).all()
+        assert turned.sum() == pixels.sum()
+    assert len({turned.tobytes() for turned, _ in found}) == 4
