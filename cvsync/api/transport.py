@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -69,7 +70,7 @@ class AiohttpTransport:
                 request.method,
                 self._settings.endpoint + request.path,
                 params=request.params,
-                data=request.body if request.body is not None else b"",
+                data=_payload(request.body),
                 headers=headers,
                 allow_redirects=False,
                 timeout=timeout_of(request, self._settings.timeout),
@@ -94,6 +95,14 @@ class AiohttpTransport:
         return {"Prediction-Key": self._settings.prediction_key}
 
 
+def _payload(body: bytes | None) -> bytes | io.BytesIO:
+    """Give a body as aiohttp likes it: a large one is written piece by piece, between other work."""
+    if body is None:
+        return b""
+    return io.BytesIO(body) if len(body) > _LARGE_BODY_BYTES else body
+
+
+_LARGE_BODY_BYTES = 1 << 18
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0  # pages and single things; a count is a page without its content
 WRITE_SECONDS = 60.0  # what changes something, but takes no image in

@@ -128,7 +128,7 @@ async def refuse(_: web.Request) -> web.Response:
 
 async def throttle(_: web.Request) -> web.Response:
     return web.json_response(
-        {"statusCode": 429, "message": "later"}, status=429, headers={"Retry-After": "9"}
+        {"statusCode": 429, "message": "later"}, status=429, headers={"Retry-After": "0"}
     )
 
 
