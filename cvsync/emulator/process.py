@@ -78,14 +78,14 @@ class EmulatorProcess:
         """End it at once, as `kill -9` does."""
         self._end(hard=True)
 
-    def stop(self) -> None:
-        """End it cleanly; safe to call again."""
-        self._end(hard=False)
+    def stop(self) -> int | None:
+        """End it cleanly; its exit code, or None if it had ended before."""
+        return self._end(hard=False)
 
-    def _end(self, *, hard: bool) -> None:
+    def _end(self, *, hard: bool) -> int | None:
         process, self._process = self._process, None
         if process is None:
-            return
+            return None
         if hard:
             process.kill()
         else:
@@ -97,6 +97,7 @@ class EmulatorProcess:
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+        return process.returncode
 
     def __enter__(self) -> EmulatorProcess:
         self.start()

@@ -1,64 +1,93 @@
+import asyncio
+import base64
+import itertools
 import json
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 
+import aiohttp
 import pytest
 from click.testing import CliRunner
 
 from cvsync.cli.emulate import emulate
 from cvsync.emulator import EmulatorProcess
 
-# What `cvsync emulate` does, without the command line.
-PROGRAM = """
-import asyncio, pathlib, sys
-from cvsync.emulator import EmulatorSettings, serve
-settings = EmulatorSettings(data=pathlib.Path(sys.argv[1]), fetch=False)
-ready = lambda url: print("cvsync emulator listening on " + url, flush=True)
-asyncio.run(serve(settings, ready=ready))
-"""
+BATCH, WRITERS, ANSWERS = 4, 6, 20
 
 
-@pytest.fixture
-def start(tmp_path):
-    started = []
+class Writing:
+    """Batches of pictures into one project, until the emulator is killed in the midst of them."""
 
-    def start():
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(tmp_path)], stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        return process, process.stdout.readline().split()[-1]
+    def __init__(self, api, project, tag, picture):
+        self.api, self.picture = api, picture
+        self.path = f"projects/{project}/images/files"
+        self.tag = tag
+        self.numbers = itertools.count()
+        self.answered = {}
+        """Image ids of each batch that was answered."""
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    async def until_killed(self, process):
+        wanted = len(self.answered) + ANSWERS
+        await asyncio.gather(*(self._write(process, wanted) for _ in range(WRITERS)))
+
+    async def _write(self, process, wanted):
+        for number in self.numbers:
+            images = [self._entry(number, n) for n in range(BATCH)]
+            body = {"images": images, "tagIds": [self.tag], "metadata": {"batch": str(number)}}
+            try:
+                answer = await self.api.post(self.path, body)
+            except aiohttp.ClientError:
+                return
+            assert answer.status == 200
+            self.answered[str(number)] = {result["image"]["id"] for result in answer.value["images"]}
+            if len(self.answered) == wanted:
+                process.kill()  # with the batches of the other writers in flight
+
+    def _entry(self, number, n):
+        content = self.picture((number % 256, number // 256, n))
+        return {"name": f"{number}-{n}", "contents": base64.b64encode(content).decode()}
 
 
-async def test_a_kill_loses_nothing_that_was_answered(start, emulator_api):
-    api = emulator_api
-    process, api.emulator.url = start()
-    project = await api.project()
-    images = [(await api.add(project, f"u{n}"))[0]["image"]["id"] for n in range(20)]
-    process.kill()
-    process.wait()
+async def test_a_kill_in_the_midst_loses_nothing_that_was_answered(emulator_api, tmp_path, make_picture):
+    api, process = emulator_api, EmulatorProcess(tmp_path)
+    with process as api.emulator:
+        project = await api.project()
+        tag = await api.tag(project, "cat")
+        writing = Writing(api, project, tag, make_picture)
+        for _ in range(2):
+            await writing.until_killed(process)
+            process.start()
 
-    process, api.emulator.url = start()
+        images, held = await whole_listing(api, project), {}
+        for image in images:
+            held.setdefault(image["metadata"]["batch"], set()).add(image["id"])
+        assert {name: held.get(name) for name in writing.answered} == writing.answered
+        assert {len(ids) for ids in held.values()} == {BATCH}  # what was not answered is whole or not there
+        assert {t["tagId"] for image in images for t in image["tags"]} == {tag}
+        assert (await api.get(f"projects/{project}/tags/{tag}")).value["imageCount"] == len(images)
+        for image in images[:: len(images) // 10]:
+            async with api.session.get(image["originalImageUri"]) as answer:
+                assert (await answer.read()).startswith(b"\x89PNG")
+    assert len(writing.answered) >= 2 * ANSWERS
+    assert [*tmp_path.rglob("*.part")] == []
 
-    assert {image["id"] for image in (await api.get(f"projects/{project}/images")).value} == set(images)
+
+async def whole_listing(api, project):
+    images = []
+    while page := (await api.get(f"projects/{project}/images?take=256&skip={len(images)}")).value:
+        images += page
+    return images
 
 
-def test_sigterm_ends_cleanly(start):
-    process, url = start()
-    with urllib.request.urlopen(f"{url}/_emulator/health") as answer:
+def test_sigterm_ends_cleanly(tmp_path):
+    process = EmulatorProcess(tmp_path, fetch=False)
+    process.start()
+    with urllib.request.urlopen(f"{process.url}/_emulator/health") as answer:
         assert answer.read() == b'{"status":"ok"}'
 
-    process.terminate()
-
-    assert process.wait(10) == 0
+    assert process.stop() == 0
 
 
 def test_a_helper_runs_the_command_with_its_options(tmp_path):
