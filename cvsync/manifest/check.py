@@ -198,10 +198,10 @@ class _Finder:
 
 def _holds(texts: Texts, text: str) -> Mask:
     """Tell which rows hold a text."""
-    position = pc.index(texts.values, text).as_py()
-    if position < 0:
+    if not (texts.lengths == len(text.encode())).any():
         return np.zeros(len(texts), bool)
-    return np.asarray(texts.codes == position)
+    chosen = np.asarray(pc.equal(texts.values, text))
+    return np.append(chosen, False)[texts.codes]
 
 
 def _is_number(table: pa.Table, column: str) -> bool:

@@ -17,7 +17,7 @@ import pyarrow.csv
 
 from cvsync.errors import ManifestError
 from cvsync.labels import TEXT, Labels
-from cvsync.manifest.columns import ALIASES, CORNERS, NUMBERS, SIDES, SIZE, find_columns
+from cvsync.manifest.columns import ALIASES, CORNERS, FEW_TEXTS, NUMBERS, SIDES, SIZE, find_columns
 from cvsync.manifest.numbers import number_texts
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Box, Reading, Units
@@ -251,7 +251,7 @@ def _types(columns: Mapping[str, int], reading: Reading) -> dict[int, pa.DataTyp
     types = {}
     for field, position in columns.items():
         if field not in NUMBERS:
-            types[position] = pa.string() if field in ("labels", "box") else TEXT
+            types[position] = TEXT if field in FEW_TEXTS else pa.string()
         else:
             types[position] = pa.float32() if is_final and field not in SIZE else pa.float64()
     return types

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync.labels import TEXT, as_column
+from cvsync.manifest.encode import encode
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
@@ -27,12 +28,14 @@ class Texts:
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray) -> Texts:
         """Take a column of any type that can be text."""
+        if pa.types.is_string(column.type):
+            return cls(encode(column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])))
         if isinstance(column, pa.ChunkedArray):
             if column.num_chunks > 1 and pa.types.is_dictionary(column.type):
                 column = column.unify_dictionaries()
             column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if not pa.types.is_dictionary(column.type):
-            column = as_text(column)
+            return cls.of(as_text(column))
         return cls(as_column(column, TEXT))
 
     @classmethod
@@ -122,6 +125,11 @@ class Texts:
             return np.zeros(len(self.values), np.uint8)
         at = ends[:-1] + (positions - ends[0])
         return np.where(at < ends[1:] - ends[0], raw[np.minimum(at, len(raw) - 1)], 0)
+
+    @property
+    def lengths(self) -> NDArray[np.int32]:
+        """The bytes of each distinct text."""
+        return np.diff(self._ends)
 
     @cached_property
     def _ends(self) -> NDArray[np.int32]:
