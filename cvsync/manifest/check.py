@@ -134,16 +134,16 @@ class _Finder:
         """Give a field without the blanks around its cells; a cell of nothing but blanks is empty."""
         texts = self.texts(name)
         low, high = texts.span
-        if low > ord(" ") and high < 0x80:
+        if low > ord(" ") and high < 0x80 and texts.lengths.all():
             return texts
         plain = pc.utf8_trim_whitespace(texts.values)
         padded = np.asarray(pc.not_equal(plain, texts.values))
-        if not padded.any():
+        empty = np.asarray(pc.equal(plain, ""))
+        if not (padded | empty).any():
             return texts
-        blank = np.asarray(pc.equal(plain, ""))
-        self.mark("E016" if name == "tag" else "W005", name, texts.rows(blank))
-        self.mark("W005", name, texts.rows(padded & ~blank))
-        return texts.mapped(pc.if_else(pa.array(blank), None, plain))
+        self.mark("E016" if name == "tag" else "W005", name, texts.rows(padded & empty))
+        self.mark("W005", name, texts.rows(padded & ~empty))
+        return texts.mapped(pc.if_else(pa.array(empty), None, plain))
 
     def skip_headers(self, texts: dict[str, Texts]) -> None:
         """Set rows apart that are the header once more; nothing else is said of them."""

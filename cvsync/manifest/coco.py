@@ -28,7 +28,7 @@ from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import find_images
 from cvsync.manifest.nested import text_of
 from cvsync.manifest.numbers import pixels
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.target import Target
@@ -50,12 +50,11 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It is no such file.
     """
-    with told(place.name):
-        content = place.read()
-        try:
-            lists = _in_columns(content)
-        except pa.ArrowException:
-            lists = _one_by_one(place.name, content)
+    content = place.read()
+    try:
+        lists = _in_columns(content)
+    except pa.ArrowException:
+        lists = _one_by_one(place.name, content)
     images, annotations = lists["images"], lists["annotations"]
     tag = _lookup(lists["categories"]["id"], annotations["category_id"])
     image = _lookup(images["id"], annotations["image_id"])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cvsync.manifest.repeats import has_repeats
 
+SAMPLE = 1 << 13  # texts that tell the order of all
 _TAIL = 16  # bytes of a text that are looked at
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
@@ -29,13 +30,18 @@ def encode(column: pa.ChunkedArray) -> pa.DictionaryArray:
     return join([encode_part(piece) for piece in _pieces(column)])
 
 
-def encode_part(texts: pa.StringArray) -> Part:
+def encode_part(texts: pa.StringArray | pa.DictionaryArray) -> Part:
     """Number the texts of a piece of a column."""
-    if not texts.null_count and len(texts):
+    if pa.types.is_dictionary(texts.type):
+        return _part_of(texts)
+    if not texts.null_count and len(texts) and not is_mixed(texts):
         codes, values = _runs(texts)
         if not has_repeats(_marks(values)):
             return codes, values
-    encoded = texts.dictionary_encode()
+    return _part_of(texts.dictionary_encode())
+
+
+def _part_of(encoded: pa.DictionaryArray) -> Part:
     indices = pc.fill_null(encoded.indices, -1) if encoded.null_count else encoded.indices
     return np.asarray(indices), encoded.dictionary
 
@@ -83,6 +89,12 @@ def _pieces(column: pa.ChunkedArray) -> Iterable[pa.StringArray]:
         size += chunk.nbytes
     if pending:
         yield pending[0] if len(pending) == 1 else pa.concat_arrays(pending)
+
+
+def is_mixed(texts: pa.StringArray) -> bool:
+    """Whether texts come again after others, as a look at the first of them tells."""
+    _, values = _runs(texts.slice(0, SAMPLE).drop_null())
+    return len(values.unique()) < len(values)
 
 
 def _runs(texts: pa.StringArray) -> tuple[NDArray[np.int32], pa.StringArray]:

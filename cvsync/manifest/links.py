@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.manifest.identity import without_queries
 from cvsync.manifest.texts import Mask, Positions, Texts
 
 Mark = Callable[[str, str, Positions], None]
@@ -56,14 +57,18 @@ def check_urls(urls: Texts, mark: Mark, *, any_storage: bool) -> None:
 
 def check_endings(places: Texts, column: str, mark: Mark) -> None:
     """Mark the rows whose URL or path ends like a file that is no image for the service."""
-    left = np.ones(len(places.values), bool)
+    names = places.values
+    if column == "url" and places.contains("?"):
+        names = without_queries(names)
+    left = np.ones(len(names), bool)
     for ending in _TAKEN:
         if left.any():
-            left &= ~np.asarray(pc.ends_with(places.values, ending))
+            left &= ~np.asarray(pc.ends_with(names, ending))
     if left.any():
-        rest = places.values.filter(pa.array(left))
-        names = pc.replace_substring_regex(rest, r"[?#].*$", "") if column == "url" else rest
-        left[left] = np.asarray(pc.match_substring_regex(names, _OTHER))
+        rest = names.filter(pa.array(left))
+        if column == "url":
+            rest = pc.replace_substring_regex(rest, r"#.*$", "")
+        left[left] = np.asarray(pc.match_substring_regex(rest, _OTHER))
         mark("W008", column, places.rows(left))
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from cvsync.labels import Labels
+from cvsync.labels import TEXT, Labels
 from cvsync.manifest.columns import FEW_TEXTS, find_columns
-from cvsync.manifest.encode import Part, encode_part, join
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.encode import SAMPLE, Part, encode_part, is_mixed, join
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.schema import VERSION, own_table
@@ -27,12 +27,11 @@ def read_parquet(place: Place, reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It cannot be read, or lacks a column.
     """
-    with told(place.name):
-        file = pa.parquet.ParquetFile(place.open())
-        schema = file.schema_arrow
-        columns = find_columns(place.name, schema.names, reading)
-        names = [schema.names[position] for position in columns.values()]
-        table = _read(place, file, names, [*columns])
+    file = pa.parquet.ParquetFile(place.open())
+    schema = file.schema_arrow
+    columns = find_columns(place.name, schema.names, reading)
+    names = [schema.names[position] for position in columns.values()]
+    table = _read(place, file, names, [*columns])
     rows = Rows(
         place.name,
         place.folder,
@@ -51,17 +50,19 @@ def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: 
         n for n, field in zip(names, fields, strict=True) if field in FEW_TEXTS and _is_text(schema.field(n))
     ]
     many = [n for n in names if n not in few and _is_text(schema.field(n))]
+    if not file.num_row_groups:
+        return file.read(columns=names).select(names)
+    peek = next(file.iter_batches(batch_size=SAMPLE, row_groups=[0], columns=many), None) if many else None
+    mixed = [name for name in many if peek is not None and is_mixed(peek.column(name).cast(pa.string()))]
 
     def read_group(number: int) -> tuple[pa.Table, list[Part]]:
         # A file of its own: one is not made for several threads.
-        mine = pa.parquet.ParquetFile(place.open(), read_dictionary=few, metadata=file.metadata)
+        mine = pa.parquet.ParquetFile(place.open(), read_dictionary=[*few, *mixed], metadata=file.metadata)
         table = mine.read_row_group(number, columns=names, use_threads=file.num_row_groups == 1)
         return table.select([n for n in names if n not in many]), [
             encode_part(_one_chunk(table.column(name))) for name in many
         ]
 
-    if not file.num_row_groups:
-        return file.read(columns=names).select(names)
     with ThreadPoolExecutor(min(_WORKERS, file.num_row_groups)) as pool:
         groups = [*pool.map(read_group, range(file.num_row_groups))]
     whole = pa.concat_tables([table for table, _ in groups])
@@ -70,9 +71,9 @@ def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: 
     return pa.table([columns[name] for name in names], names=names)
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.StringArray:
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     chunk = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    return chunk.cast(pa.string())
+    return chunk.cast(TEXT if pa.types.is_dictionary(chunk.type) else pa.string())
 
 
 def _without_bytes(table: pa.Table) -> pa.Table:

@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync.labels import TEXT, as_column
-from cvsync.manifest.encode import encode
+from cvsync.manifest.encode import encode, encode_part
+
+_BLOCK = 1 << 18  # bytes that are looked at together: as many as stay in the cache
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
@@ -89,10 +91,8 @@ class Texts:
 
     def mapped(self, values: pa.Array) -> Texts:
         """Put other texts in the place of the distinct ones; null is allowed, and so is a text twice."""
-        encoded = values.dictionary_encode()
-        indices = pc.fill_null(encoded.indices, -1) if encoded.indices.null_count else encoded.indices
-        codes = np.append(np.asarray(indices), np.int32(-1))
-        return Texts.from_codes(codes[self.codes], encoded.dictionary)
+        codes, distinct = encode_part(values)
+        return Texts.from_codes(np.append(codes, np.int32(-1))[self.codes], distinct)
 
     def changed(self, where: Mask, change: Callable[[str], str | None]) -> Texts:
         """Change some of the distinct texts; what becomes empty is null."""
@@ -112,7 +112,8 @@ class Texts:
 
     def contains(self, letter: str) -> bool:
         """Whether any text holds an ASCII letter."""
-        return bool((self._raw == ord(letter)).any())
+        raw = self._raw
+        return any((raw[n : n + _BLOCK] == ord(letter)).any() for n in range(0, len(raw), _BLOCK))
 
     def matches(self, pattern: str) -> Mask:
         """Tell which of the distinct texts match a regular expression somewhere."""
