@@ -16,7 +16,7 @@ from cvsync.labels import BOX, METADATA, OPTIONAL, SCHEMA, TEXT, Labels, fold
 from cvsync.manifest.boxes import Boxes, read_boxes, read_sizes
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.files import check_files
-from cvsync.manifest.identity import path_keys, url_keys
+from cvsync.manifest.identity import path_keys, signature_end, url_keys
 from cvsync.manifest.links import IS_URL, check_endings, check_urls
 from cvsync.manifest.problems import Found
 from cvsync.manifest.reading import Reading
@@ -241,6 +241,11 @@ def _find_images(finder: _Finder, texts: dict[str, Texts], reading: Reading, com
     check_urls(url, finder.mark, any_storage=reading.any_storage)
     folder = Path(reading.images.absolute() if reading.images else rows.folder)
     keys = [url_keys(url)]
+    if reading.now is not None:
+        signed = url.matches(r"\?")
+        ends = [signature_end(u) for u in url.values.filter(pa.array(signed)).to_pylist()]
+        signed[signed] = [end is not None and end < reading.now for end in ends]
+        finder.mark("W019", "url", url.rows(signed))
     if not path.is_empty:
         _check_paths(finder, path, url, reading)
         of_path = path_keys(path, folder=folder, common=folder if reading.images else common)

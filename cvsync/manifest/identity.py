@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -72,6 +73,27 @@ def path_keys(paths: Texts, *, folder: Path, common: Path) -> Texts:
         ]
         keys = pc.replace_with_mask(keys, pa.array(odd), pa.array(changed, pa.string()))
     return paths if keys is paths.values else paths.mapped(keys)
+
+
+def signature_end(url: str) -> datetime | None:
+    """Say when a URL's signature ends; None where it has none, or does not say."""
+    query = url.partition("?")[2].partition("#")[0]
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    names = [*values]
+    signed = [name for name in names if _is_signature(name, names)]
+    try:
+        if "se" in signed:
+            end = datetime.fromisoformat(values["se"])
+            return end if end.tzinfo else end.replace(tzinfo=UTC)
+        if "Expires" in signed:
+            return datetime.fromtimestamp(int(values["Expires"]), UTC)
+        for vendor in ("X-Amz", "X-Goog"):
+            if f"{vendor}-Date" in signed:
+                start = datetime.strptime(values[f"{vendor}-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+                return start + timedelta(seconds=int(values[f"{vendor}-Expires"]))
+    except (KeyError, ValueError, OverflowError, OSError):
+        pass  # it is the service's to judge
+    return None
 
 
 def url_key(url: str) -> str:
