@@ -181,4 +181,4 @@ def _lines(table: pa.Table) -> bytes:
         parts.append(pc.binary_join_element_wise(f"{orjson.dumps(name).decode()}:", values, ""))
     joined = pc.binary_join_element_wise(*parts, ",", null_handling="skip")
     lines = pc.binary_join_element_wise("{", joined, "}\n", "")
-    return b"".join(line.encode() for line in lines.to_pylist())
+    return "".join(lines.to_pylist()).encode()
