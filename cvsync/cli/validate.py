@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ def _validate(manifests: tuple[str, ...], options: dict[str, Any]) -> int:
     json = options["json"]
     request = ValidateRequest(
         manifests=manifests,
-        reading=take_reading(options, check_files=options["check_files"]),
+        reading=take_reading(options, check_files=options["check_files"], now=datetime.now(UTC)),
         type=ProjectType(kind) if kind else None,
         rejects=options["rejects"],
         preview=options["preview"],

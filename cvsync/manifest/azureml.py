@@ -21,7 +21,7 @@ from cvsync.manifest.holds import CORNERS_EXACT, Holds
 from cvsync.manifest.lines import Parsed, objects_of, read_parsed
 from cvsync.manifest.nested import ShapeError, text_of
 from cvsync.manifest.numbers import corners
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.target import Target
@@ -44,8 +44,7 @@ def read_azureml(place: Place, _reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It cannot be read.
     """
-    with told(place.name):
-        return [read_parsed(place, objects_of(place), _parse, box=Box.XYXY, units=Units.FRACTION)]
+    return [read_parsed(place, objects_of(place), _parse, box=Box.XYXY, units=Units.FRACTION)]
 
 
 def _parse(said: Mapping[str, Any]) -> Parsed:

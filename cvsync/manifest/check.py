@@ -16,7 +16,7 @@ from cvsync.labels import BOX, METADATA, OPTIONAL, SCHEMA, TEXT, Labels, fold
 from cvsync.manifest.boxes import Boxes, read_boxes, read_sizes
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.files import check_files
-from cvsync.manifest.identity import path_keys, url_keys
+from cvsync.manifest.identity import path_keys, signature_end, url_keys
 from cvsync.manifest.links import IS_URL, check_endings, check_urls
 from cvsync.manifest.problems import Found
 from cvsync.manifest.reading import Reading
@@ -134,16 +134,16 @@ class _Finder:
         """Give a field without the blanks around its cells; a cell of nothing but blanks is empty."""
         texts = self.texts(name)
         low, high = texts.span
-        if low > ord(" ") and high < 0x80:
+        if low > ord(" ") and high < 0x80 and texts.lengths.all():
             return texts
         plain = pc.utf8_trim_whitespace(texts.values)
         padded = np.asarray(pc.not_equal(plain, texts.values))
-        if not padded.any():
+        empty = np.asarray(pc.equal(plain, ""))
+        if not (padded | empty).any():
             return texts
-        blank = np.asarray(pc.equal(plain, ""))
-        self.mark("E016" if name == "tag" else "W005", name, texts.rows(blank))
-        self.mark("W005", name, texts.rows(padded & ~blank))
-        return texts.mapped(pc.if_else(pa.array(blank), None, plain))
+        self.mark("E016" if name == "tag" else "W005", name, texts.rows(padded & empty))
+        self.mark("W005", name, texts.rows(padded & ~empty))
+        return texts.mapped(pc.if_else(pa.array(empty), None, plain))
 
     def skip_headers(self, texts: dict[str, Texts]) -> None:
         """Set rows apart that are the header once more; nothing else is said of them."""
@@ -198,10 +198,10 @@ class _Finder:
 
 def _holds(texts: Texts, text: str) -> Mask:
     """Tell which rows hold a text."""
-    position = pc.index(texts.values, text).as_py()
-    if position < 0:
+    if not (texts.lengths == len(text.encode())).any():
         return np.zeros(len(texts), bool)
-    return np.asarray(texts.codes == position)
+    chosen = np.asarray(pc.equal(texts.values, text))
+    return np.append(chosen, False)[texts.codes]
 
 
 def _is_number(table: pa.Table, column: str) -> bool:
@@ -241,6 +241,11 @@ def _find_images(finder: _Finder, texts: dict[str, Texts], reading: Reading, com
     check_urls(url, finder.mark, any_storage=reading.any_storage)
     folder = Path(reading.images.absolute() if reading.images else rows.folder)
     keys = [url_keys(url)]
+    if reading.now is not None:
+        signed = url.matches(r"\?")
+        ends = [signature_end(u) for u in url.values.filter(pa.array(signed)).to_pylist()]
+        signed[signed] = [end is not None and end < reading.now for end in ends]
+        finder.mark("W019", "url", url.rows(signed))
     if not path.is_empty:
         _check_paths(finder, path, url, reading)
         of_path = path_keys(path, folder=folder, common=folder if reading.images else common)

@@ -27,8 +27,8 @@ from cvsync.manifest.by_image import OneImage, images_of
 from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import find_images
 from cvsync.manifest.nested import text_of
-from cvsync.manifest.numbers import pixels
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.numbers import in_pixels
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.target import Target
@@ -50,12 +50,11 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It is no such file.
     """
-    with told(place.name):
-        content = place.read()
-        try:
-            lists = _in_columns(content)
-        except pa.ArrowException:
-            lists = _one_by_one(place.name, content)
+    content = place.read()
+    try:
+        lists = _in_columns(content)
+    except pa.ArrowException:
+        lists = _one_by_one(place.name, content)
     images, annotations = lists["images"], lists["annotations"]
     tag = _lookup(lists["categories"]["id"], annotations["category_id"])
     image = _lookup(images["id"], annotations["image_id"])
@@ -255,12 +254,12 @@ def _image(number: int, image: OneImage) -> dict[str, Any]:
 
 def _annotations(labels: Labels, number: Mapping[str, int]) -> Iterator[dict[str, Any]]:
     count = 0
-    for n, image in enumerate(images_of(labels), 1):
+    for n, image in enumerate(images_of(in_pixels(labels)), 1):
         for label in image.labels:
             if label.box is None or image.size is None:
                 continue
             count += 1
-            box = pixels(label.box, image.size)
+            box = label.box
             yield {
                 "id": count, "image_id": n, "category_id": number[label.tag], "bbox": box,
                 "area": box[2] * box[3], "iscrowd": 0, "segmentation": [],

@@ -37,6 +37,7 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CENTRES = ("cx", "cy", "width", "height")
 CELL = ("box",) * 4  # four numbers in one cell
 SIZE = ("image_width", "image_height")
+FEW_TEXTS = frozenset({"tag", "tag_type"})  # whose rows share a handful of texts
 NUMBERS = frozenset({*SIDES, *CORNERS, *CENTRES, *SIZE})
 
 

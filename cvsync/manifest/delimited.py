@@ -17,9 +17,9 @@ import pyarrow.csv
 
 from cvsync.errors import ManifestError
 from cvsync.labels import TEXT, Labels
-from cvsync.manifest.columns import ALIASES, CORNERS, NUMBERS, SIDES, SIZE, find_columns
+from cvsync.manifest.columns import ALIASES, CORNERS, FEW_TEXTS, NUMBERS, SIDES, SIZE, find_columns
 from cvsync.manifest.numbers import number_texts
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.schema import own_table
@@ -54,14 +54,13 @@ def read_csv(place: Place, reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It cannot be read, or lacks a column.
     """
-    with told(place.name):
-        dialect = sniff(place)
-        try:
-            return [unfold(_read(place, dialect, reading))]
-        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            if dialect.encoding != "utf-8-sig" or not _is_bad_text(error):
-                raise
-            return [unfold(_read(place, sniff_safely(place), reading))]
+    dialect = sniff(place)
+    try:
+        return [unfold(_read(place, dialect, reading))]
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        if dialect.encoding != "utf-8-sig" or not _is_bad_text(error):
+            raise
+        return [unfold(_read(place, sniff_safely(place), reading))]
 
 
 def write_csv(labels: Labels, target: Target) -> None:
@@ -251,7 +250,7 @@ def _types(columns: Mapping[str, int], reading: Reading) -> dict[int, pa.DataTyp
     types = {}
     for field, position in columns.items():
         if field not in NUMBERS:
-            types[position] = pa.string() if field in ("labels", "box") else TEXT
+            types[position] = TEXT if field in FEW_TEXTS else pa.string()
         else:
             types[position] = pa.float32() if is_final and field not in SIZE else pa.float64()
     return types

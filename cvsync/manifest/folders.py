@@ -11,7 +11,7 @@ from cvsync.manifest.build import Columns
 from cvsync.manifest.by_image import images_of
 from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import IMAGES
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.target import Target
@@ -42,25 +42,24 @@ def read_folders(place: Place, _reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: There is no image in it.
     """
-    with told(place.name):
-        if not place.is_folder:
-            raise ManifestError(place.name, ["is no folder"])
-        top = {child.base.casefold() for child in place.children() if child.is_folder}
-        depth = 1 if top and top <= _SPLITS else 0
-        index = read_index(place)
-        built = Columns("path", "tag")
-        sources: list[str] = []
-        images = [*image_files(place)]
-        for image in images:
-            parts = posixpath.relpath(image.path, place.path).split("/")
-            tag = {"tag": parts[depth]} if len(parts) > depth + 1 else {}
-            listed = index.get(image.path)
-            built.add(1, listed or {"path": image.path}, tag)
-            sources.append(image.name)
-        if not images:
-            raise ManifestError(place.name, ["there is no image in it"])
-        table, numbers = built.finish()
-        return [tree_rows(place, table, numbers, sources, [*range(len(sources))])]
+    if not place.is_folder:
+        raise ManifestError(place.name, ["is no folder"])
+    top = {child.base.casefold() for child in place.children() if child.is_folder}
+    depth = 1 if top and top <= _SPLITS else 0
+    index = read_index(place)
+    built = Columns("path", "tag")
+    sources: list[str] = []
+    images = [*image_files(place)]
+    for image in images:
+        parts = posixpath.relpath(image.path, place.path).split("/")
+        tag = {"tag": parts[depth]} if len(parts) > depth + 1 else {}
+        listed = index.get(image.path)
+        built.add(1, listed or {"path": image.path}, tag)
+        sources.append(image.name)
+    if not images:
+        raise ManifestError(place.name, ["there is no image in it"])
+    table, numbers = built.finish()
+    return [tree_rows(place, table, numbers, sources, [*range(len(sources))])]
 
 
 def write_folders(labels: Labels, target: Target) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +19,19 @@ _AZURE = frozenset(  # docs: the query fields of account, service and user-deleg
 _CLOUDFRONT = frozenset({"Signature", "Key-Pair-Id", "Expires", "Policy", "Hash-Algorithm"})
 
 
+def _nothing_but(names: str, one: str, other: str) -> str:
+    """Give a regular expression of URLs whose query has certain names only, two of them surely."""
+    any_, first, second = (f"(?:{part})=[^&#]*" for part in (names, one, other))
+    both = f"(?:{first}&(?:{any_}&)*{second}|{second}&(?:{any_}&)*{first})"
+    return rf"^[^?#]*\?(?:{any_}&)*{both}(?:&{any_})*$"
+
+
+_SIGNATURES = (
+    _nothing_but("|".join(sorted(_AZURE)), "sig", "sv|se"),
+    _nothing_but("X-Amz-[A-Za-z-]+", "X-Amz-Signature", "X-Amz-[A-Za-z-]+"),
+    _nothing_but("X-Goog-[A-Za-z-]+", "X-Goog-Signature", "X-Goog-[A-Za-z-]+"),
+    _nothing_but("|".join(sorted(_CLOUDFRONT)), "Signature", "Key-Pair-Id"),
+)
 _ODD_PATH = r"^/|//|(^|/)\.\.?(/|$)|\\|/$|^[A-Za-z]:"  # whatever a path in its plainest form has not
 
 
@@ -25,7 +39,25 @@ def url_keys(urls: Texts) -> Texts:
     """Give the key of each URL."""
     if not urls.contains("?"):
         return urls
-    return urls.changed(urls.matches(r"\?"), url_key)
+    left = urls.matches(r"\?")
+    keys = urls.values
+    for signature in _SIGNATURES:
+        if not left.any():
+            break
+        pure = urls.matches(signature) & left
+        if pure.any():
+            heads = without_queries(urls.values)
+            keys = heads if pure.all() else pc.if_else(pa.array(pure), heads, keys)
+            left &= ~pure
+    if left.any():
+        changed = [url_key(url) for url in keys.filter(pa.array(left)).to_pylist()]
+        keys = pc.replace_with_mask(keys, pa.array(left), pa.array(changed, pa.string()))
+    return urls if keys is urls.values else urls.mapped(keys)
+
+
+def without_queries(urls: pa.StringArray) -> pa.StringArray:
+    """Give URLs up to their question marks."""
+    return pc.list_element(pc.split_pattern(urls, "?", max_splits=1), 0)
 
 
 def path_keys(paths: Texts, *, folder: Path, common: Path) -> Texts:
@@ -41,6 +73,27 @@ def path_keys(paths: Texts, *, folder: Path, common: Path) -> Texts:
         ]
         keys = pc.replace_with_mask(keys, pa.array(odd), pa.array(changed, pa.string()))
     return paths if keys is paths.values else paths.mapped(keys)
+
+
+def signature_end(url: str) -> datetime | None:
+    """Say when a URL's signature ends; None where it has none, or does not say."""
+    query = url.partition("?")[2].partition("#")[0]
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    names = [*values]
+    signed = [name for name in names if _is_signature(name, names)]
+    try:
+        if "se" in signed:
+            end = datetime.fromisoformat(values["se"])
+            return end if end.tzinfo else end.replace(tzinfo=UTC)
+        if "Expires" in signed:
+            return datetime.fromtimestamp(int(values["Expires"]), UTC)
+        for vendor in ("X-Amz", "X-Goog"):
+            if f"{vendor}-Date" in signed:
+                start = datetime.strptime(values[f"{vendor}-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+                return start + timedelta(seconds=int(values[f"{vendor}-Expires"]))
+    except (KeyError, ValueError, OverflowError, OSError):
+        pass  # it is the service's to judge
+    return None
 
 
 def url_key(url: str) -> str:

@@ -18,7 +18,7 @@ from cvsync.manifest.columns import NUMBERS, SIDES, SIZE, find_columns, match_co
 from cvsync.manifest.lines import objects_of, read_lines, read_parsed
 from cvsync.manifest.nested import Label, four_of, labels_of
 from cvsync.manifest.numbers import number_texts
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.schema import own_table
@@ -37,12 +37,11 @@ def read_jsonl(place: Place, reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It cannot be read, or lacks a field.
     """
-    with told(place.name):
-        peeked = [said for said in _peek(place) if isinstance(said, dict)]
-        if not peeked:
-            raise ManifestError(place.name, ["is empty, or holds no JSON object"])
-        rows = _read_columns(place, reading, peeked)
-        return [rows or _read_objects(place, reading, objects_of(place))]
+    peeked = [said for said in _peek(place) if isinstance(said, dict)]
+    if not peeked:
+        raise ManifestError(place.name, ["is empty, or holds no JSON object"])
+    rows = _read_columns(place, reading, peeked)
+    return [rows or _read_objects(place, reading, objects_of(place))]
 
 
 def read_json(place: Place, reading: Reading) -> list[Rows]:
@@ -51,14 +50,13 @@ def read_json(place: Place, reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It is none, or lacks a field.
     """
-    with told(place.name):
-        try:
-            said = orjson.loads(memoryview(place.read()))
-        except orjson.JSONDecodeError as error:
-            raise ManifestError(place.name, [f"cannot be read: {error}"]) from error
-        if not isinstance(said, list):
-            raise ManifestError(place.name, ["is neither a list of objects nor of another known format"])
-        return [_read_objects(place, reading, enumerate(said, 1))]
+    try:
+        said = orjson.loads(memoryview(place.read()))
+    except orjson.JSONDecodeError as error:
+        raise ManifestError(place.name, [f"cannot be read: {error}"]) from error
+    if not isinstance(said, list):
+        raise ManifestError(place.name, ["is neither a list of objects nor of another known format"])
+    return [_read_objects(place, reading, enumerate(said, 1))]
 
 
 def _peek(place: Place) -> Iterator[Any]:
@@ -183,4 +181,4 @@ def _lines(table: pa.Table) -> bytes:
         parts.append(pc.binary_join_element_wise(f"{orjson.dumps(name).decode()}:", values, ""))
     joined = pc.binary_join_element_wise(*parts, ",", null_handling="skip")
     lines = pc.binary_join_element_wise("{", joined, "}\n", "")
-    return b"".join(line.encode() for line in lines.to_pylist())
+    return "".join(lines.to_pylist()).encode()

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.manifest.identity import without_queries
 from cvsync.manifest.texts import Mask, Positions, Texts
 
 Mark = Callable[[str, str, Positions], None]
@@ -19,6 +20,7 @@ _STORAGE = frozenset(
 )
 IS_URL = r"^[A-Za-z][A-Za-z0-9+.-]+://"
 _CONTROL = r"[\x00-\x1f\x7f]"
+_MAY_START_A_HOST = np.array([chr(byte) not in "\0/?#: " for byte in range(256)])
 _TAKEN = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 _OTHER = (  # kinds of file that are surely none of those; anything else may well be one
     r"(?i)\.(webp|tiff?|heic|heif|avif|svgz?|jp2|psd|ico|raw|cr2|nef|dng|pdf|eps|mp4|mov|avi|mkv|txt|csv|tsv"
@@ -55,21 +57,27 @@ def check_urls(urls: Texts, mark: Mark, *, any_storage: bool) -> None:
 
 def check_endings(places: Texts, column: str, mark: Mark) -> None:
     """Mark the rows whose URL or path ends like a file that is no image for the service."""
-    left = np.ones(len(places.values), bool)
+    names = places.values
+    if column == "url" and places.contains("?"):
+        names = without_queries(names)
+    left = np.ones(len(names), bool)
     for ending in _TAKEN:
-        left &= ~np.asarray(pc.ends_with(places.values, ending))
+        if left.any():
+            left &= ~np.asarray(pc.ends_with(names, ending))
     if left.any():
-        rest = places.values.filter(pa.array(left))
-        names = pc.replace_substring_regex(rest, r"[?#].*$", "") if column == "url" else rest
-        left[left] = np.asarray(pc.match_substring_regex(names, _OTHER))
+        rest = names.filter(pa.array(left))
+        if column == "url":
+            rest = pc.replace_substring_regex(rest, r"#.*$", "")
+        left[left] = np.asarray(pc.match_substring_regex(rest, _OTHER))
         mark("W008", column, places.rows(left))
 
 
 def _names_a_host(urls: Texts) -> Mask:
     length = np.zeros(len(urls.values), np.int32)
-    for start in ("http://", "https://"):
-        length[np.asarray(pc.starts_with(urls.values, start))] = len(start)
-    return (length > 0) & ~np.isin(urls.byte_at(length), [0, *b"/?#: "])
+    for start in ("https://", "http://"):
+        if not length.all():
+            length[np.asarray(pc.starts_with(urls.values, start))] = len(start)
+    return np.asarray((length > 0) & _MAY_START_A_HOST[urls.byte_at(length)])
 
 
 def _why(url: str, *, any_storage: bool) -> str | None:

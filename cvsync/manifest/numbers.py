@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from cvsync.labels import BOX, Labels
 from cvsync.manifest.by_image import Four
+from cvsync.manifest.columns import SIZE
 
 _DECIMALS = range(7)
 
@@ -37,14 +40,39 @@ def centre(box: Four) -> Four:
     return left + width / 2, top + height / 2, width, height
 
 
-def pixels(box: Four, size: tuple[int, int]) -> Four:
-    """Give left, top, width and height in pixels: the shortest numbers that are read back to the same box."""
-    return (
-        _pixel(box[0], size[0]),
-        _pixel(box[1], size[1]),
-        _pixel(box[2], size[0]),
-        _pixel(box[3], size[1]),
-    )
+def pixels(fractions: NDArray[np.float32], sides: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give fractions of sides in pixels: the shortest numbers that are read back to the same fractions."""
+    exact = fractions.astype(np.float64) * sides
+    found = exact.copy()
+    left = np.arange(len(exact))
+    for decimals in _DECIMALS:
+        short = np.round(exact[left], decimals)
+        is_same = (short / sides[left]).astype(np.float32) == fractions[left]
+        found[left[is_same]] = short[is_same]
+        left = left[~is_same]
+    return found
+
+
+def in_pixels(labels: Labels) -> Labels:
+    """Give labels with their boxes in pixels; an image's size may stand in any of its rows."""
+    table = labels.table
+    if any(name not in table.column_names for name in SIZE):
+        return labels
+    keys = labels.key_codes
+    sides = []
+    for name in SIZE:
+        sizes = np.asarray(pc.fill_null(table.column(name), 0)).astype(np.float64)
+        of_key = np.ones(len(labels.keys))
+        known = sizes > 0
+        of_key[keys[known]] = sizes[known]
+        sides.append(of_key[keys])
+    for n, name in enumerate(BOX):
+        column = table.column(name)
+        values = np.asarray(pc.fill_null(column, 0)).astype(np.float32)
+        at = table.schema.get_field_index(name)
+        mask = np.asarray(pc.is_null(column))
+        table = table.set_column(at, name, pa.array(pixels(values, sides[n % 2]), mask=mask))
+    return Labels(table)
 
 
 def whole_pixels(box: Four, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -55,13 +83,3 @@ def whole_pixels(box: Four, size: tuple[int, int]) -> tuple[int, int, int, int]:
         last = max(first + 1, min(round((start + extent) * side), side))
         edges.append((first, last))
     return edges[0][0], edges[1][0], edges[0][1], edges[1][1]
-
-
-def _pixel(fraction: float, side: int) -> float:
-    exact = fraction * side
-    wanted = np.float32(fraction)
-    for decimals in _DECIMALS:
-        short = round(exact, decimals)
-        if np.float32(short / side) == wanted:
-            return short
-    return exact

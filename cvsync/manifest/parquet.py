@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from cvsync.labels import Labels
-from cvsync.manifest.columns import find_columns
-from cvsync.manifest.places import Place, told
+from cvsync.labels import TEXT, Labels
+from cvsync.manifest.columns import FEW_TEXTS, find_columns
+from cvsync.manifest.encode import SAMPLE, Part, encode_part, is_mixed, join
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.schema import VERSION, own_table
 from cvsync.manifest.target import Target
 from cvsync.manifest.unfold import unfold
+
+_WORKERS = 2  # row groups that are held at a time
 
 
 def read_parquet(place: Place, reading: Reading) -> list[Rows]:
@@ -22,22 +27,53 @@ def read_parquet(place: Place, reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It cannot be read, or lacks a column.
     """
-    with told(place.name):
-        file = pa.parquet.ParquetFile(place.open())
-        schema = file.schema_arrow
-        columns = find_columns(place.name, schema.names, reading)
-        names = [schema.names[position] for position in columns.values()]
-        texts = [name for name in names if _is_text(schema.field(name).type)]
-        table = pa.parquet.ParquetFile(place.open(), read_dictionary=texts).read(columns=names)
+    file = pa.parquet.ParquetFile(place.open())
+    schema = file.schema_arrow
+    columns = find_columns(place.name, schema.names, reading)
+    names = [schema.names[position] for position in columns.values()]
+    table = _read(place, file, names, [*columns])
     rows = Rows(
         place.name,
         place.folder,
-        _without_bytes(table.select(names).rename_columns([*columns])),
+        _without_bytes(table.rename_columns([*columns])),
         np.arange(1, table.num_rows + 1),
         names={field: name.strip() for field, name in zip(columns, names, strict=True)},
         is_local=place.is_local,
     )
     return [unfold(rows)]
+
+
+def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: list[str]) -> pa.Table:
+    """Read columns; texts come as dictionaries, those of one row group at a time beside them."""
+    schema = file.schema_arrow
+    few = [
+        n for n, field in zip(names, fields, strict=True) if field in FEW_TEXTS and _is_text(schema.field(n))
+    ]
+    many = [n for n in names if n not in few and _is_text(schema.field(n))]
+    if not file.num_row_groups:
+        return file.read(columns=names).select(names)
+    peek = next(file.iter_batches(batch_size=SAMPLE, row_groups=[0], columns=many), None) if many else None
+    mixed = [name for name in many if peek is not None and is_mixed(peek.column(name).cast(pa.string()))]
+
+    def read_group(number: int) -> tuple[pa.Table, list[Part]]:
+        # A file of its own: one is not made for several threads.
+        mine = pa.parquet.ParquetFile(place.open(), read_dictionary=[*few, *mixed], metadata=file.metadata)
+        table = mine.read_row_group(number, columns=names, use_threads=file.num_row_groups == 1)
+        return table.select([n for n in names if n not in many]), [
+            encode_part(_one_chunk(table.column(name))) for name in many
+        ]
+
+    with ThreadPoolExecutor(min(_WORKERS, file.num_row_groups)) as pool:
+        groups = [*pool.map(read_group, range(file.num_row_groups))]
+    whole = pa.concat_tables([table for table, _ in groups])
+    columns = {name: whole.column(name) for name in whole.column_names}
+    columns |= {name: join([parts[n] for _, parts in groups]) for n, name in enumerate(many)}
+    return pa.table([columns[name] for name in names], names=names)
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    chunk = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return chunk.cast(TEXT if pa.types.is_dictionary(chunk.type) else pa.string())
 
 
 def _without_bytes(table: pa.Table) -> pa.Table:
@@ -59,5 +95,5 @@ def write_parquet(labels: Labels, target: Target) -> None:
         pa.parquet.write_table(table, file, compression="zstd")
 
 
-def _is_text(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+def _is_text(field: pa.Field) -> bool:
+    return bool(pa.types.is_string(field.type) or pa.types.is_large_string(field.type))

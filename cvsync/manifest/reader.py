@@ -13,7 +13,7 @@ from cvsync.labels import METADATA, OPTIONAL, SCHEMA, TEXT, Labels
 from cvsync.manifest.check import Checked, check
 from cvsync.manifest.delimited import ANSI_NOTE
 from cvsync.manifest.formats import Input, find_inputs
-from cvsync.manifest.places import Name
+from cvsync.manifest.places import Name, told
 from cvsync.manifest.problems import Found, Oddity, Problems
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
@@ -56,7 +56,7 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
     """
     reading = reading or Reading()
     inputs = find_inputs(paths, reading)
-    found = [(input_.format.name, input_.format.read(input_.place, reading)) for input_ in inputs]
+    found = [(input_.format.name, _read_rows(input_, reading)) for input_ in inputs]
     names = [name for name, parts in found for _ in parts]
     read_rows = [rows for _, parts in found for rows in parts]
     common = Path(os.path.commonpath([rows.home or rows.folder for rows in read_rows]))
@@ -65,7 +65,9 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
     order = [*dict.fromkeys(name for rows in read_rows for name in _sources(rows))]
     parts = []
     while read_rows:  # each is let go once it is checked
-        parts.append(check(read_rows.pop(0), reading, common=common))
+        rows = read_rows.pop(0)
+        with told(rows.source):
+            parts.append(check(rows, reading, common=common))
     tidied = tidy(Labels(_joined([part.labels.table for part in parts])), places=_places(parts))
     warnings = [*_oddities([found for part in parts for found in part.warnings]), *tidied.warnings]
     if ansi:
@@ -81,6 +83,11 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
         reading,
         common,
     )
+
+
+def _read_rows(input_: Input, reading: Reading) -> list[Rows]:
+    with told(input_.place.name):
+        return input_.format.read(input_.place, reading)
 
 
 def _sources(rows: Rows) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -49,5 +50,7 @@ class Reading:
     """Columns to carry along as image metadata."""
     check_files: bool = False
     """Look whether the files of paths are there."""
+    now: datetime | None = None
+    """The time at which signatures must hold; None: they are not looked at."""
     any_storage: bool = False
     """Take URLs that the service could not fetch, such as ``gs:``; for manifests that only change format."""

@@ -17,7 +17,7 @@ from cvsync.manifest.columns import CENTRES, CORNERS, SIDES, find_columns
 from cvsync.manifest.formats import Input, Kind
 from cvsync.manifest.identity import path_key
 from cvsync.manifest.lines import read_lines
-from cvsync.manifest.places import packing_of
+from cvsync.manifest.places import packing_of, told
 from cvsync.manifest.raw import Raw, read_raw
 from cvsync.manifest.reader import Manifest
 from cvsync.manifest.reading import Box
@@ -100,7 +100,8 @@ def _tables(
     manifest: Manifest, input_: Input, by_source: Mapping[str, Reasons], destination: Path
 ) -> list[pa.Table]:
     if input_.format.kind is not Kind.TABLE:
-        found = [_labels_of(rows, by_source) for rows in input_.format.read(input_.place, manifest.reading)]
+        with told(input_.place.name):
+            found = [_labels_of(r, by_source) for r in input_.format.read(input_.place, manifest.reading)]
         return [table for table in found if table is not None]
     reasons = by_source.get(input_.place.name)
     return [_rejected(read_raw(input_.place), reasons, manifest, input_, destination)] if reasons else []

@@ -18,7 +18,7 @@ from cvsync.manifest.holds import WHOLE_PIXELS, Holds
 from cvsync.manifest.lines import Parsed, objects_of, read_parsed
 from cvsync.manifest.nested import Label, ShapeError, text_of
 from cvsync.manifest.numbers import whole_pixels
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.target import Target
@@ -50,8 +50,7 @@ def read_rekognition(place: Place, _reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It cannot be read.
     """
-    with told(place.name):
-        return [read_parsed(place, objects_of(place), _parse, box=Box.LTWH, units=Units.PIXEL)]
+    return [read_parsed(place, objects_of(place), _parse, box=Box.LTWH, units=Units.PIXEL)]
 
 
 def _parse(said: Mapping[str, Any]) -> Parsed:

@@ -12,6 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync.labels import TEXT, as_column
+from cvsync.manifest.encode import encode, encode_part
+
+_BLOCK = 1 << 18  # bytes that are looked at together: as many as stay in the cache
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
@@ -27,12 +30,14 @@ class Texts:
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray) -> Texts:
         """Take a column of any type that can be text."""
+        if pa.types.is_string(column.type):
+            return cls(encode(column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])))
         if isinstance(column, pa.ChunkedArray):
             if column.num_chunks > 1 and pa.types.is_dictionary(column.type):
                 column = column.unify_dictionaries()
             column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
         if not pa.types.is_dictionary(column.type):
-            column = as_text(column)
+            return cls.of(as_text(column))
         return cls(as_column(column, TEXT))
 
     @classmethod
@@ -86,10 +91,8 @@ class Texts:
 
     def mapped(self, values: pa.Array) -> Texts:
         """Put other texts in the place of the distinct ones; null is allowed, and so is a text twice."""
-        encoded = values.dictionary_encode()
-        indices = pc.fill_null(encoded.indices, -1) if encoded.indices.null_count else encoded.indices
-        codes = np.append(np.asarray(indices), np.int32(-1))
-        return Texts.from_codes(codes[self.codes], encoded.dictionary)
+        codes, distinct = encode_part(values)
+        return Texts.from_codes(np.append(codes, np.int32(-1))[self.codes], distinct)
 
     def changed(self, where: Mask, change: Callable[[str], str | None]) -> Texts:
         """Change some of the distinct texts; what becomes empty is null."""
@@ -109,7 +112,8 @@ class Texts:
 
     def contains(self, letter: str) -> bool:
         """Whether any text holds an ASCII letter."""
-        return bool((self._raw == ord(letter)).any())
+        raw = self._raw
+        return any((raw[n : n + _BLOCK] == ord(letter)).any() for n in range(0, len(raw), _BLOCK))
 
     def matches(self, pattern: str) -> Mask:
         """Tell which of the distinct texts match a regular expression somewhere."""
@@ -122,6 +126,11 @@ class Texts:
             return np.zeros(len(self.values), np.uint8)
         at = ends[:-1] + (positions - ends[0])
         return np.where(at < ends[1:] - ends[0], raw[np.minimum(at, len(raw) - 1)], 0)
+
+    @property
+    def lengths(self) -> NDArray[np.int32]:
+        """The bytes of each distinct text."""
+        return np.diff(self._ends)
 
     @cached_property
     def _ends(self) -> NDArray[np.int32]:

@@ -19,7 +19,7 @@ from cvsync.manifest.build import Columns
 from cvsync.manifest.by_image import images_of
 from cvsync.manifest.holds import EVERY_COLUMN, WHOLE_PIXELS, Holds
 from cvsync.manifest.numbers import whole_pixels
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.target import Target
@@ -50,13 +50,12 @@ def read_voc(place: Place, _reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: There is none.
     """
-    with told(place.name):
-        if not place.is_folder:
-            folder = _parent(place)
-            return [_read(folder, [place])]
-        inside = place.child(ANNOTATIONS)
-        files = [c for c in (inside if inside.exists else place).children(deep=True) if c.suffix == ".xml"]
-        return [_read(place, files)]
+    if not place.is_folder:
+        folder = _parent(place)
+        return [_read(folder, [place])]
+    inside = place.child(ANNOTATIONS)
+    files = [c for c in (inside if inside.exists else place).children(deep=True) if c.suffix == ".xml"]
+    return [_read(place, files)]
 
 
 def _parent(place: Place) -> Place:

@@ -20,7 +20,7 @@ from cvsync.manifest.build import Columns
 from cvsync.manifest.by_image import images_of
 from cvsync.manifest.holds import CORNERS_EXACT, EVERY_COLUMN, Holds
 from cvsync.manifest.numbers import centre
-from cvsync.manifest.places import Place, told
+from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.target import Target
@@ -55,15 +55,12 @@ def read_yolo(place: Place, _reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It is none, or a part of it is missing.
     """
-    with told(place.name):
-        data = _data_set(place)
-        index = read_index(data.root)
-        images = [
-            *dict.fromkeys(
-                [*(path for path in index), *(i.path for p in data.parts for i in _images(p, data))]
-            )
-        ]
-        return [_read(data, images, index)]
+    data = _data_set(place)
+    index = read_index(data.root)
+    images = [
+        *dict.fromkeys([*(path for path in index), *(i.path for p in data.parts for i in _images(p, data))])
+    ]
+    return [_read(data, images, index)]
 
 
 def label_path(image: str) -> str:

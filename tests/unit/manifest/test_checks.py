@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from make import make_png
 from reads import URL, problems_of, read_one, warnings_of, write
 
 from cvsync.labels import codes_of
+from cvsync.manifest import problems as problems_module
 from cvsync.manifest import read
 from cvsync.manifest.problems import CODES, REMEDIES, WARNINGS, Problems
 from cvsync.manifest.repeats import repeats
@@ -68,6 +70,29 @@ def test_urls_that_are_odd_are_told_and_taken(tmp_path: Path, url: str, code: st
 
     assert (problems_of(manifest), warnings_of(manifest)) == ([], [(code, [2])])
     assert len(manifest.labels) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "ends"),
+    [
+        ("sv=1&se=2024-05-06T07%3A08%3A09Z&sig=x", "2024-05-06T07:08:09"),
+        ("sv=1&se=2024-05-06&sig=x", "2024-05-06T00:00:00"),
+        ("X-Amz-Date=20240506T070809Z&X-Amz-Expires=60&X-Amz-Signature=x", "2024-05-06T07:09:09"),
+        ("X-Goog-Date=20240506T070809Z&X-Goog-Expires=60&X-Goog-Signature=x", "2024-05-06T07:09:09"),
+        ("Expires=1714979289&Signature=x&Key-Pair-Id=k", "2024-05-06T07:08:09"),
+        ("Expires=1714979289", None),
+        ("se=2024-05-06", None),
+        ("sv=1&se=soon&sig=x", None),
+        ("sv=1&sig=x&si=policy", None),
+    ],
+)
+def test_expired_signatures_are_told(tmp_path: Path, query: str, ends: str | None) -> None:
+    path = urls(tmp_path, f"https://x.test/1.jpg?{query}")
+    end = datetime.fromisoformat(ends or "2024-05-06").replace(tzinfo=UTC)
+    second = timedelta(seconds=1)
+
+    assert warnings_of(read_one(path, now=end - second)) == []
+    assert warnings_of(read_one(path, now=end + second)) == ([("W019", [1])] if ends else [])
 
 
 def test_files_are_looked_at_where_asked(tmp_path: Path) -> None:
@@ -181,6 +206,13 @@ def test_problems_are_in_order_and_can_be_counted(tmp_path: Path) -> None:
     assert [p.code for p in problems[1:3]] == ["E016", "E004"]
     assert problems[-1].source == str(second)
     assert [*Problems()] == []
+
+
+def test_every_code_is_found_somewhere() -> None:
+    folder = Path(problems_module.__file__).parents[1]
+    sources = [p.read_text() for p in folder.rglob("*.py") if p.name != "problems.py"]
+
+    assert [code for code in REMEDIES if not any(f'"{code}"' in source for source in sources)] == []
 
 
 def test_every_error_has_a_remedy() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -13,8 +14,9 @@ from make import write_csv
 
 from cvsync.errors import ManifestError
 from cvsync.manifest import read, write_rejects
-from cvsync.manifest.identity import path_key, url_key
+from cvsync.manifest.identity import path_key, path_keys, url_key, url_keys
 from cvsync.manifest.problems import CODES
+from cvsync.manifest.texts import Texts
 
 URL = "https://pictures.test/1.jpg"
 
@@ -198,11 +200,20 @@ def test_one_key_for_two_images_is_an_error(tmp_path: Path) -> None:
 )
 def test_only_whole_signatures_are_stripped(url: str, key: str) -> None:
     assert url_key(url) == key
+    others = ["https://b.test/i", "https://b.test/?a=1", url + "x", "https://b.test/?sig=1&sv=2"]
+    urls = Texts.of(pa.array([url, *others]))
+    assert url_keys(urls).column.to_pylist() == [key, *map(url_key, others)]
+    assert url_keys(Texts.of(pa.array([url]))).column.to_pylist() == [key]
 
 
 @pytest.mark.parametrize("path", ["a/b.jpg", "./a/b.jpg", "a\\b.jpg", "a/../a/b.jpg", "/data/set/a/b.jpg"])
 def test_spellings_of_a_path_are_one_key(path: str) -> None:
-    assert path_key(path, folder=Path("/data/set"), common=Path("/data/set")) == "a/b.jpg"
+    folder = Path("/data/set")
+    assert path_key(path, folder=folder, common=folder) == "a/b.jpg"
+    paths = Texts.of(pa.array([path, "c.jpg"]))
+    assert path_keys(paths, folder=folder, common=folder).column.to_pylist() == ["a/b.jpg", "c.jpg"]
+    above = path_keys(paths, folder=folder, common=Path("/data")).column.to_pylist()
+    assert above == ["set/a/b.jpg", "set/c.jpg"]
 
 
 def test_rejects_keep_the_row_and_say_why(tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""Texts -> numbers and distinct texts, without a hash table where their order shows that none is needed.
+
+Manifests list an image's labels together. Then the texts that differ from the one before are the distinct
+ones, if none of them comes twice; and they surely do not if their last letters and lengths differ already.
+Only where that cannot be shown are all texts looked up one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cvsync.manifest.repeats import has_repeats
+
+SAMPLE = 1 << 13  # texts that tell the order of all
+_TAIL = 16  # bytes of a text that are looked at
+_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
+
+
+Part = tuple[NDArray[np.int32], pa.StringArray]
+"""For each row the position of its text, -1 for null; and the texts, each once."""
+
+
+def encode(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Number the texts of a column; no text stands twice in the dictionary."""
+    return join([encode_part(piece) for piece in _pieces(column)])
+
+
+def encode_part(texts: pa.StringArray | pa.DictionaryArray) -> Part:
+    """Number the texts of a piece of a column."""
+    if pa.types.is_dictionary(texts.type):
+        return _part_of(texts)
+    if not texts.null_count and len(texts) and not is_mixed(texts):
+        codes, values = _runs(texts)
+        if not has_repeats(_marks(values)):
+            return codes, values
+    return _part_of(texts.dictionary_encode())
+
+
+def _part_of(encoded: pa.DictionaryArray) -> Part:
+    indices = pc.fill_null(encoded.indices, -1) if encoded.null_count else encoded.indices
+    return np.asarray(indices), encoded.dictionary
+
+
+def join(parts: Sequence[Part]) -> pa.DictionaryArray:
+    """Put pieces of a column together."""
+    parts = [part for part in parts if len(part[0])]
+    if len(parts) == 1:
+        return _dictionary(*parts[0])
+    codes: list[NDArray[np.int32]] = []
+    values: list[pa.StringArray] = []
+    count = 0
+    for of_rows, texts in parts:
+        # The labels of one image may go on in the next piece.
+        goes_on = bool(values and len(texts)) and values[-1][-1].as_py() == texts[0].as_py()
+        start = np.int32(count - goes_on)
+        codes.append(np.where(of_rows < 0, of_rows, of_rows + start) if start else of_rows)
+        if len(texts) > goes_on:
+            values.append(texts.slice(int(goes_on)))
+            count += len(values[-1])
+    if not values:
+        return _dictionary(np.concatenate([*codes, np.zeros(0, np.int32)]), pa.array([], pa.string()))
+    distinct = pa.concat_arrays(values)
+    if not has_repeats(_marks(distinct)):
+        return _dictionary(np.concatenate(codes), distinct)
+    whole = pa.chunked_array([_dictionary(*part) for part in parts]).unify_dictionaries()
+    return whole.combine_chunks()
+
+
+def _dictionary(codes: NDArray[np.int32], values: pa.StringArray) -> pa.DictionaryArray:
+    mask = codes < 0
+    indices = pa.array(codes, pa.int32(), mask=mask) if mask.any() else pa.array(codes, pa.int32())
+    return pa.DictionaryArray.from_arrays(indices, values)
+
+
+def _pieces(column: pa.ChunkedArray) -> Iterable[pa.StringArray]:
+    """Give a column in few pieces, each of less than the 2 GB that one can hold."""
+    pending: list[pa.Array] = []
+    size = 0
+    for chunk in column.chunks:
+        if size + chunk.nbytes > 1 << 28 and pending:
+            yield pa.concat_arrays(pending)
+            pending, size = [], 0
+        pending.append(chunk)
+        size += chunk.nbytes
+    if pending:
+        yield pending[0] if len(pending) == 1 else pa.concat_arrays(pending)
+
+
+def is_mixed(texts: pa.StringArray) -> bool:
+    """Whether texts come again after others, as a look at the first of them tells."""
+    _, values = _runs(texts.slice(0, SAMPLE).drop_null())
+    return len(values.unique()) < len(values)
+
+
+def _runs(texts: pa.StringArray) -> tuple[NDArray[np.int32], pa.StringArray]:
+    """Number the runs of equal texts."""
+    changes = np.asarray(pc.not_equal(texts.slice(1), texts.slice(0, len(texts) - 1)))
+    starts = np.flatnonzero(np.append(True, changes))
+    if len(starts) == len(texts):
+        return np.arange(len(texts), dtype=np.int32), texts
+    lengths = np.diff(np.append(starts, len(texts)))
+    return np.repeat(np.arange(len(starts), dtype=np.int32), lengths), texts.take(pa.array(starts))
+
+
+def _marks(texts: pa.StringArray) -> NDArray[np.uint64]:
+    """Give each text a number that is made of its end and its length: equal texts have equal ones."""
+    ends = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    data = texts.buffers()[2]
+    raw = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data is not None else np.zeros(0, np.uint8)
+    stops, lengths = ends[1:] - ends[0], np.diff(ends)
+    if not len(raw) or stops[0] < _TAIL:
+        raw = np.concatenate([np.zeros(_TAIL, np.uint8), raw])
+        stops = stops + np.int32(_TAIL)
+    # Eight bytes from any place on: the letters of a text before its start are shifted out.
+    eights = np.ndarray((len(raw) - 7,), "<u8", raw, strides=(1,))
+    marks = lengths.astype(np.uint64) * _MIX[2]
+    for n, factor in enumerate(_MIX[:2]):
+        word = eights[stops - np.int32(8 * (n + 1))]
+        missing = np.clip(8 * (n + 1) - lengths, 0, 8)
+        if missing.any():
+            word = np.where(missing < 8, word >> (8 * np.minimum(missing, 7)).astype(np.uint64), np.uint64(0))
+        marks += word * factor
+    return marks

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cvsync.manifest.encode import encode, encode_part, join
+
+texts = st.lists(
+    st.none() | st.sampled_from(["", "a", "b", "ab", "x" * 20, "y" + "x" * 20, "é", "https://x.test/1"])
+)
+
+
+@given(parts=st.lists(texts, max_size=4))
+def test_any_pieces_are_the_column_with_each_text_once(parts: list[list[str | None]]) -> None:
+    arrays = [pa.array(part, pa.string()) for part in parts]
+
+    joined = join([encode_part(array) for array in arrays])
+    whole = encode(pa.chunked_array(arrays, pa.string()))
+
+    for encoded in (joined, whole):
+        assert encoded.to_pylist() == [text for part in parts for text in part]
+        assert encoded.dictionary.null_count == 0
+        assert len({*encoded.dictionary.to_pylist()}) == len(encoded.dictionary)
+
+
+@pytest.mark.parametrize("order", ["together", "all distinct", "far apart", "in turns"])
+def test_many_texts_in_any_order(order: str) -> None:
+    numbers = {
+        "together": [n // 3 for n in range(60_000)],
+        "all distinct": list(range(60_000)),
+        "far apart": [n % 40_000 for n in range(60_000)],
+        "in turns": [n % 2 for n in range(60_000)],
+    }[order]
+    column = pa.chunked_array(
+        [[f"https://x.test/{n}.jpg" for n in part] for part in (numbers[:25_000], numbers[25_000:])]
+    )
+
+    encoded = encode(column)
+
+    assert encoded.to_pylist() == column.to_pylist()
+    assert len(encoded.dictionary) == len({*numbers})
+
+
+def test_texts_that_end_alike_are_told_apart() -> None:
+    column = pa.chunked_array([[f"{n}/the-same-long-ending.jpg" for n in range(1000)] * 2])
+
+    assert len(encode(column).dictionary) == 1000

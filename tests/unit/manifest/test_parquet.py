@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from reads import problems_of, read_one
+
+from cvsync.errors import ManifestError
+
+URLS = [f"https://x.test/{n}.jpg" for n in range(300)]
+
+
+@pytest.mark.parametrize("group", [7, 100, 10_000])
+@pytest.mark.parametrize("order", ["together", "in turns"])
+@pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.dictionary(pa.int16(), pa.string())])
+def test_rows_are_the_same_in_any_groups_and_order(
+    tmp_path: Path, group: int, order: str, type_: pa.DataType
+) -> None:
+    urls = [url for url in URLS for _ in range(3)] if order == "together" else URLS * 3
+    tags = [f"t{n % 7}" for n in range(900)]
+    table = pa.table({"url": pa.array(urls).cast(type_), "tag": pa.array(tags).cast(type_)})
+    pq.write_table(table, tmp_path / "m.parquet", row_group_size=group)
+
+    labels = read_one(tmp_path / "m.parquet").labels
+
+    rows = [(row["url"], row["tag"], row["row"]) for row in labels.table.to_pylist()]
+    assert rows == [(url, tag, n) for n, (url, tag) in enumerate(zip(urls, tags, strict=True), 1)]
+    assert labels.keys.to_pylist() == URLS
+
+
+def test_urls_and_paths_take_turns(tmp_path: Path) -> None:
+    table = pa.table({"url": [*URLS[:2], None, ""], "path": [None, "a.jpg", "b.jpg", None], "tag": ["a"] * 4})
+    pq.write_table(table, tmp_path / "m.parquet", row_group_size=3)
+
+    manifest = read_one(tmp_path / "m.parquet")
+
+    assert manifest.labels.keys.to_pylist() == [*URLS[:2], "b.jpg"]
+    assert problems_of(manifest) == [("E002", 4, "url")]
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_few_rows_are_a_manifest(tmp_path: Path, rows: int) -> None:
+    pq.write_table(
+        pa.table({"url": pa.array(URLS[:rows], pa.string()), "tag": pa.array(["a"] * rows, pa.string())}),
+        tmp_path / "m.parquet",
+    )
+
+    assert read_one(tmp_path / "m.parquet").rows == rows
+
+
+def test_numbers_of_any_type_are_numbers(tmp_path: Path) -> None:
+    types = {"left": pa.int64(), "top": pa.float64(), "width": pa.string(), "height": pa.decimal128(8, 2)}
+    columns = {
+        name: pa.array([0 if name in ("left", "top") else 1], pa.int8()).cast(t) for name, t in types.items()
+    }
+    pq.write_table(pa.table({"url": URLS[:1], "tag": [7], **columns}), tmp_path / "m.parquet")
+
+    (row,) = read_one(tmp_path / "m.parquet").labels.table.to_pylist()
+
+    assert [row[name] for name in ("tag", *types)] == ["7", 0, 0, 1, 1]
+
+
+def test_a_column_that_can_be_no_text_is_told(tmp_path: Path) -> None:
+    pq.write_table(
+        pa.table({"url": pa.array([b"\xff\xfe"], pa.binary()), "tag": ["a"]}), tmp_path / "m.parquet"
+    )
+
+    with pytest.raises(ManifestError, match="cannot be read"):
+        read_one(tmp_path / "m.parquet")
