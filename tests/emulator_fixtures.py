@@ -269,7 +269,10 @@ def _quick_learner() -> types.ModuleType:
 
     def fit(kind: Any, tag_count: int, examples: Any, *, seed: int) -> Any:
         model = Model(tag_count, [0.1, 0.2, 0.3, 0.4] if kind is module.Kind.DETECTION else None)
-        held_out = tuple(range(0, len(examples), 5))
+        of_tag: dict[int, list[int]] = {}
+        for n, example in enumerate(examples):
+            of_tag.setdefault(min((*example.tags, *(tag for tag, _ in example.boxes))), []).append(n)
+        held_out = tuple(sorted(n for group in of_tag.values() for n in group[::5]))  # of each tag
         return trained(model, held_out, tuple(model.predict(examples[i].read()) for i in held_out))
 
     def measure(kind: Any, tag_count: int, truth: Any, candidates: Any, **thresholds: float) -> Any:
