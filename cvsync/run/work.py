@@ -18,6 +18,7 @@ from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch
 from cvsync.run.ledger import STEPS, Ledger
 from cvsync.run.outcome import Outcomes
+from cvsync.run.room import Room
 from cvsync.run.settings import RunSettings
 from cvsync.run.verdict import Verdict, verdict
 from cvsync.run.workers import Stop
@@ -74,7 +75,11 @@ class Work:
     clock: Callable[[], float] = time.monotonic
     outcomes: Outcomes = field(default_factory=Outcomes)
     doubts: list[Doubt] = field(default_factory=list)
+    room: Room = field(init=False)
     _last_answer: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.settings.body_bytes)
 
     def tell(self, name: str, **facts: object) -> None:
         """Tell the observer an event."""
