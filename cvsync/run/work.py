@@ -144,11 +144,10 @@ class Work:
             if settle is not None and is_doubtful:
                 self.doubt(ticket, settle)
                 return None
-            if judged is Verdict.DOUBTFUL:
+            if isinstance(error, TransportError):
                 raise
-            if judged is Verdict.BROKEN:
+            if judged is not Verdict.REFUSED:
                 await self._check_alive(ticket)
-            assert isinstance(error, ServiceError)
             await self.split(ticket, error, again=again, alone=alone)
             return None
         self._last_answer = self.clock()
