@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from make import write_csv
 
@@ -43,8 +44,6 @@ def live_bytes(ledger: Path) -> int:
 @pytest.mark.soak
 @pytest.mark.timeout(3000)
 async def test_state_does_not_grow_and_nothing_leaks(start_emulator: Any, tmp_path: Path) -> None:
-    import aiohttp
-
     emulator = await start_emulator()
     dice, next_image = random.Random(1), IMAGES
     shelf = dict.fromkeys(range(IMAGES), 0.1)
@@ -56,10 +55,11 @@ async def test_state_does_not_grow_and_nothing_leaks(start_emulator: Any, tmp_pa
             shelf[next_image] = 0.1
             next_image += 1
         shelf[dice.choice(sorted(shelf))] = dice.choice([0.1, 0.2, 0.3])
+        box = {"top": 0.1, "width": 0.2, "height": 0.2}
         rows = [
-            {"url": f"https://pictures.test/{n}", "tag": "fork", "left": left, "top": 0.1, "width": 0.2, "height": 0.2}
+            {"url": f"https://pictures.test/{n}", "tag": "fork", "left": left} | box
             for n, left in sorted(shelf.items())
-        ]  # fmt: skip
+        ]
         manifest = write_csv(tmp_path / "m.csv", rows)
         order = [dice.choice(FAULTS) | {"count": 1}] if dice.random() < 0.3 else []
         async with aiohttp.ClientSession() as session:
