@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cvsync import PushRequest, Settings, open_service, push
+from cvsync.cli.session import calm_collector
 from cvsync.emulator.process import EmulatorProcess
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
@@ -95,6 +96,7 @@ class Watch:
 
 
 async def measure(rows: int, *, profile: bool) -> dict[str, Any]:
+    calm_collector()  # as the command does
     imported = resident()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
