@@ -79,5 +79,6 @@ async def test_state_does_not_grow_and_nothing_leaks(start_emulator: Any, tmp_pa
         handles.append(len(os.listdir("/proc/self/fd")))  # noqa: PTH208
 
     assert sizes[-1] <= 2 * live_bytes(ledger)
-    assert sizes[-1] <= 1.1 * sizes[NIGHTS // 2]
+    a_night = (sizes[-1] - sizes[NIGHTS // 2]) / (NIGHTS - NIGHTS // 2)
+    assert a_night < 500  # the row that is kept of each run, with its totals
     assert max(handles[50:]) <= max(handles[10:50]) + 2
