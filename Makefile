@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench-emulator bench-labels clean
+.PHONY: demo test soak cost check format bench-emulator bench-labels clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -14,6 +14,16 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/pytest -q -n 2 -m 'not soak'
+
+# The long forms: kills, cut logs, random histories, memory; half an hour.
+soak: .venv/ready
+	$(BIN)/pytest -q -s -m soak
+
+# What a push costs: memory of 1 k and 1 M rows, and where the time of a batch goes; ten minutes.
+cost: .venv/ready
+	$(BIN)/python tests/soak/push_cost.py 1000
+	$(BIN)/python tests/soak/push_cost.py 1000000
+	$(BIN)/python tests/soak/push_cost.py 64000 --profile
 
 check: .venv/ready
 	$(BIN)/ruff check .

@@ -76,7 +76,7 @@ def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
             **vars(request), rejects=ends["rejects"], files=files, train=ends["train"], exports=targets,
             export_folder=ends["export_dir"], run=settings,
         )  # fmt: skip
-        return _show_report(common, service, await flow(service, whole))
+        return _show_report(common, await flow(service, whole))
 
     return execute(common, run, command="push", manifests=request.manifests)
 
@@ -125,7 +125,7 @@ def apply(plan_file: Path, **options: Any) -> int:
 
     async def run(service: Service, files: Files | None) -> int:
         report = await apply_plan(service, plan_file, files=files, settings=settings)
-        return _show_report(common, service, report)
+        return _show_report(common, report)
 
     return execute(common, run, command="apply")
 
@@ -212,11 +212,9 @@ def _show_plan(
     return execute(common, run, command=command, manifests=request.manifests)
 
 
-def _show_report(common: Common, service: Service, report: Report) -> int:
+def _show_report(common: Common, report: Report) -> int:
     from cvsync.cli import exits, text
-    from cvsync.events import tell
 
-    tell(service.observer, "totals", run_id=report.run_id, **report.counts)
     if not common.json:
         click.echo(text.result_line(report.counts))
         for path in report.exports:

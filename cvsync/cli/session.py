@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -86,6 +87,7 @@ async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Pa
     assert task is not None
     ending = Ending(stop, task, told.error, told.give_up)
     ending.watch(common.deadline)
+    calm_collector()
     try:
         async with _service(common, told, stop, manifests) as (service, files):
             free = _when_free(flow, common.lock_timeout, told)
@@ -101,6 +103,15 @@ async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Pa
     if stop.requested:
         told.error(stop.reason)
     return code
+
+
+def calm_collector() -> None:
+    """Have Python look for garbage less often: answers are many small objects, and none are in cycles.
+
+    An eighth of the time of a batch goes into looking otherwise.
+    """
+    gc.freeze()  # what was imported stays anyway
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _when_free(flow: Flow, timeout: float, observer: Observer) -> Flow:

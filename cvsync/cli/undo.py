@@ -27,7 +27,6 @@ def undo(run_id: str, **options: Any) -> int:
     """
     from cvsync.cli import exits, text
     from cvsync.cli.session import execute
-    from cvsync.events import tell
     from cvsync.flows.undo import undo as flow
 
     common = Common(**options)
@@ -35,7 +34,6 @@ def undo(run_id: str, **options: Any) -> int:
 
     async def run(service: Service, _: tuple[Path, str] | None) -> int:
         report = await flow(service, project, run_id)
-        tell(service.observer, "totals", run_id=report.run_id, **report.counts)
         if not common.json:
             click.echo(text.result_line(report.counts))
         return exits.OK if report.is_complete else exits.REFUSED

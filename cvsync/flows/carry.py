@@ -109,6 +109,10 @@ def hold(service: Service, project_id: str, settings: RunSettings | None = None)
     with hold_lock(service.folder(project_id), run_id=run_id), service.open_ledger(project_id) as ledger:
         ledger.start_run(run_id)
         carrier = Carrier(service, ledger, Report(run_id), project_id, settings or RunSettings())
-        yield carrier
+        try:
+            yield carrier
+        finally:
+            # However it ends: what it did is told once, and a run that was cut off says so too.
+            tell(service.observer, "totals", run_id=run_id, **carrier.report.counts)
         code = 0 if carrier.report.is_complete else 3
         ledger.end_run(run_id, exit_code=code, totals=carrier.report.counts)

@@ -96,7 +96,6 @@ class Run:
             self.stop.is_draining = False
             self._creations.close()
             self.outcomes.counts = self.ledger.totals(self.run_id)
-            self._work.tell("totals", run_id=self.run_id, **self.outcomes.counts)
         return self.outcomes
 
     def _check_version(self) -> None:

@@ -150,6 +150,7 @@ class Creations:
             map(self._tags.split, labels),
             marker=ticket.marker,
             attempt=ticket.attempt,
+            room=self._work.room,
         )
 
     async def _take(

@@ -117,7 +117,7 @@ async def _send_again(work: Work, type_: ProjectType, batch: Batch, made: dict[s
         try:
             outcomes = await post_images(
                 work.client, work.project_id, batch.actions, [BARE] * len(keys),
-                marker=marker, attempt=ticket.attempt,
+                marker=marker, attempt=ticket.attempt, room=work.room,
             )  # fmt: skip
             break
         except (ServiceError, TransportError) as failure:

@@ -13,6 +13,7 @@ from cvsync.plan.actions import Action
 from cvsync.plan.batch import url_size
 from cvsync.run.content import body_size, locate
 from cvsync.run.marker import with_marker
+from cvsync.run.room import Room
 
 LabelIds = tuple[tuple[str, ...], tuple[Region, ...]]
 """Labels as requests want them: tag ids, and regions."""
@@ -28,17 +29,22 @@ async def post_images(
     *,
     marker: str | None,
     attempt: int = 1,
+    room: Room,
 ) -> tuple[ImageOutcome, ...]:
-    """Create the images of a batch; what they get as metadata always holds the batch's marker."""
+    """Create the images of a batch; what they get as metadata always holds the batch's marker.
+
+    Bytes are read only when there is ``room`` for them.
+    """
     metadata = with_marker(actions[0].metadata, marker, attempt)
     if actions[0].url is not None:
         urls = [UrlEntry(a.url or "", *some) for a, some in zip(actions, labels, strict=True)]
         return (await client.create_images_from_urls(project_id, urls, metadata=metadata)).images
-    files = [
-        FileEntry(a.key or "", await asyncio.to_thread(locate(a).read_bytes), *some)
-        for a, some in zip(actions, labels, strict=True)
-    ]
-    return (await client.create_images_from_files(project_id, files, metadata=metadata)).images
+    async with room.taken(sum(map(body_size, actions))):
+        files = [
+            FileEntry(a.key or "", await asyncio.to_thread(locate(a).read_bytes), *some)
+            for a, some in zip(actions, labels, strict=True)
+        ]
+        return (await client.create_images_from_files(project_id, files, metadata=metadata)).images
 
 
 def pair(

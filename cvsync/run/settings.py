@@ -45,6 +45,8 @@ class RunSettings:
     delete_despite_errors: bool = False
     """Whether images are deleted even though something else was refused."""
     adopt: Adopt = Adopt.ADD
+    body_bytes: int = 64_000_000
+    """Bytes of bodies with images that are in memory at once; they are there about three times over."""
     status_every: float = 60.0
     """Between two ``status`` events."""
 

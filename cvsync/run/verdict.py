@@ -1,11 +1,12 @@
-"""What an error, or the status of one image, means for what was sent. The one table of this package."""
+"""What an error, or the status of one image, leaves behind of what was sent; by the table of ``api``."""
 
 from __future__ import annotations
 
 from enum import Enum
 
 from cvsync import limits
-from cvsync.errors import AuthError, NotFoundError, ServiceError, ThrottledError, TransportError
+from cvsync.api.failures import Failure, classify, classify_image
+from cvsync.errors import ServiceError, TransportError
 
 
 class Verdict(Enum):
@@ -17,21 +18,22 @@ class Verdict(Enum):
     DOUBTFUL = "doubtful"  # nobody knows whether it was carried out
 
 
-_ABOUT_EVERYTHING = frozenset({"404", "NotFound", "NotFoundProject"})
+_VERDICTS = {
+    Failure.AMBIGUOUS: Verdict.DOUBTFUL,
+    Failure.TRANSIENT: Verdict.BROKEN,
+    Failure.WHOLE_BATCH: Verdict.REFUSED,
+    Failure.ITEM_PERMANENT: Verdict.REFUSED,
+    Failure.ITEM_TRANSIENT: Verdict.REFUSED,
+    Failure.THROTTLE: Verdict.UNDONE,
+    Failure.FATAL: Verdict.UNDONE,
+}
 
 
 def verdict(error: ServiceError | TransportError) -> Verdict:
     """Judge a request that failed, after whatever the transport did about it."""
-    if isinstance(error, TransportError):
-        return Verdict.DOUBTFUL if error.sent else Verdict.UNDONE
-    if isinstance(error, NotFoundError):
-        # A gateway's 404, or the project's, is about everything; another is about something in the request.
-        return Verdict.UNDONE if error.code in _ABOUT_EVERYTHING else Verdict.REFUSED
-    if isinstance(error, AuthError | ThrottledError):
+    if isinstance(error, TransportError) and not error.sent:
         return Verdict.UNDONE
-    if error.status == 408 or error.status >= 500:
-        return Verdict.BROKEN
-    return Verdict.REFUSED if error.status in (400, 413) else Verdict.UNDONE
+    return _VERDICTS[classify(error)]
 
 
 class Fate(Enum):
@@ -45,12 +47,9 @@ class Fate(Enum):
 
 
 _FATES = {
-    "OK": Fate.STORED,
-    "OKDuplicate": Fate.STORED,
-    "ErrorSource": Fate.BYTES,
-    "ErrorStorage": Fate.AGAIN,
-    "ErrorUnknown": Fate.AGAIN,  # before v3.4 also a tag of another project
-    "ErrorLimitExceed": Fate.FULL,
+    None: Fate.STORED,
+    Failure.FATAL: Fate.FULL,
+    Failure.ITEM_TRANSIENT: Fate.AGAIN,
 }
 _WORDS = {
     "ErrorSource": "the service could not download it",
@@ -70,7 +69,9 @@ _WORDS = {
 
 def fate(status: str) -> Fate:
     """Judge the status of one image; one that is not known is a refusal."""
-    return _FATES.get(status, Fate.REFUSED)
+    if status == "ErrorSource":
+        return Fate.BYTES
+    return _FATES.get(classify_image(status), Fate.REFUSED)
 
 
 def words(status: str) -> str:

@@ -18,6 +18,7 @@ from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch
 from cvsync.run.ledger import STEPS, Ledger
 from cvsync.run.outcome import Outcomes
+from cvsync.run.room import Room
 from cvsync.run.settings import RunSettings
 from cvsync.run.verdict import Verdict, verdict
 from cvsync.run.workers import Stop
@@ -74,7 +75,11 @@ class Work:
     clock: Callable[[], float] = time.monotonic
     outcomes: Outcomes = field(default_factory=Outcomes)
     doubts: list[Doubt] = field(default_factory=list)
+    room: Room = field(init=False)
     _last_answer: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.settings.body_bytes)
 
     def tell(self, name: str, **facts: object) -> None:
         """Tell the observer an event."""
@@ -139,11 +144,10 @@ class Work:
             if settle is not None and is_doubtful:
                 self.doubt(ticket, settle)
                 return None
-            if judged is Verdict.DOUBTFUL:
+            if isinstance(error, TransportError):
                 raise
-            if judged is Verdict.BROKEN:
+            if judged is not Verdict.REFUSED:
                 await self._check_alive(ticket)
-            assert isinstance(error, ServiceError)
             await self.split(ticket, error, again=again, alone=alone)
             return None
         self._last_answer = self.clock()

@@ -211,6 +211,25 @@ def test_second_signal_ends_at_once_and_leaves_what_is_in_flight_in_the_ledger(s
     assert served.in_doubt() >= 1
 
 
+@pytest.mark.soak
+def test_what_is_in_flight_has_twenty_seconds_after_the_first_signal(served: Desk) -> None:
+    manifest = served.manifest(640)
+    served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 90}])
+    process = served.start("push", manifest, "-p", "shelf", "--create-project", "-c", "2", "--json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if check_line(line)["ev"] == "batch_sent" and "image" in line:
+            break
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    took = time.monotonic() - began
+
+    assert process.returncode == 130
+    assert 19 < took < 23
+    assert served.in_doubt() >= 1
+
+
 def test_deadline_ends_a_run_with_what_is_in_flight_finished(served: Desk) -> None:
     manifest = served.manifest(640)
     served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 0.5}])

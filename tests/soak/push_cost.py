@@ -25,9 +25,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cvsync import PushRequest, Settings, open_service, push
+from cvsync.cli.session import calm_collector
 from cvsync.emulator.process import EmulatorProcess
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
+from cvsync.plan.quota import Tier
 from cvsync.run.apply import Run
 from cvsync.run.outcome import Outcomes
 
@@ -57,7 +59,7 @@ class Watch:
     """Takes the time and the memory of the part of a push in which the plan is applied."""
 
     def __init__(self, *, profile: bool) -> None:
-        self.profile = cProfile.Profile() if profile else None
+        self.profile = cProfile.Profile(time.process_time) if profile else None
         self.cpu = self.wall = 0.0
         self.before = self.peak = 0
         self._apply = Run.apply
@@ -94,6 +96,7 @@ class Watch:
 
 
 async def measure(rows: int, *, profile: bool) -> dict[str, Any]:
+    calm_collector()  # as the command does
     imported = resident()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -107,7 +110,7 @@ async def measure(rows: int, *, profile: bool) -> dict[str, Any]:
             settings = Settings(endpoint=emulator.url, training_key="local-training-key")
             request = PushRequest(
                 manifests=(folder / "m.parquet",), project="shelf",
-                create=NewProject(type=ProjectType.DETECTION),
+                create=NewProject(type=ProjectType.DETECTION), tier=Tier.NONE,
             )  # fmt: skip
             async with open_service(settings, state=folder / "state") as service:
                 report = await push(service, request)

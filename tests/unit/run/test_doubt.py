@@ -384,9 +384,13 @@ async def test_dead_replacement_dooms_the_old_image(bench: Bench) -> None:
     [
         (TransportError("x", "reset", sent=True), Verdict.DOUBTFUL),
         (TransportError("x", "refused", sent=False), Verdict.UNDONE),
-        *((ServiceError("x", s, "y", ""), Verdict.REFUSED) for s in (400, 413)),
-        *((ServiceError("x", s, "y", ""), Verdict.BROKEN) for s in (408, 500, 502, 503, 504)),
-        (ServiceError("x", 409, "y", ""), Verdict.UNDONE),
+        *((ServiceError("x", s, "y", ""), Verdict.REFUSED) for s in (400, 409, 413)),
+        *((ServiceError("x", s, "y", ""), Verdict.BROKEN) for s in (408, 500, 502, 503)),
+        (ServiceError("x", 504, "y", ""), Verdict.DOUBTFUL),
+        (ServiceError("x", 401, "y", ""), Verdict.UNDONE),
+        (ServiceError("x", 404, "NotFoundProject", ""), Verdict.UNDONE),
+        (ServiceError("x", 404, "NotFoundImage", ""), Verdict.REFUSED),
+        (ServiceError("x", 400, "BadRequestExceededQuota", ""), Verdict.UNDONE),
     ],
 )
 def test_every_error_has_a_verdict(error: Any, wanted: Verdict) -> None:

@@ -1,0 +1,30 @@
+"""Memory while a plan is applied does not grow with the plan."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("push_cost.py")
+
+
+def cost(rows: int) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(rows)], capture_output=True, text=True, check=True, timeout=1500
+    )
+    found: dict[str, float] = json.loads(done.stdout)
+    sys.stdout.write(f"\n{found}\n")
+    return found
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3000)
+def test_row_costs_less_than_a_hundred_bytes_while_it_is_applied() -> None:
+    few, many = cost(100_000), cost(400_000)  # below, what is there once weighs more than what grows
+
+    slope = (many["apply_mb"] - few["apply_mb"]) * 1e6 / (many["rows"] - few["rows"])
+    assert slope < 100
