@@ -22,6 +22,8 @@ class Deletions:
     def __init__(self, work: Work, plan: Plan, tags: Tags) -> None:
         self._work, self._plan, self._tags = work, plan, tags
         may_save = work.settings.backup and work.folder is not None and work.downloader is not None
+        self._gone: set[str] = set()
+        """What debris was deleted: a plan may name what an earlier run left over."""
         self._trash = Trash(work, work.folder) if may_save and work.folder is not None else None
 
     def jobs(self) -> Iterator[Job]:
@@ -48,10 +50,11 @@ class Deletions:
         work = self._work
         ids = [a.image_id or "" for a in batch.actions]
         spared = work.ledger.confirmed_by(work.run_id, ids)
-        kept = tuple(a for a in batch.actions if a.image_id not in spared)
-        if spared:
-            steps = len(batch.actions) - len(kept)
-            work.ledger.note(work.run_id, batch.kind.words, counts={STEPS: steps}, state="void")
+        gone = self._gone.intersection(ids)
+        kept = tuple(a for a in batch.actions if a.image_id not in spared | gone)
+        if spared or gone:
+            counts = {STEPS: len(batch.actions) - len(kept), "images_deleted": len(gone)}
+            work.ledger.note(work.run_id, batch.kind.words, counts=counts, state="void")
         await self._save_and_delete(Batch(batch.kind, kept), reason="deleted")
 
     async def _delete_replaced(self, batch: Batch) -> None:
@@ -103,4 +106,6 @@ class Deletions:
             deleted=[a.image_id for a in actions if a.image_id],
             counts={"images_deleted": len(actions), STEPS: len(actions)} if is_planned else {},
         )
+        if not is_planned:
+            self._gone.update(a.image_id for a in actions if a.image_id)
         self._work.tell_done(ticket.batch)

@@ -120,6 +120,30 @@ async def test_renewed_signatures_change_nothing(shelf: Shelf, tmp_path: Path) -
     assert await shelf.writes() == {}
 
 
+async def test_what_a_replacement_left_over_is_deleted_by_the_next_run_and_once(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    listed = [row | {"version": "1"} for row in rows(shelf)]
+    manifest = write_csv(tmp_path / "m.csv", listed)
+    await shelf.push(manifest)
+    (shelf.folder / "0.png").write_bytes(make_png(100))
+    listed[0]["version"] = "2"
+    write_csv(manifest, listed)
+    await shelf.control("POST", "faults", [{"operation": "DeleteImages", "kind": "status", "status": 403}])
+    with pytest.raises(ServiceError):
+        await shelf.push(manifest)
+    await shelf.control("DELETE", "faults")
+    left = len(await shelf.images())
+    await shelf.forget()
+
+    report = await shelf.push(manifest)
+
+    assert left == 5
+    assert len(await shelf.images()) == 4
+    assert report.counts["images_deleted"] == 1
+    assert await shelf.writes() == {"DeleteImages": 1}
+
+
 async def test_one_of_two_twins_leaves_and_the_image_stays(shelf: Shelf, tmp_path: Path) -> None:
     (shelf.folder / "twin.png").write_bytes((shelf.folder / "0.png").read_bytes())
     listed = [*rows(shelf), {"url": shelf.url("twin.png"), "tag": "fork"} | BOX]
