@@ -14,7 +14,6 @@ from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import UnsupportedError
 from cvsync.events import Observer, ignore
 from cvsync.labels import METADATA
-from cvsync.model import ProjectType
 from cvsync.plan.actions import Kind, Plan
 from cvsync.plan.batch import Batch
 from cvsync.run.create import Creations
@@ -114,8 +113,6 @@ class Run:
         await self._stage(relabels.removing(plan.actions(Kind.MAKE_ROOM), Kind.MAKE_ROOM))
         adding = relabels.adding(plan.actions(Kind.ADD_LABEL))
         removing = relabels.removing(plan.actions(Kind.REMOVE_LABEL))
-        if plan.type is ProjectType.MULTICLASS:  # an image holds one tag: the old one goes first
-            await self._stage(removing)
         await self._stage(adding)
         await self._stage(creations.jobs(Kind.REPLACE_IMAGE))
         await self._stage(removing)
