@@ -38,3 +38,4 @@ MIN_TAGS_CLASSIFICATION = 2  # docs: a classifier needs something to tell apart
 CALLS_PER_SECOND = 10  # docs: every call but TrainProject and predictions, F0 and S0 alike
 
 MAX_URL_BYTES = 8_000  # no published figure: what common gateways accept
+IDS_PER_URL = 200  # image ids in one query, of 37 bytes each: what MAX_URL_BYTES has room for

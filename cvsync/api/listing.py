@@ -13,11 +13,10 @@ import pyarrow.compute as pc
 from cvsync.api.client import Client
 from cvsync.errors import PlanError
 from cvsync.labels import as_column
-from cvsync.limits import MAX_PAGE
+from cvsync.limits import IDS_PER_URL, MAX_PAGE
 from cvsync.model import Image, Project, ProjectType
 from cvsync.snapshot import IMAGES, LABELS, Snapshot
 
-_IDS_PER_READ = 200  # keeps the URL under MAX_URL_BYTES
 _PAGES_AT_ONCE = 8
 _READINGS = 3
 _CHANGING = "the project keeps changing while it is read; stop the other writer and run again"
@@ -92,8 +91,8 @@ async def _whole(
 async def fetch_images(client: Client, project_id: str, image_ids: Sequence[str]) -> list[Image]:
     """Read images by id, however many; those that are gone are left out."""
     found: list[Image] = []
-    for start in range(0, len(image_ids), _IDS_PER_READ):
-        found += await client.get_images_by_ids(project_id, image_ids[start : start + _IDS_PER_READ])
+    for start in range(0, len(image_ids), IDS_PER_URL):
+        found += await client.get_images_by_ids(project_id, image_ids[start : start + IDS_PER_URL])
     return found
 
 

@@ -21,7 +21,6 @@ _URL_OVERHEAD = 64  # bytes of JSON around an image and around a label in a requ
 _LABEL_BYTES = 160
 _OPEN_PACKS = 32
 """Packs of different metadata that wait to be filled; with more, the one that waits longest goes out."""
-_IDS_PER_DELETE = 200  # of limits.MAX_IDS_PER_DELETE: keeps the URL under MAX_URL_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +193,7 @@ def remove_batches(actions: Iterable[Action], kind: Kind = Kind.REMOVE_LABEL) ->
 
 def delete_batches(actions: Iterable[Action]) -> Iterator[Batch]:
     """Pack deletions."""
-    packs = Packs[None](Kind.DELETE_IMAGE, _IDS_PER_DELETE)
+    packs = Packs[None](Kind.DELETE_IMAGE, limits.IDS_PER_URL)
     for action in actions:
         yield from packs.put(None, action)
     yield from packs.rest()

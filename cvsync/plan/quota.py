@@ -78,8 +78,8 @@ def cost(plan: Plan) -> Cost:
     calls += ceil(int((removes & boxed).sum()) / limits.MAX_REGIONS_PER_CALL)
     for count in _by_tag(plan.table, removes & ~boxed).values():
         calls += ceil(count / limits.MAX_TAGGED_IMAGES_PER_DELETE)
-    calls += ceil(counts[Kind.DELETE_IMAGE] / limits.MAX_IDS_PER_DELETE)
-    return Cost(calls + ceil(counts[Kind.REPLACE_IMAGE] / limits.MAX_IDS_PER_DELETE))
+    calls += ceil(counts[Kind.DELETE_IMAGE] / limits.IDS_PER_URL)
+    return Cost(calls + ceil(counts[Kind.REPLACE_IMAGE] / limits.IDS_PER_URL))
 
 
 def labels_by_tag(plan: Plan, kind: Kind) -> dict[str, int]:
