@@ -144,11 +144,6 @@ class ImageOutcome:
     """``OK``, ``OKDuplicate`` or an ``Error…`` of the service; the list is open."""
     image: Image | None
 
-    @property
-    def is_stored(self) -> bool:
-        """Whether the project holds the image now."""
-        return self.status in ("OK", "OKDuplicate") and self.image is not None
-
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:

@@ -59,22 +59,14 @@ def convert(manifests: tuple[str, ...], out: Path, **options: Any) -> int:
 
 def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
     from cvsync.cli import exits
-    from cvsync.events import Event, without_query
+    from cvsync.events import Event
 
     manifest, written = report.manifest, report.written
     facts = {"rows": manifest.rows, "labels": len(manifest.labels), "images": len(manifest.labels.keys)}
     told = facts | {"convention": manifest.convention, "warnings": [*map(str, manifest.warnings)]}
     output(Event("manifest", told))
     for p in manifest.problems:
-        output(
-            Event(
-                "item_refused",
-                {
-                    "code": p.code, "source": p.source, "row": p.row, "column": p.column,
-                    "value": without_query(p.value or ""), "reason": p.message,
-                },
-            )
-        )  # fmt: skip
+        output(Event("item_refused", p.refusal))
     if json:
         losses = [{"what": loss.what, "count": loss.count} for loss in written.losses]
         end = {"path": str(written.path), "format": written.format.name, "left_out": losses}

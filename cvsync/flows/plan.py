@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cvsync.api.listing import fetch_snapshot, project_type
 from cvsync.errors import ManifestError, MissingProjectError, PlanError, SettingsError
-from cvsync.events import tell, without_query
+from cvsync.events import tell
 from cvsync.flows.desired import Desired, want
 from cvsync.flows.project import NewProject, choose_type, create_project, find_project
 from cvsync.flows.service import Service
@@ -171,7 +171,4 @@ def _refuse_if_strict(request: PlanRequest, problems: Sequence[object]) -> None:
 
 def _tell_problems(service: Service, problems: Sequence[Problem]) -> None:
     for problem in problems:
-        tell(
-            service.observer, "item_refused", code=problem.code, source=problem.source, row=problem.row,
-            column=problem.column, value=without_query(problem.value or ""), reason=problem.message,
-        )  # fmt: skip
+        tell(service.observer, "item_refused", **problem.refusal)

@@ -132,6 +132,14 @@ class Problem:
         """What to do about it; empty: nothing."""
         return REMEDIES.get(self.code, "")
 
+    @property
+    def refusal(self) -> dict[str, object]:
+        """The facts of the event ``item_refused``."""
+        return {
+            "code": self.code, "source": self.source, "row": self.row, "column": self.column,
+            "value": without_query(self.value or ""), "reason": self.message,
+        }  # fmt: skip
+
     def __str__(self) -> str:
         value = "" if self.value is None else f" {without_query(self.value)!r}"
         return f"{self.source} row {self.row}: {self.column}{value}: {self.code} {self.message}"

@@ -7,7 +7,7 @@ labels share one with a chance of 2^-64. A label is its tag's id and its box, bi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -55,13 +55,6 @@ def add_sums(total: NDArray[np.int64], images: NDArray[np.integer[Any]], hashes:
 def identities(images: NDArray[np.int64], hashes: Hashes) -> Hashes:
     """Hash labels together with the image that they are on."""
     return _mix(_mix(images.astype(np.uint64) + _ODD) ^ hashes)
-
-
-def fingerprint(labels: Sequence[tuple[str, Sequence[float] | None]]) -> int:
-    """Give the fingerprint of a few labels: tag id and box, or None for a whole-image tag."""
-    boxes = np.array([box or (NO_BOX,) * 4 for _, box in labels], np.float32).reshape(len(labels), 4)
-    hashes = label_hashes(tag_hashes(tag for tag, _ in labels), boxes)
-    return int(hashes.sum(dtype=np.uint64).view(np.int64))
 
 
 def shifted(fingerprint: int, *, added: int = EMPTY, removed: int = EMPTY) -> int:
