@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from cvsync.labels import TEXT
+from cvsync.labels import BOX, METADATA, TEXT, Labels, codes_of
 from cvsync.model import Project, ProjectType, Tag
 
 IMAGES = pa.schema(
@@ -15,6 +18,14 @@ IMAGES = pa.schema(
         pa.field("image_id", pa.string(), nullable=False),
         pa.field("width_px", pa.int32()),
         pa.field("height_px", pa.int32()),
+    ]
+)
+DETAILS = pa.schema(
+    [
+        *IMAGES,
+        pa.field("created", pa.timestamp("us", "UTC")),
+        pa.field("link", pa.string()),  # to the original; a secret, for a day
+        pa.field("metadata", pa.map_(pa.string(), pa.string())),
     ]
 )
 LABELS = pa.schema(
@@ -41,7 +52,7 @@ class Snapshot:
     type: ProjectType
     tags: Sequence[Tag]
     images: pa.Table
-    """Columns of ``IMAGES``."""
+    """Columns of ``IMAGES``, or of ``DETAILS`` where they were asked for."""
     labels: pa.Table
     """Columns of ``LABELS``."""
 
@@ -52,3 +63,56 @@ class Snapshot:
 
     def __len__(self) -> int:
         return int(self.images.num_rows)
+
+    def keep(self, images: NDArray[np.bool_]) -> Snapshot:
+        """Keep some images and their labels: one truth value an image."""
+        position = np.asarray(self.labels.column("image")).astype(np.int64)
+        labels = self.labels.filter(pa.array(images[position])).combine_chunks()
+        moved = (np.cumsum(images) - 1)[position[images[position]]].astype(np.int32)
+        labels = labels.set_column(0, LABELS.field("image"), pa.array(moved))
+        return replace(self, images=self.images.filter(pa.array(images)).combine_chunks(), labels=labels)
+
+    def to_labels(self, keys: Mapping[str, str]) -> Labels:
+        """Give what the project holds as a manifest says it: one row a label, in the images' order.
+
+        Rows carry the image's size, type of tag where it is not ``Regular``, and metadata where it is known;
+        neither a place nor a version.
+
+        Args:
+            keys: For image ids their key; an image without one has its id as key.
+        """
+        owner = np.asarray(self.labels.column("image")).astype(np.int64)
+        bare = np.setdiff1d(np.arange(len(self)), owner)
+        image = np.concatenate([owner, bare])
+        order = np.argsort(image, kind="stable")
+        image = image[order]
+        label = pa.array(np.concatenate([np.arange(len(owner)), np.full(len(bare), -1)])[order])
+        label = pc.if_else(pc.less(label, 0), None, label)
+        ids = self.images.column("image_id").to_pylist()
+        columns: dict[str, object] = {
+            "key": _coded(image, [keys.get(i, i) for i in ids]),
+            "image_id": _coded(image, ids),
+            "image_width": self.images.column("width_px").take(pa.array(image)),
+            "image_height": self.images.column("height_px").take(pa.array(image)),
+        }
+        columns |= {name: self.labels.column(name).take(label) for name in BOX}
+        codes, tag_ids = codes_of(self.labels.column("tag_id").take(label))
+        tags = {tag.id: tag for tag in self.tags}
+        worn = [tags[tag_id] for tag_id in tag_ids.to_pylist()]
+        columns["tag"] = _coded(codes, [tag.name for tag in worn])
+        if any(tag.type not in (None, "Regular") for tag in worn):
+            columns["tag_type"] = _coded(codes, [tag.type for tag in worn])
+        return Labels.from_columns(columns | self._metadata(image))
+
+    def _metadata(self, image: NDArray[np.int64]) -> dict[str, pa.Array]:
+        if "metadata" not in self.images.column_names:
+            return {}
+        pairs = [dict(found or ()) for found in self.images.column("metadata").to_pylist()]
+        names = dict.fromkeys(name for found in pairs for name in found)
+        return {METADATA + name: _coded(image, [found.get(name) for found in pairs]) for name in names}
+
+
+def _coded(codes: NDArray[np.int64], values: Sequence[str | None]) -> pa.Array:
+    """Give a text column by the position of each row's value; -1, or a value that is None, is null."""
+    listed = pa.array([*values, None], pa.string()).dictionary_encode()
+    return listed.take(pa.array(codes % (len(values) + 1)))

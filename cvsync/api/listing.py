@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -15,14 +17,49 @@ from cvsync.errors import PlanError
 from cvsync.labels import as_column
 from cvsync.limits import IDS_PER_URL, MAX_PAGE
 from cvsync.model import Image, Project, ProjectType
-from cvsync.snapshot import IMAGES, LABELS, Snapshot
+from cvsync.snapshot import DETAILS, IMAGES, LABELS, Snapshot
 
 _PAGES_AT_ONCE = 8
 _READINGS = 3
 _CHANGING = "the project keeps changing while it is read; stop the other writer and run again"
 
 T = TypeVar("T")
+Count = Callable[[], Awaitable[int]]
 Page = Callable[..., Awaitable[Sequence[Image]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which images of a project to read; by default all that it holds now."""
+
+    iteration_id: str | None = None
+    """As an iteration saw them."""
+    tag_ids: tuple[str, ...] = ()
+    """Only images with one of these, at most 20."""
+    filter_: str | None = None
+    """An OData condition on metadata, as ``metadata=batch eq 'x'`` (v3.3 and later)."""
+
+    def lists(self, client: Client, project_id: str) -> list[tuple[Count, Page]]:
+        """Give the service's lists that make up the selection, each with its count."""
+        seen = {"iteration_id": self.iteration_id}
+        tagged: dict[str, object] = {**seen, "tag_ids": self.tag_ids or None}
+        if self.filter_ is not None:
+            found = {**tagged, "filter_": self.filter_}
+            return [_narrowed(client.get_image_count, client.get_images, project_id, found)]
+        lists = [_narrowed(client.get_tagged_image_count, client.get_tagged_images, project_id, tagged)]
+        if not self.tag_ids:
+            counted, read = client.get_untagged_image_count, client.get_untagged_images
+            lists.append(_narrowed(counted, read, project_id, seen))
+        return lists
+
+
+def _narrowed(
+    count: Callable[..., Awaitable[int]], page: Page, project_id: str, facts: Mapping[str, object]
+) -> tuple[Count, Page]:
+    return partial(count, project_id, **facts), partial(page, project_id, **facts)
+
+
+EVERYTHING = Selection()
 
 
 async def fetch_snapshot(client: Client, project: Project, type_: ProjectType) -> Snapshot:
@@ -34,12 +71,37 @@ async def fetch_snapshot(client: Client, project: Project, type_: ProjectType) -
     Raises:
         PlanError: The project changed at every reading, so that no reading was whole.
     """
+    return await _fetch(client, project, type_, EVERYTHING, _columns)
+
+
+async def fetch_contents(
+    client: Client, project: Project, type_: ProjectType, selection: Selection = EVERYTHING
+) -> Snapshot:
+    """Read a selection of a project with all that the service tells of an image: columns of ``DETAILS``.
+
+    Holds about 500 bytes an image, most of it the link, and 60 a label. A link lives for a day.
+
+    Raises:
+        PlanError: The project changed at every reading, so that no reading was whole.
+        UnsupportedError: The API version knows no filter.
+    """
+    return await _fetch(client, project, type_, selection, _detailed_columns)
+
+
+async def _fetch(
+    client: Client,
+    project: Project,
+    type_: ProjectType,
+    selection: Selection,
+    image_columns: Callable[[Sequence[Image]], pa.Table],
+) -> Snapshot:
     tags, pages = await asyncio.gather(
-        client.get_tags(project.id), _whole(client, project.id, lambda images: _columns(images, type_))
+        client.get_tags(project.id, iteration_id=selection.iteration_id),
+        _whole(client, project.id, selection, lambda i: (image_columns(i), _label_columns(i, type_))),
     )
     starts = np.cumsum([0, *(images.num_rows for images, _ in pages)])
     labels = [_moved(table, int(start)) for (_, table), start in zip(pages, starts[:-1], strict=True)]
-    images = pa.concat_tables([IMAGES.empty_table(), *(images for images, _ in pages)])
+    images = pa.concat_tables([image_columns([]), *(images for images, _ in pages)])
     joined = pa.concat_tables([LABELS.empty_table(), *labels]).unify_dictionaries().combine_chunks()
     if not set(pc.unique(joined.column("tag_id")).to_pylist()) <= {tag.id for tag in tags}:
         raise PlanError(_CHANGING)
@@ -57,33 +119,38 @@ async def project_type(client: Client, project: Project) -> ProjectType:
 
 async def fetch_all_images(client: Client, project_id: str) -> list[Image]:
     """Read every image, with labels and without; all are held, about a kilobyte each."""
-    pages = await _whole(client, project_id, lambda images: (_ids(images), images))
+    pages = await _whole(client, project_id, EVERYTHING, lambda images: (_ids(images), images))
     return [image for _, images in pages for image in images]
 
 
 async def _whole(
-    client: Client, project_id: str, read: Callable[[Sequence[Image]], tuple[pa.Table, T]]
+    client: Client,
+    project_id: str,
+    selection: Selection,
+    read: Callable[[Sequence[Image]], tuple[pa.Table, T]],
 ) -> list[tuple[pa.Table, T]]:
     """Read all pages, each into a table with its ``image_id``s and whatever else is wanted of it."""
+    lists = selection.lists(client, project_id)
     for _ in range(_READINGS):
-        tagged, untagged = await asyncio.gather(
-            client.get_tagged_image_count(project_id), client.get_untagged_image_count(project_id)
-        )
+        counts = await asyncio.gather(*(count() for count, _ in lists))
         gate = asyncio.Semaphore(_PAGES_AT_ONCE)
 
         async def page(list_images: Page, skip: int, gate: asyncio.Semaphore = gate) -> tuple[pa.Table, T]:
             async with gate:
-                return read(await list_images(project_id, order_by="Oldest", skip=skip))
+                return read(await list_images(order_by="Oldest", skip=skip))
 
         pages = await asyncio.gather(
-            *(page(client.get_tagged_images, skip) for skip in range(0, tagged, MAX_PAGE)),
-            *(page(client.get_untagged_images, skip) for skip in range(0, untagged, MAX_PAGE)),
+            *(
+                page(list_images, skip)
+                for count, (_, list_images) in zip(counts, lists, strict=True)
+                for skip in range(0, count, MAX_PAGE)
+            )
         )
         ids = [images.column("image_id") for images, _ in pages]
         distinct = pc.count_distinct(
             pa.chunked_array([c for i in ids for c in i.chunks], pa.string())
         ).as_py()
-        if distinct == sum(map(len, ids)) == tagged + untagged:  # else somebody moved an image meanwhile
+        if distinct == sum(map(len, ids)) == sum(counts):  # else somebody moved an image meanwhile
             return pages
     raise PlanError(_CHANGING)
 
@@ -100,10 +167,21 @@ def _ids(images: Sequence[Image]) -> pa.Table:
     return pa.table({"image_id": pa.array([image.id for image in images], pa.string())})
 
 
-def _columns(images: Sequence[Image], type_: ProjectType) -> tuple[pa.Table, pa.Table]:
+def _columns(images: Sequence[Image]) -> pa.Table:
     sizes = ([i.id for i in images], [i.width for i in images], [i.height for i in images])
     arrays = [pa.array(c, f.type) for c, f in zip(sizes, IMAGES, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=IMAGES), _label_columns(images, type_)
+    return pa.Table.from_arrays(arrays, schema=IMAGES)
+
+
+def _detailed_columns(images: Sequence[Image]) -> pa.Table:
+    more: tuple[list[object], ...] = (
+        [i.created for i in images],
+        [i.original_image_uri for i in images],
+        [[*i.metadata.items()] for i in images],
+    )
+    columns = _columns(images).columns
+    columns += [pa.array(c, f.type) for c, f in zip(more, list(DETAILS)[len(IMAGES) :], strict=True)]
+    return pa.Table.from_arrays(columns, schema=DETAILS)
 
 
 def _moved(labels: pa.Table, start: int) -> pa.Table:
