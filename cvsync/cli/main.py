@@ -14,6 +14,7 @@ from cvsync.cli.ledger import ledger, status
 from cvsync.cli.push import apply, plan, push
 from cvsync.cli.undo import undo
 from cvsync.cli.validate import validate
+from cvsync.cli.verify import verify
 from cvsync.errors import CvsyncError
 
 
@@ -38,6 +39,7 @@ cli.add_command(emulate)
 cli.add_command(undo)
 cli.add_command(validate)
 cli.add_command(convert)
+cli.add_command(verify)
 
 
 def run() -> None:

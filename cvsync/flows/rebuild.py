@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
-from cvsync.api.listing import fetch_all_images
-from cvsync.errors import ServiceError, TransportError
-from cvsync.events import tell
+from cvsync.api.listing import fetch_snapshot, project_type
 from cvsync.flows.carry import hold
+from cvsync.flows.digests import hash_images, hash_places, places_of
 from cvsync.flows.service import Service
 from cvsync.flows.status import require_project
-from cvsync.known import SCHEMA
+from cvsync.known import KnownImages
 from cvsync.manifest import read
-
-_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,52 +40,20 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Path, ...]) ->
     """
     manifest = await asyncio.to_thread(read, manifests)
     project = await require_project(service, wanted)
-    images = await fetch_all_images(service.client, project.id)
-    sources = {image.id: image.original_image_uri or "" for image in images}
+    type_ = await project_type(service.client, project)
+    snapshot = await fetch_snapshot(service.client, project, type_)
     stored = {}
-    async for image_id, digest in _digests(service, sources.items(), service.downloader.digest):
+    ids = snapshot.images.column("image_id").to_pylist()
+    async for image_id, digest in hash_images(service, project.id, ids):
         if digest is not None:
             stored[digest] = image_id
     labels = manifest.labels
-    firsts = np.unique(labels.key_codes, return_index=True)[1]
-    places = [
-        (row["key"], row["url"] or Path(row["source"]).parent / row["path"])
-        for row in labels.table.take(pa.array(firsts)).to_pylist()
-    ]
     found: dict[str, str] = {}
     unreadable = 0
-    async for key, digest in _digests(service, places, lambda place: _digest(service, place)):
+    async for key, digest in hash_places(service, places_of(labels)):
         unreadable += digest is None
         if digest in stored:
             found[key] = stored[digest]
     with hold(service, project.id) as carrier:
-        ids = pa.array(list(found.values()), pa.string())
-        blank = [pa.nulls(len(found), SCHEMA.field(name).type) for name in ("fingerprint", "version")]
-        carrier.ledger.see(
-            pa.Table.from_arrays([pa.array(list(found), pa.string()), ids, *blank], schema=SCHEMA)
-        )
-    return Rebuilt(len(found), len(places) - len(found) - unreadable, unreadable)
-
-
-async def _digests(
-    service: Service, places: Iterable[tuple[str, Any]], digest: Callable[[Any], Awaitable[str]]
-) -> AsyncIterator[tuple[str, str | None]]:
-    """Hash what is at some places, a few at a time; None where it cannot be read."""
-
-    async def one(name: str, place: Any) -> tuple[str, str | None]:
-        try:
-            return name, await digest(place)
-        except (ServiceError, TransportError, OSError) as error:
-            tell(service.observer, "unreadable", image=name, reason=str(error))
-            return name, None
-
-    source = iter(places)
-    while batch := [pair for pair, _ in zip(source, range(_AT_ONCE), strict=False)]:
-        for found in await asyncio.gather(*(one(*pair) for pair in batch)):
-            yield found
-
-
-async def _digest(service: Service, place: str | Path) -> str:
-    if isinstance(place, Path):
-        return hashlib.sha256(await asyncio.to_thread(place.read_bytes)).hexdigest()
-    return await service.downloader.digest(place)
+        carrier.ledger.see(KnownImages.of(found).table)
+    return Rebuilt(len(found), len(labels.keys) - len(found) - unreadable, unreadable)

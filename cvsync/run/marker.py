@@ -15,11 +15,16 @@ _PREFIX = "cvsync_"
 Metadata = tuple[tuple[str, str], ...]
 
 
+def is_mark(name: str) -> bool:
+    """Whether metadata of that name is a batch's mark."""
+    return name.startswith(_PREFIX)
+
+
 def own_metadata(metadata: Metadata) -> Metadata:
     """Drop marks that came along from elsewhere, as in a manifest that was pulled."""
-    if not any(name.startswith(_PREFIX) for name, _ in metadata):
+    if not any(is_mark(name) for name, _ in metadata):
         return metadata
-    return tuple(pair for pair in metadata if not pair[0].startswith(_PREFIX))
+    return tuple(pair for pair in metadata if not is_mark(pair[0]))
 
 
 def with_marker(metadata: Metadata, marker: str | None, attempt: int) -> Mapping[str, str] | None:

@@ -163,6 +163,46 @@ def test_unreachable_service_is_a_temporary_fault(desk: Desk) -> None:
     assert "GetProjects" in done.stderr
 
 
+def test_verify_proves_or_names_what_differs_and_writes_it_down(desk: Desk) -> None:
+    manifest = desk.manifest(3, path=True)
+    local = ("-p", "shelf", "-e", "local")
+    desk.run("push", manifest, *local, "--create-project")
+
+    same = desk.run("verify", manifest, *local, "--all-bytes", "--report", "same.md")
+    manifest.write_text(manifest.read_text().replace("tag 1", "tag | 0"))
+    other = desk.run("verify", manifest, *local, "--report", "other.md")
+    desk.run("verify", manifest, *local, "--report", "other.json")
+    told = desk.run("verify", manifest, *local, "--json", "--report", "other.txt")
+
+    assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "equal")
+    assert "Equal." in (desk.folder / "same.md").read_text()
+    assert (other.returncode, other.stdout.splitlines()[-1]) == (10, "3 differences")
+    assert "| label missing | in/1.png |" in (desk.folder / "other.md").read_text()
+    assert "| tag \\| 0 | 1 | 0 |" in (desk.folder / "other.md").read_text()
+    assert json.loads((desk.folder / "other.json").read_text())["counts"]["label extra"] == 1
+    assert "tag missing: 1" in (desk.folder / "other.txt").read_text()
+    events = [check_line(line) for line in told.stdout.splitlines()]
+    assert [e["kind"] for e in events if e["ev"] == "difference"] == [
+        "tag missing", "label missing", "label extra",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("m.csv", "--source", "x"),
+        ("m.csv", "--all-bytes", "--sample", "3"),
+        ("m.csv", "--report", "r.doc"),
+    ],
+)
+def test_verify_says_what_it_is_missing(desk: Desk, arguments: tuple[str, ...]) -> None:
+    done = desk.run("verify", *arguments, "-p", "shelf", "-e", "local")
+
+    assert done.returncode == 2
+    assert "Error: " in done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_push_goes_on_and_stores_nothing_twice(served: Desk, number: signal.Signals) -> None:
     manifest = served.manifest(640)

@@ -1,0 +1,93 @@
+"""Hashing pictures, wherever they lie, a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from cvsync.api.listing import fetch_images
+from cvsync.errors import ServiceError, TransportError
+from cvsync.events import tell
+from cvsync.flows.service import Service
+from cvsync.labels import Labels
+from cvsync.limits import IDS_PER_URL
+
+_AT_ONCE = 16
+
+T = TypeVar("T")
+Found = tuple[str, str | None]
+"""A name, and the SHA-256 of its picture in hex; None: it cannot be read."""
+Place = Path | str
+"""A file, or a link."""
+
+
+async def hash_images(service: Service, project_id: str, image_ids: Sequence[str]) -> AsyncIterator[Found]:
+    """Hash the originals of images of a project; links are taken fresh, a call for some 200 of them."""
+    for start in range(0, len(image_ids), IDS_PER_URL):
+        ids = image_ids[start : start + IDS_PER_URL]
+        links = {
+            i.id: i.original_image_uri or "" for i in await fetch_images(service.client, project_id, ids)
+        }
+
+        async def digest(link: str) -> str:
+            if "://" in link:
+                return await service.downloader.digest(link)
+            # A resource in a virtual network gives paths.
+            return hashlib.sha256(await service.client.get_artifact(project_id, link)).hexdigest()
+
+        async for found in _hash(service, ((i, links.get(i, "")) for i in ids), digest):
+            yield found
+
+
+def hash_places(service: Service, places: Iterable[tuple[str, Place]]) -> AsyncIterator[Found]:
+    """Hash files and what links lead to."""
+
+    async def digest(place: Place) -> str:
+        if isinstance(place, Path):
+            return await asyncio.to_thread(_hash_file, place)
+        return await service.downloader.digest(place)
+
+    return _hash(service, places, digest)
+
+
+def places_of(labels: Labels) -> Iterator[tuple[str, Place]]:
+    """Say for each key where its picture is."""
+    firsts = np.unique(labels.key_codes, return_index=True)[1]
+    for row in labels.table.take(pa.array(firsts)).to_pylist():
+        yield row["key"], row["url"] or Path(row["source"]).parent / row["path"]
+
+
+async def _hash(
+    service: Service, items: Iterable[tuple[str, T]], digest: Callable[[T], Awaitable[str]]
+) -> AsyncIterator[Found]:
+    async def one(name: str, place: T) -> Found:
+        try:
+            return name, await digest(place)
+        except (ServiceError, TransportError, OSError) as error:
+            tell(service.observer, "unreadable", image=name, reason=str(error))
+            return name, None
+
+    source = iter(items)
+    pending = {asyncio.ensure_future(one(*item)) for item, _ in zip(source, range(_AT_ONCE), strict=False)}
+    try:
+        while pending:
+            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if (item := next(source, None)) is not None:
+                    pending.add(asyncio.ensure_future(one(*item)))
+                yield task.result()
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,300 @@
+"""Proving that a project holds what a manifest, a folder or another project says: `cvsync verify`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvsync.api.listing import fetch_contents, project_type
+from cvsync.events import tell, without_query
+from cvsync.flows.desired import want
+from cvsync.flows.digests import Found, hash_images, hash_places, places_of
+from cvsync.flows.service import Service
+from cvsync.flows.status import read_known, require_project
+from cvsync.known import KnownImages
+from cvsync.labels import METADATA, Labels, fold
+from cvsync.manifest import Problem, Reading, read
+from cvsync.model import Project, ProjectType, Tag
+from cvsync.plan import Prune, diff
+from cvsync.plan.differences import (
+    Difference,
+    Differs,
+    count_tags,
+    label_differences,
+    metadata_differences,
+)
+from cvsync.run.marker import is_mark
+from cvsync.snapshot import Snapshot
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyRequest:
+    """What a project is compared with, and how closely."""
+
+    project: str
+    """Name or id."""
+    manifests: tuple[Path, ...] = ()
+    reading: Reading = field(default_factory=Reading)
+    source: str | None = None
+    """The project to compare with instead of manifests, by name or id."""
+    sample: int | None = 0
+    """How many images to compare byte by byte; None: all."""
+    seed: int = 0
+    """Picks the sample."""
+    extra_is_fine: bool = False
+    """Whether the project may hold images that are not named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """How two data sets compare."""
+
+    reference: str
+    """What the project was compared with."""
+    project: str
+    project_id: str
+    images: tuple[int, int]
+    """Named, and there."""
+    tags: Mapping[str, tuple[int, int]]
+    """For each tag its labels on either side."""
+    compared: int
+    """Images whose bytes were compared."""
+    differences: tuple[Difference, ...]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many differences of each kind."""
+        return Counter(str(d.kind) for d in self.differences)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What the project should hold, and how its pictures are hashed."""
+
+    name: str
+    labels: Labels
+    digests: Callable[[Sequence[str]], AsyncIterator[Found]]
+    """Hashes the pictures of some keys."""
+    tags: Sequence[Tag] | None = None
+    """Of a project, tags without images too; a manifest tells only of those that it uses."""
+    problems: Sequence[Problem] = ()
+    bad_keys: frozenset[str] = frozenset()
+
+
+async def verify(service: Service, request: VerifyRequest, *, source: Service | None = None) -> Verification:
+    """Compare a project with manifests or with another project; both are only read.
+
+    Images are matched by the ledger and by the ids that a pulled manifest tells; where all bytes are
+    compared, also by content. Holds both sides as columns, about 600 bytes an image, and each difference.
+
+    Args:
+        service: Of the project.
+        request: What to compare, and how closely.
+        source: Of the project that it is compared with; default: the same resource.
+
+    Raises:
+        ManifestError: The manifest cannot be used.
+        MissingProjectError: There is no such project.
+    """
+    project = await require_project(service, request.project)
+    type_ = await project_type(service.client, project)
+    if request.source is None:
+        reference = await _of_manifests(service, request, type_)
+    else:
+        reference = await _of_project(source or service, request.source)
+    snapshot = await fetch_contents(service.client, project, type_)
+    known = read_known(service, project)
+    return await _compare(service, request, reference, snapshot, known)
+
+
+async def _of_manifests(service: Service, request: VerifyRequest, type_: ProjectType) -> Reference:
+    manifest = await asyncio.to_thread(read, request.manifests, request.reading)
+    desired = want(manifest, type_)
+    places = dict(places_of(desired.labels))
+    return Reference(
+        name=", ".join(map(str, request.manifests)),
+        labels=desired.labels,
+        digests=lambda keys: hash_places(service, ((key, places[key]) for key in keys)),
+        problems=desired.problems,
+        bad_keys=desired.bad_keys,
+    )
+
+
+async def _of_project(source: Service, wanted: str) -> Reference:
+    project = await require_project(source, wanted)
+    type_ = await project_type(source.client, project)
+    contents = await fetch_contents(source.client, project, type_)
+    labels = contents.to_labels({})
+
+    def digests(keys: Sequence[str]) -> AsyncIterator[Found]:
+        return hash_images(source, project.id, keys)
+
+    return Reference(f"project {project.name} ({project.id})", labels, digests, tags=contents.tags)
+
+
+async def _compare(
+    service: Service, request: VerifyRequest, reference: Reference, snapshot: Snapshot, known: KnownImages
+) -> Verification:
+    wanted, project = reference.labels, snapshot.project
+    content = _Content(service, project, reference)
+    if request.sample is None:
+        known = await content.match(wanted, snapshot, known)
+    prune = Prune.KEEP if request.extra_is_fine else Prune.DELETE_ALL
+    plan = diff(wanted, snapshot, known, prune=prune, incomplete=reference.bad_keys)
+    pairs = _pairs(wanted, snapshot, known)
+    differences = [*_of_rows(reference.problems), *_of_tags(reference, snapshot), *label_differences(plan)]
+    present = snapshot.to_labels({})
+    differences += metadata_differences(_unmarked(wanted), present, pairs)
+    chosen = pairs
+    if request.sample is not None and request.sample < len(pairs):
+        keys = np.random.default_rng(request.seed).choice(sorted(pairs), request.sample, replace=False)
+        chosen = {key: pairs[key] for key in keys.tolist()}
+    differences += await content.differences(chosen, wanted)
+    here, there = count_tags(wanted), count_tags(present)
+    found = Verification(
+        reference=reference.name,
+        project=project.name,
+        project_id=project.id,
+        images=(len(wanted.keys), len(snapshot)),
+        tags={name: (here[name], there[name]) for name in sorted(here | there)},
+        compared=len(chosen),
+        differences=tuple(differences),
+    )
+    for difference in found.differences:
+        tell(
+            service.observer, "difference", kind=str(difference.kind), image=difference.image,
+            image_id=difference.image_id, detail=difference.detail,
+        )  # fmt: skip
+    tell(
+        service.observer, "verified", equal=found.is_equal, images=list(found.images),
+        labels=[sum(here.values()), sum(there.values())], compared=found.compared, counts=dict(found.counts),
+    )  # fmt: skip
+    return found
+
+
+def _pairs(wanted: Labels, snapshot: Snapshot, known: KnownImages) -> dict[str, str]:
+    """Give for each key that the project holds its image."""
+    there = set(snapshot.images.column("image_id").to_pylist())
+    hints = wanted.column("image_id")
+    found: dict[str, str] = {}
+    if hints is not None:
+        for key, image_id in zip(wanted.table.column("key").to_pylist(), hints.to_pylist(), strict=True):
+            if image_id in there:
+                found.setdefault(key, image_id)
+    named = set(wanted.keys.to_pylist())
+    for key, image_id in zip(*(known.table.column(c).to_pylist() for c in ("key", "image_id")), strict=True):
+        if key in named and image_id in there:
+            found[key] = image_id
+    return found
+
+
+@dataclass(eq=False)
+class _Content:
+    """The bytes on both sides; each picture is read once."""
+
+    service: Service
+    project: Project
+    reference: Reference
+    here: dict[str, str | None] = field(default_factory=dict)
+    """Hashes by key."""
+    there: dict[str, str | None] = field(default_factory=dict)
+    """Hashes by image id."""
+
+    async def match(self, wanted: Labels, snapshot: Snapshot, known: KnownImages) -> KnownImages:
+        """Find by content the images of keys of which nobody knows which image they are."""
+        pairs = _pairs(wanted, snapshot, known)
+        lost = [key for key in wanted.keys.to_pylist() if key not in pairs]
+        ids = snapshot.images.column("image_id").to_pylist()
+        unnamed = sorted(set(ids) - set(pairs.values()))
+        if not lost or not unnamed:
+            return known
+        await self._read(lost, unnamed)
+        by_content = {self.there[i]: i for i in unnamed if self.there[i] is not None}
+        found = {key: by_content[self.here[key]] for key in lost if self.here[key] in by_content}
+        rows = KnownImages.of(found).table
+        before = known.table.filter(pc.invert(pc.is_in(known.table["key"], rows["key"].combine_chunks())))
+        return KnownImages(pa.concat_tables([before, rows]), known.unsettled, known.doomed)
+
+    async def differences(self, pairs: Mapping[str, str], wanted: Labels) -> list[Difference]:
+        """Compare the bytes of some keys with those of their images, and with the hash that a row tells."""
+        await self._read([*pairs], sorted(set(pairs.values())))
+        told = _told_hashes(wanted)
+        found = []
+        for key, image_id in pairs.items():
+            here, there, name = self.here[key], self.there[image_id], without_query(key)
+            if here is None or there is None:
+                side = "of the image in the project" if there is None else "that is to be compared"
+                found.append(Difference(Differs.UNREADABLE, name, image_id, f"the file {side}"))
+            elif here != there:
+                found.append(Difference(Differs.CONTENT, name, image_id, f"sha256 {here}, not {there}"))
+            elif told.get(key, here) != here:
+                found.append(Difference(Differs.CONTENT, name, image_id, f"sha256 {here}, not {told[key]}"))
+        return found
+
+    async def _read(self, keys: Sequence[str], image_ids: Sequence[str]) -> None:
+        missing = [key for key in keys if key not in self.here]
+        async for name, digest in self.reference.digests(missing):
+            self.here[name] = digest
+        missing = [i for i in image_ids if i not in self.there]
+        async for name, digest in hash_images(self.service, self.project.id, missing):
+            self.there[name] = digest
+
+
+def _told_hashes(labels: Labels) -> dict[str, str]:
+    """Give the versions that are hashes, by key."""
+    column = labels.column("version")
+    if column is None:
+        return {}
+    pairs = zip(labels.table.column("key").to_pylist(), column.to_pylist(), strict=True)
+    return {key: version for key, version in pairs if version and _SHA256.fullmatch(version)}
+
+
+def _unmarked(labels: Labels) -> Labels:
+    """Leave out the marks that batches leave in metadata."""
+    marks = [name for name in labels.table.column_names if is_mark(name.removeprefix(METADATA))]
+    return Labels(labels.table.drop_columns(marks))
+
+
+def _of_rows(problems: Sequence[Problem]) -> Iterator[Difference]:
+    for problem in problems:
+        where = f"{problem.source} row {problem.row}"
+        yield Difference(Differs.ROW, where, None, f"{problem.code} {problem.message}")
+
+
+def _of_tags(reference: Reference, snapshot: Snapshot) -> Iterator[Difference]:
+    there = {fold(tag.name): tag for tag in snapshot.tags}
+    if reference.tags is None:
+        for name in count_tags(reference.labels):
+            if fold(name) not in there:
+                yield Difference(Differs.TAG_MISSING, name)
+        return
+    here = {fold(tag.name): tag for tag in reference.tags}
+    for name, tag in here.items():
+        if name not in there:
+            yield Difference(Differs.TAG_MISSING, tag.name)
+            continue
+        other = there[name]
+        for what, mine, its in (
+            ("type", tag.type or other.type, other.type or tag.type),
+            ("description", tag.description or "", other.description or ""),
+        ):
+            if mine != its:
+                yield Difference(Differs.TAG_DIFFERS, tag.name, None, f"{what}: {mine!r}, not {its!r}")
+    for name, tag in there.items():
+        if name not in here:
+            yield Difference(Differs.TAG_EXTRA, tag.name)

@@ -1,0 +1,192 @@
+"""Proving that a project holds what it should."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from make import make_png, write_csv
+from shelf import Shelf
+
+from cvsync.api.client import open_client
+from cvsync.api.images import FileEntry
+from cvsync.flows.project import NewProject
+from cvsync.flows.verify import Verification, VerifyRequest, verify
+from cvsync.model import Region
+
+Row = dict[str, Any]
+ROWS: list[Row] = [
+    {"path": f"{n}.png", "tag": tag, "left": left, "top": 0.25, "width": 0.5, "height": 0.5}
+    for n in range(10)
+    for tag, left in (("fork", 0.125), ("Löffel", 0.375))
+]
+
+
+async def check(shelf: Shelf, rows: list[Row] | None = None, **options: Any) -> Verification:
+    manifest = shelf.folder / "m.csv"
+    if rows is not None:
+        write_csv(manifest, rows)
+    request = VerifyRequest(project="shelf", **({"manifests": (manifest,)} | options))
+    async with shelf.service() as service:
+        return await verify(service, request)
+
+
+@pytest.fixture
+async def pushed(shelf: Shelf) -> Shelf:
+    await shelf.push(write_csv(shelf.folder / "m.csv", ROWS))
+    return shelf
+
+
+async def test_what_was_pushed_is_equal(pushed: Shelf) -> None:
+    found = await check(pushed, sample=None)
+
+    assert found.is_equal
+    assert found.images == (10, 10)
+    assert found.tags == {"fork": (10, 10), "Löffel": (10, 10)}
+    assert found.compared == 10
+
+
+def _without_an_image(rows: list[Row], n: int) -> str:
+    rows[:] = [row for row in rows if row["path"] != f"{n}.png"]
+    return "image extra"
+
+
+def _without_a_label(rows: list[Row], n: int) -> str:
+    del rows[2 * n]
+    return "label extra"
+
+
+def _with_a_label(rows: list[Row], n: int) -> str:
+    rows.append(rows[2 * n] | {"left": 0.0})
+    return "label missing"
+
+
+def _with_another_tag(rows: list[Row], n: int) -> str:
+    rows[2 * n]["tag"] = "Löffel"
+    return "label missing"
+
+
+def _with_a_box_moved(rows: list[Row], n: int) -> str:
+    side = ("left", "top", "width", "height")[n % 4]
+    rows[2 * n][side] += (-1) ** n * 1e-3
+    return "label missing"
+
+
+PLANTED: list[Callable[[list[Row], int], str]] = [
+    _without_an_image, _without_a_label, _with_a_label, _with_another_tag, _with_a_box_moved,
+]  # fmt: skip
+
+
+async def test_any_single_difference_is_found(pushed: Shelf) -> None:
+    """100 of 100: an image, a tag, a box, and a byte on either side."""
+    chance = random.Random(4)
+    missed = []
+    for n in range(80):
+        rows = [dict(row) for row in ROWS]
+        kind = PLANTED[n % len(PLANTED)](rows, chance.randrange(10))
+        found = await check(pushed, rows)
+        if not found.counts[kind] or len({d.image for d in found.differences}) != 1:
+            missed.append((n, kind, found.counts))
+    write_csv(pushed.folder / "m.csv", ROWS)
+    for n in range(20):
+        file = pushed.folder / f"{n % 10}.png"
+        if n >= 10:  # the one that the emulator keeps
+            (source,) = [s for s in await pushed.sources() if file.name in s["sources"][0]]
+            (file,) = pushed.emulator.settings.data.rglob(f"*{source['sha256']}*")
+        before = file.read_bytes()
+        at = chance.randrange(len(before))
+        file.write_bytes(before[:at] + bytes([before[at] ^ 1 << n % 8]) + before[at + 1 :])
+        found = await check(pushed, sample=None)
+        if found.counts != {"content differs": 1}:
+            missed.append((n, "content differs", found.counts))
+        file.write_bytes(before)
+
+    assert missed == []
+    assert (await check(pushed, sample=None)).is_equal
+
+
+async def test_edits_in_the_portal_are_found(pushed: Shelf) -> None:
+    async with open_client(pushed.settings) as (client, _):
+        project = await pushed.project_id(client)
+        images = await pushed.images()
+        await client.delete_images(project, [images[0].id])
+        (region, _) = images[1].regions
+        await client.delete_image_regions(project, [region.region_id or ""])
+        box = Region(region.tag_id, region.left, region.top + 0.001, region.width, region.height)
+        await client.create_image_regions(project, [(images[1].id, box)])
+        await client.create_images_from_files(project, [FileEntry("x.png", make_png(99))])
+
+    found = await check(pushed)
+
+    assert found.counts == {"image missing": 1, "label missing": 1, "label extra": 1, "image extra": 1}
+
+
+async def test_without_a_ledger_images_are_found_by_their_content(pushed: Shelf) -> None:
+    for ledger in pushed.state.rglob("ledger.sqlite"):
+        ledger.unlink()
+
+    by_name = await check(pushed)
+    by_content = await check(pushed, sample=None)
+
+    assert by_name.counts == {"image missing": 10, "image extra": 10}
+    assert by_content.is_equal
+
+
+async def test_a_sample_compares_so_many(pushed: Shelf) -> None:
+    (pushed.folder / "3.png").write_bytes(make_png(77))
+
+    samples = [await check(pushed, sample=5, seed=seed) for seed in range(6)]
+
+    assert {s.compared for s in samples} == {5}
+    assert {s.is_equal for s in samples} == {True, False}
+
+
+async def test_rows_that_cannot_be_used_are_differences(pushed: Shelf) -> None:
+    found = await check(pushed, [*ROWS, ROWS[0] | {"left": 3}])
+
+    assert found.counts == {"row unusable": 1}
+    assert "E012" in found.differences[0].detail
+
+
+async def test_more_than_is_named_can_be_fine(pushed: Shelf) -> None:
+    found = await check(pushed, ROWS[:8], extra_is_fine=True)
+
+    assert found.is_equal
+    assert found.images == (4, 10)
+
+
+async def test_metadata_is_compared(shelf: Shelf) -> None:
+    rows = [{"path": "0.png", "tag": "fork", "metadata.shop": "Süd"}]
+    await shelf.push(write_csv(shelf.folder / "m.csv", rows))
+
+    same = await check(shelf)
+    other = await check(shelf, [rows[0] | {"metadata.shop": "Nord"}])
+
+    assert same.is_equal
+    assert other.counts == {"metadata differs": 1}
+    assert other.differences[0].detail == "shop: 'Nord', not 'Süd'"
+
+
+async def test_projects_are_compared_by_content(pushed: Shelf, tmp_path: Path) -> None:
+    manifest = pushed.folder / "m.csv"
+    await pushed.push(manifest, project="copy", create=NewProject())
+
+    async with pushed.service() as service:
+        same = await verify(service, VerifyRequest(project="copy", source="shelf", sample=None))
+        await pushed.push(write_csv(manifest, ROWS[1:]), project="copy")
+        other = await verify(service, VerifyRequest(project="copy", source="shelf", sample=None))
+
+    assert same.is_equal
+    assert other.counts == {"label missing": 1}
+
+
+async def test_a_picture_that_cannot_be_read_is_a_difference(pushed: Shelf) -> None:
+    (pushed.folder / "3.png").unlink()
+
+    found = await check(pushed, sample=None)
+
+    assert "3.png" in " ".join(d.image + d.detail for d in found.differences)
+    assert not found.is_equal
