@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from cvsync.api.versions import prediction_base, require_operation, training_base
-from cvsync.api.wire import decode, read_datetime
+from cvsync.api.wire import Answer, decode, read_datetime
 from cvsync.errors import UnsupportedError
-from cvsync.model import Image, Tag
+from cvsync.model import Image, ImageOutcome, Tag
 
 
 @pytest.mark.parametrize(
@@ -25,16 +25,27 @@ def test_every_recorded_form_of_date_is_read(text: str, moment: datetime) -> Non
 
 
 def test_names_match_without_case_and_unknown_ones_are_passed_over() -> None:
-    tag = decode(Tag, {"Id": "1", "Name": "fork", "ImageCount": 3, "Novelty": {}})
+    tag = decode(Tag, Answer("GetTag", {"Id": "1", "Name": "fork", "ImageCount": 3, "Novelty": {}}))
 
     assert (tag.id, tag.name, tag.image_count, tag.description) == ("1", "fork", 3, None)
 
 
 def test_old_versions_have_one_link_for_both() -> None:
-    image = decode(Image, {"id": "1", "imageUri": "https://x/i", "tags": None})
+    image = decode(Image, Answer("GetImage", {"id": "1", "imageUri": "https://x/i", "tags": None}))
 
     assert image.original_image_uri == image.resized_image_uri == "https://x/i"
     assert image.tags == image.regions == ()
+
+
+def test_what_the_oldest_specifications_let_be_null_is_read() -> None:
+    """spec: `sourceUrl` of a create answer may be null in v2.x."""
+    outcome = decode(ImageOutcome, Answer("CreateImagesFromData", {"sourceUrl": None, "status": "OK"}))
+
+    assert outcome == ImageOutcome("", "OK", None)
+
+
+def test_whole_numbers_may_come_with_a_point() -> None:
+    assert decode(int, Answer("GetImageCount", 10.0)) == 10
 
 
 def test_paths_are_spelled_as_each_version_spells_them() -> None:
