@@ -117,12 +117,11 @@ MISREAD: list[tuple[str, Call, Any, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("operation", "call", "body", "words"), MISREAD)
+@pytest.mark.parametrize("case", MISREAD, ids=lambda case: f"{case[0]}: {case[3]}")
 async def test_wrong_shape_is_an_error_that_says_where(
-    client: tuple[Client, Api], caplog: pytest.LogCaptureFixture, operation: str, call: Call, body: Any,
-    words: str,
-) -> None:  # fmt: skip
-    asker, api = client
+    client: tuple[Client, Api], caplog: pytest.LogCaptureFixture, case: tuple[str, Call, Any, str]
+) -> None:
+    (asker, api), (operation, call, body, words) = client, case
     counts = {"GetTags": [], "GetTaggedImageCount": "1", "GetUntaggedImageCount": "0", "GetTaggedImages": []}
     orders = [{"operation": operation, "kind": "status", "status": 200, "body": body}]
     orders += [{"operation": o, "kind": "status", "status": 200, "body": b} for o, b in counts.items()]
