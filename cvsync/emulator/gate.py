@@ -158,7 +158,7 @@ def write(reply: Reply, version: tuple[int, int]) -> web.Response:
 
 def _stranger(request: web.Request) -> GatewayFault:
     if routes.is_old(request.path):
-        return NotModelled("API versions before v2.0")
+        return NotModelled("training API versions before v2.0")
     return GatewayFault(404, "Resource not found")
 
 

@@ -50,6 +50,8 @@ async def test_a_bearer_token_is_accepted_when_configured(start_api):
 async def test_strangers_get_404_and_old_versions_501(emulator_api):
     assert (await emulator_api.get("nothing")).status == 404
     assert (await emulator_api.at("v2.0").get("projects/x/artifacts")).status == 404
+    prediction = await emulator_api.at("v1.1").post("nothing", kind="prediction")
+    assert prediction.status == 404  # this version is modelled
     old = await emulator_api.at("v1.2").get("domains")
     assert old.status == 501
     assert "before v2.0" in old.value["error"]["message"]
