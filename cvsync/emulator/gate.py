@@ -111,8 +111,8 @@ class Gate:
             reply = Reply(refusal.body(call.version), refusal.status)
         except GatewayFault as refusal:
             return self._refuse(refusal)
-        except (ConnectionError, web.RequestPayloadError):
-            return web.Response(status=400)  # nobody is left to read it
+        except (ConnectionError, web.RequestPayloadError):  # as a rule, nobody is left to read it
+            reply = Reply(ServiceFault("BadRequest", "The body cannot be read").body(call.version), 400)
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(GatewayFault(413, "Request Entity Too Large"))
         except UnicodeError:

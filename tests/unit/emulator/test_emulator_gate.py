@@ -149,6 +149,15 @@ async def test_types_of_bodies(emulator_api, version, kind, body, status):
         assert answer.value["message"] == "Not enough images for training"
 
 
+async def test_a_body_that_cannot_be_read_is_refused_like_any_other(emulator_api):
+    path = f"projects/{await emulator_api.project()}/images/urls"
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+
+    answer = await emulator_api.call("POST", path, data=b"no gzip", headers=headers)
+
+    assert (answer.status, answer.value["code"]) == (400, "BadRequest")
+
+
 async def test_links_have_the_name_that_the_client_knows(emulator_api):
     api = emulator_api
     port = api.emulator.url.rpartition(":")[2]
