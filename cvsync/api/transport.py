@@ -88,12 +88,25 @@ class AiohttpTransport:
 
     async def _credentials(self, request: Request) -> dict[str, str]:
         if self._settings.token is not None:
+            _refuse_regional(self._settings.endpoint)
             return {"Authorization": f"Bearer {await self._settings.token()}"}
         if not request.is_prediction:
             return {"Training-Key": self._settings.training_key}
         if not self._settings.prediction_key:
             raise SettingsError("a prediction key is needed: set CVSYNC_PREDICTION_KEY")
         return {"Prediction-Key": self._settings.prediction_key}
+
+
+_REGIONAL = ".api.cognitive.microsoft.com"
+
+
+def _refuse_regional(endpoint: str) -> None:
+    """Keep tokens from endpoints that take none. docs: only those with a custom subdomain do."""
+    if (urlsplit(endpoint).hostname or "").endswith(_REGIONAL):
+        raise SettingsError(
+            f"{endpoint} is an endpoint of a whole region, which takes a key and no token; tokens need the"
+            " resource's own, as https://<name>.cognitiveservices.azure.com"
+        )
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO:

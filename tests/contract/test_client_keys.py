@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from azure.core.exceptions import ClientAuthenticationError
 
 from cvsync.api.client import open_client
 from cvsync.api.images import FileEntry
@@ -207,6 +208,41 @@ async def test_token_of_whoever_is_signed_in_is_asked_for_each_call(
     assert f"Bearer {CANARY}-1" in host.seen[0]
     assert f"Bearer {CANARY}-2" in host.seen[1]
     assert f"{CANARY}-training" not in host.seen[0]
+
+
+async def test_whoever_is_not_signed_in_is_told(open_at: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Credential:
+        async def get_token(self, scope: str) -> SimpleNamespace:
+            raise ClientAuthenticationError("Azure CLI not found on path")
+
+        async def __aenter__(self) -> Credential:
+            return self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    monkeypatch.setitem(sys.modules, "azure.identity", SimpleNamespace())
+    identity = SimpleNamespace(DefaultAzureCredential=Credential)
+    monkeypatch.setitem(sys.modules, "azure.identity.aio", identity)
+
+    async with azure_tokens() as token, open_at("http://127.0.0.1:9", token=token) as (client, _):
+        with pytest.raises(SettingsError, match=r"no token .* Azure CLI not found on path"):
+            await client.get_domains()
+
+
+async def test_regional_endpoint_is_given_no_token(open_at: Any) -> None:
+    """CONTRACT 1: only endpoints with a custom subdomain take tokens."""
+    asked: list[str] = []
+
+    async def token() -> str:
+        asked.append("token")
+        return CANARY
+
+    async with open_at("https://westeurope.api.cognitive.microsoft.com", token=token) as (client, _):
+        for call in (client.get_domains(), client.classify_image("p", "live", b"x")):
+            with pytest.raises(SettingsError, match="endpoint of a whole region"):
+                await call
+
+    assert asked == []
 
 
 async def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
