@@ -89,12 +89,19 @@ class AiohttpTransport:
     async def _credentials(self, request: Request) -> dict[str, str]:
         if self._settings.token is not None:
             _refuse_regional(self._settings.endpoint)
-            return {"Authorization": f"Bearer {await self._settings.token()}"}
+            return {"Authorization": f"Bearer {_sendable('token', await self._settings.token())}"}
         if not request.is_prediction:
-            return {"Training-Key": self._settings.training_key}
+            return {"Training-Key": _sendable("training key", self._settings.training_key)}
         if not self._settings.prediction_key:
             raise SettingsError("a prediction key is needed: set CVSYNC_PREDICTION_KEY")
-        return {"Prediction-Key": self._settings.prediction_key}
+        return {"Prediction-Key": _sendable("prediction key", self._settings.prediction_key)}
+
+
+def _sendable(what: str, credential: str) -> str:
+    """Refuse what no header can hold; a line break comes along easily from a file."""
+    if not credential.isprintable():
+        raise SettingsError(f"the {what} has a line break or another control character in it")
+    return credential
 
 
 _REGIONAL = ".api.cognitive.microsoft.com"
@@ -102,7 +109,7 @@ _REGIONAL = ".api.cognitive.microsoft.com"
 
 def _refuse_regional(endpoint: str) -> None:
     """Keep tokens from endpoints that take none. docs: only those with a custom subdomain do."""
-    if (urlsplit(endpoint).hostname or "").endswith(_REGIONAL):
+    if _host_of(endpoint).endswith(_REGIONAL):
         raise SettingsError(
             f"{endpoint} is an endpoint of a whole region, which takes a key and no token; tokens need the"
             " resource's own, as https://<name>.cognitiveservices.azure.com"
@@ -144,11 +151,18 @@ def open_session(settings: Settings) -> aiohttp.ClientSession:
 
 def is_loopback(url: str) -> bool:
     """Tell whether a URL is of this machine."""
-    host = urlsplit(url).hostname or ""
+    host = _host_of(url)
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # a broken address; the first call says so
+        return ""
 
 
 def transport_error(operation: str, error: Exception) -> TransportError:

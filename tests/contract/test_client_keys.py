@@ -163,12 +163,31 @@ async def test_no_key_is_in_a_message_a_traceback_or_a_log(
 
 
 async def test_no_key_is_in_the_error_of_an_endpoint_that_is_not_there(open_at: Any) -> None:
-    for url in ("http://127.0.0.1:9", "no url"):
+    for url in ("http://127.0.0.1:9", "no url", "http://[::", "http://127.0.0.1:99999"):
         async with open_at(url) as (client, _):
             with pytest.raises(CvsyncError) as caught:
                 await client.get_projects()
 
         assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("tail", ["\n", "\r", "\0"])
+async def test_key_that_no_header_can_hold_is_named_and_not_shown(
+    serve: Serve, open_at: Any, tail: str
+) -> None:
+    host = await serve(ok)
+
+    async def token() -> str:
+        return f"{CANARY}{tail}"
+
+    broken = {name: key + tail for name, key in KEYS.items()}
+    for what, changes in (("training key", broken), ("prediction key", broken), ("token", {"token": token})):
+        async with open_at(host.url, **changes) as (client, _):
+            with pytest.raises(SettingsError, match=f"the {what} has a line break") as caught:
+                await (client.detect_image("p", "x", b"x") if what[0] == "p" else client.get_projects())
+
+        assert CANARY not in "".join(traceback.format_exception(caught.value))
+    assert host.seen == []
 
 
 async def test_prediction_without_a_key_says_which_one(open_at: Any) -> None:
