@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -78,7 +79,7 @@ class AiohttpTransport:
             ) as response:
                 content = await response.read()
                 status, answered = response.status, response.headers
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
             raise SettingsError(f"the endpoint {self._settings.endpoint!r} is no URL") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise transport_error(request.operation, error) from error
@@ -168,9 +169,23 @@ def _host_of(url: str) -> str:
 def transport_error(operation: str, error: Exception) -> TransportError:
     """Say what became of a request without an answer."""
     connecting = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-    said = str(error) or type(error).__name__
-    message = "no answer in time" if isinstance(error, TimeoutError) else said
-    return TransportError(operation, message, sent=not isinstance(error, connecting))
+    return TransportError(operation, _words_of(error), sent=not isinstance(error, connecting))
+
+
+def _words_of(error: Exception) -> str:
+    """Say what happened, without what aiohttp adds: URLs with their signatures, and bytes of the answer."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | UnicodeError):
+        return "no URL to connect to"
+    if isinstance(error, aiohttp.ClientResponseError):
+        said = error.message.partition(":")[0]
+    else:
+        said = _QUERY.sub("", str(error))
+    return " ".join(said.split()) or type(error).__name__
+
+
+_QUERY = re.compile(r"\?\S*")
 
 
 def _value(operation: str, content: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import traceback
@@ -119,6 +120,43 @@ async def test_no_key_goes_to_the_hosts_of_images(serve: Serve, open_at: Any, tm
     assert service.seen == []
 
 
+BROKEN = (
+    b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 7\r\n\r\ngarbage",
+    b"HTTP/1.1 302 Found\r\nLocation: ftp://x.test/?sig=%b\r\nContent-Length: 0\r\n\r\n" % CANARY.encode(),
+)  # fmt: skip
+
+
+@pytest.fixture(params=BROKEN)
+async def broken(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A host that answers everything in no way of HTTP; its URL."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(request.param)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_no_signature_is_in_a_message(open_at: Any, broken: str, tmp_path: Path) -> None:
+    """A signed link is as good as a key: an import's token, or the link of an image."""
+    async with open_at(broken) as (client, downloader):
+        for link in (
+            f"{broken}/i?sig={CANARY}",
+            f"ftp://x.test/i?sig={CANARY}",
+            f"http://a..b/?sig={CANARY}",
+        ):
+            for call in (downloader.download(link, tmp_path / "image"), client.import_project(link)):
+                with pytest.raises(CvsyncError) as caught:
+                    await call
+
+                assert CANARY not in f"{caught.value} {caught.value!r}"
+
+
 async def html(_: web.Request) -> web.Response:
     return web.Response(text="<html>bad gateway</html>", status=502)
 
@@ -163,7 +201,7 @@ async def test_no_key_is_in_a_message_a_traceback_or_a_log(
 
 
 async def test_no_key_is_in_the_error_of_an_endpoint_that_is_not_there(open_at: Any) -> None:
-    for url in ("http://127.0.0.1:9", "no url", "http://[::", "http://127.0.0.1:99999"):
+    for url in ("http://127.0.0.1:9", "no url", "http://[::", "http://127.0.0.1:99999", "http://a..b"):
         async with open_at(url) as (client, _):
             with pytest.raises(CvsyncError) as caught:
                 await client.get_projects()
