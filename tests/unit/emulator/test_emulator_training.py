@@ -320,6 +320,8 @@ async def test_quick_tests_are_kept_and_listed(emulator_api):
         await api.post(f"projects/{project}/predictions/query", {"orderBy": "Oldest", "maxCount": 1})
     ).value
     assert [stored["id"] for stored in page["results"]] == [answer["id"]]
+    unasked = ("tags", "iterationId", "startTime", "endTime", "application")
+    assert [page["token"][name] for name in unasked] == [None] * 5  # CONTRACT 2
     rest = (await api.post(f"projects/{project}/predictions/query", page["token"])).value
     assert (len(rest["results"]), rest["token"]["continuation"]) == (1, None)
     async with api.session.get(page["results"][0]["originalImageUri"]) as response:
