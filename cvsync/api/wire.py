@@ -212,7 +212,7 @@ def _as_flag(value: Any) -> Any:
 
 def _as_number(value: Any) -> float:
     if type(value) is int:
-        return value
+        return float(value)
     raise _refusal(value, "a number")
 
 
