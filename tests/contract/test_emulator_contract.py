@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import orjson
@@ -9,6 +10,7 @@ import published
 import pytest
 from emulator_fixtures import Api
 
+from cvsync.emulator.quotas import QUOTAS
 from cvsync.emulator.routes import ROUTES, TRAINING_VERSIONS
 
 CONTRACT = published.FOLDER / "CONTRACT.md"
@@ -75,6 +77,18 @@ def test_each_version_has_as_many_operations_as_the_table_says() -> None:
     ]
 
     assert list(map(str, routed)) == counts
+
+
+def test_quotas_are_those_of_the_table() -> None:
+    """CONTRACT 4."""
+    table = {row[0]: [int(cell.replace(",", "").split()[0]) for cell in row[1:] if cell[0].isdigit()]
+             for row in rows(4) if len(row) == 3}  # fmt: skip
+    names = {"projects": "Projects per resource", "images": "Training images per project",
+             "tags": "Tags per project", "iterations": "Iterations per project"}  # fmt: skip
+
+    for place, tier in enumerate(("F0", "S0")):
+        quota = dataclasses.asdict(QUOTAS[tier])
+        assert quota == {field: table[row][place] for field, row in names.items()}
 
 
 async def test_answers_are_compact_and_empty_ones_have_no_type(emulator_api: Api) -> None:
