@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from emulator_fixtures import DETECTION, Answer, Api
 from test_emulator_schemas import boxed, fill
+
+from cvsync.emulator import worker
 
 pytestmark = pytest.mark.usefixtures("quick_learner")
 NOBODY = "00000000-0000-0000-0000-000000000001"
@@ -178,6 +181,8 @@ async def test_iterations(emulator_api: Api) -> None:
         (f"POST {place}/export?platform=OpenVino", None, "BadRequestExportValidationFailed"),  # v3.4
         (f"POST {place}/export?platform=ONNX&flavor=Vanilla", None, "BadRequest"),
         ("POST projects/P/images/suggested", {}, "BadRequestRequiredParamIsNull"),
+        (f"POST projects/P/tagsandregions/suggestions?iterationId=I&imageIds={csv(65)}", None,
+         "BadRequestExceededBatchSize"),
         ("POST projects/P/quicktest/image", b"", "BadRequestImageStream"),
     ], P=project, I=first)  # fmt: skip
     await api.post(f"projects/{project}/iterations/{second}/publish?publishName=x&predictionId=y")
@@ -191,10 +196,6 @@ async def test_iterations(emulator_api: Api) -> None:
 
 async def test_while_a_training_runs(emulator_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """CONTRACT 12 and 15."""
-    import threading
-
-    from cvsync.emulator import worker
-
     api, project, done, run = emulator_api, await fill(emulator_api), threading.Event(), worker.run
     base = (await api.trained(project))["id"]
     monkeypatch.setattr(worker, "run", lambda job: done.wait(30) and run(job))
