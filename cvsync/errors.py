@@ -11,7 +11,7 @@ CvsyncError
 │   ├── AuthError       401, 403
 │   ├── NotFoundError   404
 │   └── ThrottledError  429
-├── TransportError      no answer at all; the cause is chained
+├── TransportError      no answer, or none that can be read; the cause is chained
 ├── UnsupportedError    the chosen API version has no such operation
 └── TrainingError       training, a gate or an export failed; the data is in
 
@@ -92,7 +92,7 @@ class ThrottledError(ServiceError):
 
 
 class TransportError(CvsyncError):
-    """No answer at all; the foreign exception is the cause."""
+    """No answer, or none that can be read; the foreign exception is the cause."""
 
     def __init__(self, operation: str, message: str, *, sent: bool) -> None:
         self.operation = operation

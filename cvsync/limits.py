@@ -30,6 +30,7 @@ MAX_IMAGES_F0 = 5_000  # docs
 MAX_TAGS_S0 = 500  # docs: tags of a project
 MAX_TAGS_F0 = 50  # docs
 MAX_REGIONS_PER_IMAGE = 300  # docs
+MAX_REGIONS_PER_PREDICTION = 200  # docs: of one predicted image
 MAX_TAGS_PER_IMAGE = 100  # docs
 MIN_IMAGES_PER_TAG_CLASSIFICATION = 5  # docs
 MIN_IMAGES_PER_TAG_DETECTION = 15  # docs

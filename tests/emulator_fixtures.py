@@ -6,6 +6,7 @@ import io
 import sys
 import tempfile
 import types
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
@@ -13,16 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import judging
 import orjson
-import published
 import pytest
-from aiohttp import web
+from judging import judge
 from PIL import Image
 
-from cvsync.emulator import Emulator, EmulatorSettings, EmulatorThread
-from cvsync.emulator.call import Call
-from cvsync.emulator.errors import GatewayFault
-from cvsync.emulator.gate import Gate
+from cvsync.emulator import Emulator, EmulatorProcess, EmulatorSettings, EmulatorThread
 
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
 COMPACT = "0732100f-1a38-4e49-a514-c9b44c697ab5"
@@ -112,37 +110,21 @@ class Api:
 
 @pytest.fixture(autouse=True)
 def answers_as_published(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Hold every answer of every emulator in this process against the specification of its version.
+    """Hold every answer of every emulator against the specification of its version.
 
-    Whoever the client is: plain calls, cvsync's own client, the SDK. Only the answers that faults make up are
-    not looked at, since they are what the test asked for.
+    Whoever the client is: plain calls, cvsync's own client, the SDK. And wherever the emulator is: in this
+    process, or in one of its own.
     """
     problems: list[str] = []
-    if published.FOLDER.is_dir():
-
-        async def checked(self: Gate, call: Call) -> web.Response:
-            response = await work(self, call)
-            problems.extend(_problems(call, response))
-            return response
-
-        def refused(self: Gate, fault: GatewayFault) -> web.Response:
-            response = refuse(self, fault)
-            problems.extend(published.problems_of_gateway(response.status, response.body))
-            return response
-
-        work, refuse = Gate._work, Gate._refuse
-        monkeypatch.setattr(Gate, "_work", checked)
-        monkeypatch.setattr(Gate, "_refuse", refused)
+    report = Path(tempfile.gettempdir()) / f"cvsync-answers-{uuid.uuid4().hex}"
+    judge(problems.extend, monkeypatch.setattr)
+    program = (sys.executable, str(Path(judging.__file__)), str(report))
+    monkeypatch.setattr(EmulatorProcess, "program", program)
     yield problems
-    assert problems == []
-
-
-def _problems(call: Call, response: web.Response) -> list[str]:
-    kind = "prediction" if call.route.is_prediction else "training"
-    document = published.specification(kind, published.version_text(kind, call.version))
-    if call.route.operation == "GetArtifact" and response.content_type == "application/octet-stream":
-        return []  # bytes, as published
-    return document.problems(call.route.operation, response.status, response.body)
+    if report.exists():
+        problems += report.read_text(encoding="utf-8").splitlines()
+        report.unlink()
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from cvsync.api.versions import (
     require_operation,
     training_base,
 )
+from cvsync.api.wire import Answer
 from cvsync.errors import UnsupportedError
 
 
@@ -38,16 +39,15 @@ class Caller:
         content_type: str = "application/octet-stream",
         is_prediction: bool = False,
         wants_bytes: bool = False,
-    ) -> Any:
+    ) -> Answer:
         """Make one call; parameters that are None are left out, lists are sent comma-separated."""
         require_operation(self.api_version, operation)
         base = (prediction_base if is_prediction else training_base)(self.api_version)
         texts = tuple((n, _text(v)) for n, v in (params or {}).items() if v is not None)
         body = orjson.dumps(json) if json is not None else content
         kind = content_type if content is not None else "application/json"
-        return await self._transport.send(
-            Request(operation, method, f"{base}/{path}", texts, body, kind, is_prediction, wants_bytes)
-        )
+        request = Request(operation, method, f"{base}/{path}", texts, body, kind, is_prediction, wants_bytes)
+        return Answer(operation, await self._transport.send(request))
 
     def _since(self, version: str, option: str, value: Any) -> Any:
         """Give an argument that only later versions take; refuse it, if it is set, in older ones."""

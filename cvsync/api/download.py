@@ -49,5 +49,5 @@ class Downloader:
                     raise service_error(operation, response.status, response.headers, await response.read())
                 async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                     take(chunk)
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             raise transport_error(operation, error) from error

@@ -110,7 +110,7 @@ class IterationCalls(Caller):
         replaces = self._since(OVERWRITE_SINCE, "overwrite", overwrite)
         params = {"publishName": publish_name, "predictionId": prediction_id, "overwrite": replaces}
         path = f"projects/{project_id}/iterations/{iteration_id}/publish"
-        return bool(await self._call("PublishIteration", "POST", path, params=params))
+        return decode(bool, await self._call("PublishIteration", "POST", path, params=params))
 
     async def unpublish_iteration(self, project_id: str, iteration_id: str) -> None:
         """Take an iteration back from its prediction resource (v3.0 and later)."""
@@ -155,4 +155,4 @@ class IterationCalls(Caller):
         at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
         path = f"projects/{project_id}/iterations/{iteration_id}/performance/images/count"
         params = {"tagIds": tag_ids}
-        return int(await self._call("GetImagePerformanceCount", "GET", path, params=params))
+        return decode(int, await self._call("GetImagePerformanceCount", "GET", path, params=params))

@@ -100,10 +100,9 @@ class ProjectCalls(Caller):
 
     async def get_artifact(self, project_id: str, path: str) -> bytes:
         """Read what a relative link of a resource in a virtual network means (v3.3 and later)."""
-        params = {"path": path}
-        content: bytes = await self._call(
-            "GetArtifact", "GET", f"projects/{project_id}/artifacts", params=params, wants_bytes=True
-        )
+        params, where = {"path": path}, f"projects/{project_id}/artifacts"
+        answer = await self._call("GetArtifact", "GET", where, params=params, wants_bytes=True)
+        content: bytes = answer.value
         return content
 
     async def get_tags(self, project_id: str, *, iteration_id: str | None = None) -> tuple[Tag, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cvsync.api.call import Caller, at_most
-from cvsync.api.wire import decode_all
+from cvsync.api.wire import decode, decode_all
 from cvsync.limits import MAX_IDS_PER_READ, MAX_PAGE, MAX_TAG_FILTER
 from cvsync.model import Image
 
@@ -61,7 +61,7 @@ class ReadCalls(Caller):
             "$filter": filter_,
         }  # fmt: skip
         path = f"projects/{project_id}/images/count"
-        return int(await self._call("GetImageCount", "GET", path, params=params))
+        return decode(int, await self._call("GetImageCount", "GET", path, params=params))
 
     async def get_tagged_images(
         self,
@@ -106,12 +106,12 @@ class ReadCalls(Caller):
         at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
         params = {"iterationId": iteration_id, "tagIds": tag_ids}
         path = f"projects/{project_id}/images/tagged/count"
-        return int(await self._call("GetTaggedImageCount", "GET", path, params=params))
+        return decode(int, await self._call("GetTaggedImageCount", "GET", path, params=params))
 
     async def get_untagged_image_count(self, project_id: str, *, iteration_id: str | None = None) -> int:
         """Count the images without labels."""
         path, params = f"projects/{project_id}/images/untagged/count", {"iterationId": iteration_id}
-        return int(await self._call("GetUntaggedImageCount", "GET", path, params=params))
+        return decode(int, await self._call("GetUntaggedImageCount", "GET", path, params=params))
 
     async def get_images_by_ids(
         self, project_id: str, image_ids: Sequence[str], *, iteration_id: str | None = None

@@ -49,4 +49,4 @@ class SuggestionCalls(Caller):
         params, body = {"iterationId": iteration_id}, {"tagIds": list(tag_ids), "threshold": threshold}
         path = f"projects/{project_id}/images/suggested/count"
         answer = await self._call("QuerySuggestedImageCount", "POST", path, params=params, json=body)
-        return {str(tag): int(count) for tag, count in answer.items()}
+        return decode(dict[str, int], answer)

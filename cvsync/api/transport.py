@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,7 +79,7 @@ class AiohttpTransport:
             ) as response:
                 content = await response.read()
                 status, answered = response.status, response.headers
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
             raise SettingsError(f"the endpoint {self._settings.endpoint!r} is no URL") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise transport_error(request.operation, error) from error
@@ -87,12 +89,32 @@ class AiohttpTransport:
 
     async def _credentials(self, request: Request) -> dict[str, str]:
         if self._settings.token is not None:
-            return {"Authorization": f"Bearer {await self._settings.token()}"}
+            _refuse_regional(self._settings.endpoint)
+            return {"Authorization": f"Bearer {_sendable('token', await self._settings.token())}"}
         if not request.is_prediction:
-            return {"Training-Key": self._settings.training_key}
+            return {"Training-Key": _sendable("training key", self._settings.training_key)}
         if not self._settings.prediction_key:
             raise SettingsError("a prediction key is needed: set CVSYNC_PREDICTION_KEY")
-        return {"Prediction-Key": self._settings.prediction_key}
+        return {"Prediction-Key": _sendable("prediction key", self._settings.prediction_key)}
+
+
+def _sendable(what: str, credential: str) -> str:
+    """Refuse what no header can hold; a line break comes along easily from a file."""
+    if not credential.isprintable():
+        raise SettingsError(f"the {what} has a line break or another control character in it")
+    return credential
+
+
+_REGIONAL = ".api.cognitive.microsoft.com"
+
+
+def _refuse_regional(endpoint: str) -> None:
+    """Keep tokens from endpoints that take none. docs: only those with a custom subdomain do."""
+    if _host_of(endpoint).endswith(_REGIONAL):
+        raise SettingsError(
+            f"{endpoint} is an endpoint of a whole region, which takes a key and no token; tokens need the"
+            " resource's own, as https://<name>.cognitiveservices.azure.com"
+        )
 
 
 def _payload(body: bytes | None) -> bytes | io.BytesIO:
@@ -130,19 +152,40 @@ def open_session(settings: Settings) -> aiohttp.ClientSession:
 
 def is_loopback(url: str) -> bool:
     """Tell whether a URL is of this machine."""
-    host = urlsplit(url).hostname or ""
+    host = _host_of(url)
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # a broken address; the first call says so
+        return ""
+
+
 def transport_error(operation: str, error: Exception) -> TransportError:
     """Say what became of a request without an answer."""
     connecting = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-    said = str(error) or type(error).__name__
-    message = "no answer in time" if isinstance(error, TimeoutError) else said
-    return TransportError(operation, message, sent=not isinstance(error, connecting))
+    return TransportError(operation, _words_of(error), sent=not isinstance(error, connecting))
+
+
+def _words_of(error: Exception) -> str:
+    """Say what happened, without what aiohttp adds: URLs with their signatures, and bytes of the answer."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | UnicodeError):
+        return "no URL to connect to"
+    if isinstance(error, aiohttp.ClientResponseError):
+        said = error.message.partition(":")[0]
+    else:
+        said = _QUERY.sub("", str(error))
+    return " ".join(said.split()) or type(error).__name__
+
+
+_QUERY = re.compile(r"\?\S*")
 
 
 def _value(operation: str, content: bytes) -> Any:
@@ -192,11 +235,15 @@ def _retry_after(text: str | None) -> float | None:
     if not text:
         return None
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
         pass
+    else:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
+    if moment.tzinfo is None:  # it said -0000: UTC, as any date of HTTP
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())

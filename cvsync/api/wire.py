@@ -1,24 +1,28 @@
 """JSON -> model: one decoder for every value of ``model.py``, built from its annotations.
 
 Names are compared without case, since v2.x leaks PascalCase; absent arrays are empty; unknown names are
-passed over, and unknown enum values kept, since the service adds both at any time.
+passed over, and unknown enum values kept, since the service adds both at any time. Whatever else is not as
+annotated is an answer that cannot be read, and the only error that decoding raises.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from cvsync.model import Image
+from cvsync.errors import TransportError
+from cvsync.model import Image, ImageOutcome
 from cvsync.predictions import StoredImagePrediction
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
-_Place = tuple[str, int, Convert | None]
+_Reader = tuple[type | None, Convert]
+"""The type of JSON values that are taken as they are, and what becomes of any other."""
+_Place = tuple[str, int, type | None, Convert]
 """A name, the field that it fills, and how."""
 
 _MOST_SHAPES = 256  # of a class; more are no help
@@ -28,18 +32,67 @@ _OLDER_NAMES: dict[tuple[type, str], str] = {  # v2.0 and v2.1 have one link for
     for kind in (Image, StoredImagePrediction)
     for name in ("original_image_uri", "resized_image_uri")
 }
+_BLANKS: dict[tuple[type, str], Any] = {  # fields without a default that an answer need not fill
+    (ImageOutcome, "source_url"): "",  # spec: may be null in v2.x
+    (ImageOutcome, "image"): None,
+}
 
 
-def decode(kind: type[T], value: Any) -> T:
-    """Read one value of a class of ``model.py``."""
-    found: T = _decoder(cast(Hashable, kind))(value)
-    return found
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call brought back: JSON that nobody has looked into yet."""
+
+    operation: str
+    value: Any = dataclasses.field(repr=False)
 
 
-def decode_all(kind: type[T], values: Any) -> tuple[T, ...]:
-    """Read a list; None is empty."""
-    decoder = _decoder(cast(Hashable, kind))
-    return tuple(decoder(value) for value in values or ())
+def decode(kind: type[T], answer: Answer) -> T:
+    """Read one value: of a class of ``model.py``, or plain.
+
+    Raises:
+        TransportError: The answer is not of this kind; whatever was asked for may have been done.
+    """
+    return cast(T, _read(_reader(kind), answer))
+
+
+def decode_all(kind: type[T], answer: Answer) -> tuple[T, ...]:
+    """Read a list; raises as ``decode`` does."""
+    return cast(tuple[T, ...], _read((None, _list_of(_reader(kind))), answer))
+
+
+def _read(reader: _Reader, answer: Answer) -> Any:
+    exact, convert = reader
+    try:
+        return answer.value if type(answer.value) is exact else convert(answer.value)
+    except _UnreadableError as error:
+        raise TransportError(answer.operation, f"the answer cannot be read: {error}", sent=True) from error
+
+
+class _UnreadableError(Exception):
+    """What is wrong, and on the way up: where. It shows names and kinds only, as values may be secrets."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = ""
+
+    def within(self, place: str) -> None:
+        """Note that it was found below a place."""
+        joint = "" if not self.where or self.where.startswith("[") else "."
+        self.where = f"{place}{joint}{self.where}"
+
+    def __str__(self) -> str:
+        return f"{self.where or 'it'} is {self.what}"
+
+
+def _refusal(value: Any, wanted: str) -> _UnreadableError:
+    return _UnreadableError(f"{_KINDS.get(type(value), 'something else')}, not {wanted}")
+
+
+_KINDS = {
+    type(None): "null", bool: "true or false", int: "a number", float: "a number", str: "a text",
+    list: "a list", dict: "an object",
+}  # fmt: skip
 
 
 @cache
@@ -53,11 +106,15 @@ def _decoder(kind: Any) -> Convert:
     fields = dataclasses.fields(kind)
     own = {f.name.replace("_", ""): n for n, f in enumerate(fields)}
     older = [(_OLDER_NAMES[kind, f.name], n) for n, f in enumerate(fields) if (kind, f.name) in _OLDER_NAMES]
-    converts = [_converter(hints[f.name]) for f in fields]
-    blank = [None if f.default is dataclasses.MISSING else f.default for f in fields]
+    readers = [_reader(hints[f.name]) for f in fields]
+    blank = [_BLANKS.get((kind, f.name)) if f.default is dataclasses.MISSING else f.default for f in fields]
     made = [
         (n, f.default_factory) for n, f in enumerate(fields) if f.default_factory is not dataclasses.MISSING
     ]
+    needed = {
+        n for n, f in enumerate(fields)
+        if f.default is f.default_factory is dataclasses.MISSING and (kind, f.name) not in _BLANKS
+    }  # fmt: skip
     shapes: dict[tuple[str, ...], list[_Place]] = {}
 
     def learn(names: tuple[str, ...]) -> list[_Place]:
@@ -65,9 +122,15 @@ def _decoder(kind: Any) -> Convert:
         # A field's older name fills it only where its own does not come, or is null: so it goes first.
         found = [(name, n) for name, low in plain for old, n in older if low == old]
         found += [(name, own[low]) for name, low in plain if low in own]
-        return [(name, n, None if converts[n] is _as_is else converts[n]) for name, n in found]
+        for n in sorted(needed.difference(n for _, n in found)):
+            error = _UnreadableError("missing")
+            error.within(_camel(fields[n].name))
+            raise error
+        return [(name, n, *readers[n]) for name, n in found]
 
-    def decode_one(value: Mapping[str, Any]) -> Any:
+    def decode_one(value: Any) -> Any:
+        if type(value) is not dict:
+            raise _refusal(value, "an object")
         names = tuple(value)
         shape = shapes.get(names)
         if shape is None:
@@ -77,27 +140,104 @@ def _decoder(kind: Any) -> Convert:
         arguments = blank.copy()
         for n, make in made:
             arguments[n] = make()
-        for name, n, convert in shape:
-            item = value[name]
-            if item is not None:
-                arguments[n] = item if convert is None else convert(item)
+        name = ""
+        try:
+            for name, n, exact, convert in shape:
+                item = value[name]
+                if type(item) is exact:
+                    arguments[n] = item
+                elif item is not None or n in needed:
+                    arguments[n] = convert(item)
+        except _UnreadableError as error:
+            error.within(name)
+            raise
         return kind(*arguments)
 
     return decode_one
 
 
-def _converter(hint: Any) -> Convert:
+def _reader(hint: Any) -> _Reader:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return _converter(next(a for a in arguments if a is not type(None)))
+        return _reader(next(a for a in arguments if a is not type(None)))
     if origin is tuple:
-        item = _converter(arguments[0])
-        return lambda values: tuple(item(value) for value in values)
-    if hint is datetime:
-        return read_datetime
+        return None, _list_of(_reader(arguments[0]))
+    if origin is not None:  # a mapping, whose names are texts as in any JSON
+        return None, _mapping_of(_reader(arguments[1]))
     if dataclasses.is_dataclass(hint):
-        return _decoder(cast(Hashable, hint))
-    return _as_is
+        return None, _decoder(cast(Hashable, hint))
+    return _PLAIN[hint]
+
+
+def _list_of(reader: _Reader) -> Convert:
+    exact, convert = reader
+
+    def read(values: Any) -> tuple[Any, ...]:
+        if type(values) is not list:
+            raise _refusal(values, "a list")
+        found: list[Any] = []
+        try:
+            for value in values:
+                found.append(value if type(value) is exact else convert(value))
+        except _UnreadableError as error:
+            error.within(f"[{len(found)}]")
+            raise
+        return tuple(found)
+
+    return read
+
+
+def _mapping_of(reader: _Reader) -> Convert:
+    exact, convert = reader
+
+    def read(value: Any) -> dict[str, Any]:
+        if type(value) is not dict:
+            raise _refusal(value, "an object")
+        try:
+            return {name: item if type(item) is exact else convert(item) for name, item in value.items()}
+        except _UnreadableError as error:
+            error.within("[…]")  # its names are somebody's own
+            raise
+
+    return read
+
+
+def _as_text(value: Any) -> Any:
+    raise _refusal(value, "a text")
+
+
+def _as_flag(value: Any) -> Any:
+    raise _refusal(value, "true or false")
+
+
+def _as_number(value: Any) -> float:
+    if type(value) is int:
+        return float(value)
+    raise _refusal(value, "a number")
+
+
+def _as_integer(value: Any) -> int:
+    whole = int(value) if type(value) is float and value.is_integer() else value
+    if type(whole) is not int:
+        raise _refusal(value, "a whole number")
+    if not -(2**31) <= whole < 2**31:  # spec: int32
+        raise _UnreadableError("larger than any number of the service")
+    return whole
+
+
+def _as_moment(value: Any) -> datetime:
+    if type(value) is not str:
+        raise _refusal(value, "a date")
+    try:
+        return read_datetime(value)
+    except ValueError:
+        raise _UnreadableError("a text, not a date") from None
+
+
+_PLAIN: dict[Any, _Reader] = {
+    str: (str, _as_text), bool: (bool, _as_flag), float: (float, _as_number), int: (None, _as_integer),
+    datetime: (None, _as_moment),
+}  # fmt: skip
 
 
 def encode(value: Any) -> Any:
@@ -111,10 +251,6 @@ def encode(value: Any) -> Any:
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
-
-
-def _as_is(value: Any) -> Any:
-    return value
 
 
 @lru_cache(maxsize=1024)  # an image, its tags and its regions are of one moment

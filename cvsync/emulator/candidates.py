@@ -25,6 +25,14 @@ def as_text(candidates: Sequence[Candidate]) -> str:
     return orjson.dumps([[c.tag_id, c.probability, c.box] for c in candidates]).decode()
 
 
+def most_probable(candidates: list[Candidate], count: int) -> list[Candidate]:
+    """The candidates that an answer has room for, in the order that they had."""
+    if len(candidates) <= count:
+        return candidates
+    by_probability = sorted(range(len(candidates)), key=lambda n: -candidates[n].probability)
+    return [candidates[n] for n in sorted(by_probability[:count])]
+
+
 def in_order(candidates: list[Candidate]) -> list[Candidate]:
     """recorded: classification by probability, detection in no order."""
     if any(candidate.box for candidate in candidates):

@@ -111,8 +111,8 @@ class Gate:
             reply = Reply(refusal.body(call.version), refusal.status)
         except GatewayFault as refusal:
             return self._refuse(refusal)
-        except (ConnectionError, web.RequestPayloadError):
-            return web.Response(status=400)  # nobody is left to read it
+        except (ConnectionError, web.RequestPayloadError):  # as a rule, nobody is left to read it
+            reply = Reply(ServiceFault("BadRequest", "The body cannot be read").body(call.version), 400)
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(GatewayFault(413, "Request Entity Too Large"))
         except UnicodeError:
@@ -158,7 +158,7 @@ def write(reply: Reply, version: tuple[int, int]) -> web.Response:
 
 def _stranger(request: web.Request) -> GatewayFault:
     if routes.is_old(request.path):
-        return NotModelled("API versions before v2.0")
+        return NotModelled("training API versions before v2.0")
     return GatewayFault(404, "Resource not found")
 
 

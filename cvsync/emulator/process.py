@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 
 _LINE = "cvsync emulator listening on "
 _STOP_SECONDS = 10.0
@@ -22,6 +23,9 @@ class EmulatorProcess:
 
     Safe to start twice one after the other: the state is in the folder, so it goes on where it was.
     """
+
+    program: ClassVar[Sequence[str]] = (sys.executable, "-m", "cvsync")
+    """What has the command `emulate`."""
 
     def __init__(
         self,
@@ -42,7 +46,7 @@ class EmulatorProcess:
             "--port": port, "--data": data, "--tps": tps, "--tps-kind": tps_kind, "--latency": latency,
             "--quota": quota, "--files": files,
         }  # fmt: skip
-        self._command = [sys.executable, "-m", "cvsync", "emulate"]
+        self._command = [*self.program, "emulate"]
         for name, value in options.items():
             if value is not None:
                 self._command += [name, str(value)]

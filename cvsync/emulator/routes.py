@@ -158,5 +158,5 @@ def match(method: str, path: str) -> Match | None:
 
 
 def is_old(path: str) -> bool:
-    """A path of v1.x, which is known but not modelled."""
-    return re.match(r"/customvision/v1\.\d/", path, re.IGNORECASE) is not None
+    """A path of a training API v1.x, which is known but not modelled."""
+    return re.match(r"/customvision/v1\.\d/training/", path, re.IGNORECASE) is not None

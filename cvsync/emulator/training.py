@@ -14,7 +14,7 @@ import orjson
 
 from cvsync import limits
 from cvsync.emulator import worker
-from cvsync.emulator.candidates import Candidate
+from cvsync.emulator.candidates import Candidate, most_probable
 from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.examples import collect, kind_of
 from cvsync.emulator.site import Site
@@ -68,10 +68,12 @@ class Trainer:
         model = await self._model(iteration)
         found = await asyncio.to_thread(model.predict, content)
         ids = iteration.tag_ids
-        return [
+        candidates = [
             Candidate(ids[tag], probability, box and (box[0], box[1], box[2], box[3]))
             for tag, probability, box in worker.said(found)
         ]
+        is_boxed = any(candidate.box for candidate in candidates)
+        return most_probable(candidates, limits.MAX_REGIONS_PER_PREDICTION) if is_boxed else candidates
 
     async def onnx(self, iteration: Iteration) -> bytes:
         model = await self._model(iteration)

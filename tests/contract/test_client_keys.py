@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import traceback
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from azure.core.exceptions import ClientAuthenticationError
 
 from cvsync.api.client import open_client
 from cvsync.api.images import FileEntry
@@ -118,6 +120,43 @@ async def test_no_key_goes_to_the_hosts_of_images(serve: Serve, open_at: Any, tm
     assert service.seen == []
 
 
+BROKEN = (
+    b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 7\r\n\r\ngarbage",
+    b"HTTP/1.1 302 Found\r\nLocation: ftp://x.test/?sig=%b\r\nContent-Length: 0\r\n\r\n" % CANARY.encode(),
+)  # fmt: skip
+
+
+@pytest.fixture(params=BROKEN)
+async def broken(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A host that answers everything in no way of HTTP; its URL."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(request.param)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_no_signature_is_in_a_message(open_at: Any, broken: str, tmp_path: Path) -> None:
+    """A signed link is as good as a key: an import's token, or the link of an image."""
+    async with open_at(broken) as (client, downloader):
+        for link in (
+            f"{broken}/i?sig={CANARY}",
+            f"ftp://x.test/i?sig={CANARY}",
+            f"http://a..b/?sig={CANARY}",
+        ):
+            for call in (downloader.download(link, tmp_path / "image"), client.import_project(link)):
+                with pytest.raises(CvsyncError) as caught:
+                    await call
+
+                assert CANARY not in f"{caught.value} {caught.value!r}"
+
+
 async def html(_: web.Request) -> web.Response:
     return web.Response(text="<html>bad gateway</html>", status=502)
 
@@ -162,12 +201,31 @@ async def test_no_key_is_in_a_message_a_traceback_or_a_log(
 
 
 async def test_no_key_is_in_the_error_of_an_endpoint_that_is_not_there(open_at: Any) -> None:
-    for url in ("http://127.0.0.1:9", "no url"):
+    for url in ("http://127.0.0.1:9", "no url", "http://[::", "http://127.0.0.1:99999", "http://a..b"):
         async with open_at(url) as (client, _):
             with pytest.raises(CvsyncError) as caught:
                 await client.get_projects()
 
         assert CANARY not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("tail", ["\n", "\r", "\0"])
+async def test_key_that_no_header_can_hold_is_named_and_not_shown(
+    serve: Serve, open_at: Any, tail: str
+) -> None:
+    host = await serve(ok)
+
+    async def token() -> str:
+        return f"{CANARY}{tail}"
+
+    broken = {name: key + tail for name, key in KEYS.items()}
+    for what, changes in (("training key", broken), ("prediction key", broken), ("token", {"token": token})):
+        async with open_at(host.url, **changes) as (client, _):
+            with pytest.raises(SettingsError, match=f"the {what} has a line break") as caught:
+                await (client.detect_image("p", "x", b"x") if what[0] == "p" else client.get_projects())
+
+        assert CANARY not in "".join(traceback.format_exception(caught.value))
+    assert host.seen == []
 
 
 async def test_prediction_without_a_key_says_which_one(open_at: Any) -> None:
@@ -207,6 +265,41 @@ async def test_token_of_whoever_is_signed_in_is_asked_for_each_call(
     assert f"Bearer {CANARY}-1" in host.seen[0]
     assert f"Bearer {CANARY}-2" in host.seen[1]
     assert f"{CANARY}-training" not in host.seen[0]
+
+
+async def test_whoever_is_not_signed_in_is_told(open_at: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Credential:
+        async def get_token(self, scope: str) -> SimpleNamespace:
+            raise ClientAuthenticationError("Azure CLI not found on path")
+
+        async def __aenter__(self) -> Credential:
+            return self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    monkeypatch.setitem(sys.modules, "azure.identity", SimpleNamespace())
+    identity = SimpleNamespace(DefaultAzureCredential=Credential)
+    monkeypatch.setitem(sys.modules, "azure.identity.aio", identity)
+
+    async with azure_tokens() as token, open_at("http://127.0.0.1:9", token=token) as (client, _):
+        with pytest.raises(SettingsError, match=r"no token .* Azure CLI not found on path"):
+            await client.get_domains()
+
+
+async def test_regional_endpoint_is_given_no_token(open_at: Any) -> None:
+    """CONTRACT 1: only endpoints with a custom subdomain take tokens."""
+    asked: list[str] = []
+
+    async def token() -> str:
+        asked.append("token")
+        return CANARY
+
+    async with open_at("https://westeurope.api.cognitive.microsoft.com", token=token) as (client, _):
+        for call in (client.get_domains(), client.classify_image("p", "live", b"x")):
+            with pytest.raises(SettingsError, match="endpoint of a whole region"):
+                await call
+
+    assert asked == []
 
 
 async def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import random
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ async def create_images_from_urls(call: Call) -> Reply:
     entries, _ = _entries(body, "url", "No image urls provided")
 
     async def fill(entry: Entry) -> None:
-        if not call.site.settings.fetch:
+        if not call.site.settings.fetch and entry.source:
             picture = pictures.made(entry.source)
             entry.sha, entry.width, entry.height, entry.made = (
                 picture.sha,
@@ -104,7 +105,7 @@ async def create_images_from_data(call: Call) -> Reply:
 
 
 async def read_files(call: Call) -> list[tuple[str, bytes]]:
-    """The files of a body. recorded: a part's name keeps the quotes that the client sent."""
+    """The files of a body, each with the name that answers give it."""
     request = call.request
     if not request.content_type.startswith("multipart/"):
         content = await request.read()
@@ -113,11 +114,22 @@ async def read_files(call: Call) -> list[tuple[str, bytes]]:
     try:
         reader = await request.multipart()
         async for part in reader:
-            if isinstance(part, BodyPartReader) and (part.filename is not None or part.name == "imageData"):
-                found.append((f'"{part.filename or part.name}"', bytes(await part.read())))
+            if isinstance(part, BodyPartReader) and (name := _name_of(part)) is not None:
+                found.append((name, bytes(await part.read())))
     except (ValueError, AssertionError, RuntimeError) as error:
         raise ServiceFault("BadRequestImageStream", f"The multipart body is broken: {error}") from None
     return found
+
+
+_FILE_NAME = re.compile(r';\s*filename\s*=\s*("(?:[^"\\]|\\.)+"|[^\s";]+)', re.IGNORECASE)
+
+
+def _name_of(part: BodyPartReader) -> str | None:
+    """A file's name just as it was sent: its quotes and its backslashes stay. recorded, published example."""
+    found = _FILE_NAME.search(part.headers.get("Content-Disposition", ""))
+    if found:
+        return found[1]
+    return f'"{part.filename or part.name}"' if part.filename or part.name == "imageData" else None
 
 
 async def _take_in(call: Call, entry: Entry, content: bytes) -> None:

@@ -10,7 +10,7 @@ import orjson
 from cvsync import limits
 from cvsync.emulator import domains, examples, exporting, scoring, serving, training
 from cvsync.emulator.call import NO_CONTENT, Call, Reply, fields, guid, items, optional_text
-from cvsync.emulator.candidates import Candidate
+from cvsync.emulator.candidates import Candidate, in_order
 from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.handlers.images import ORDERS, page_size
 from cvsync.emulator.handlers.seeing import names_of, prediction_shapes
@@ -215,7 +215,7 @@ async def get_image_performances(call: Call) -> Reply:
         else:
             content = await asyncio.to_thread(serving.render_image, call.site, image)
             candidates = await call.site.trainer.predict(iteration, content)
-        said = orjson.dumps(prediction_shapes(candidates, names, call.version)).decode()
+        said = orjson.dumps(prediction_shapes(in_order(candidates), names, call.version)).decode()
         answer.append(_performance_shape(shapes, project_id, image, said))
     return Reply(answer)
 

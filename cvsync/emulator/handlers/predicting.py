@@ -107,7 +107,7 @@ async def query_predictions(call: Call) -> Reply:
         "continuation": str(skip + take) if len(found) > take else None,
         "maxCount": count,
         "orderBy": wanted.order_by,
-        "tags": tags,
+        "tags": tags or None,  # recorded: what was not asked for is null
         "iterationId": wanted.iteration,
         "startTime": body.get("starttime"),
         "endTime": body.get("endtime"),

@@ -24,12 +24,12 @@ SORTS = ("UncertaintyAscending", "UncertaintyDescending")
 
 
 async def suggest_tags_and_regions(call: Call) -> Reply:
-    """Predict on images of the workspace and keep what was said for the queries below."""
+    """Predict on untagged images and keep what was said for the queries below. docs: on no others."""
     iteration = _iteration(call)
     wanted = call.required_ids("imageIds", at_most=limits.MAX_PREDICTIONS_PER_CALL)
     project = call.project()
     found = images.by_ids(call.db, project.workspace, wanted)
-    made = [await _suggest(call, iteration, image) for image in found]
+    made = [await _suggest(call, iteration, image) for image in found if not image.tags]
     with call.site.store.writing() as db:
         predictions.keep_suggestions(db, project, made)
     names = names_of(call.db, iteration)

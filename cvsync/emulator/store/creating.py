@@ -55,6 +55,12 @@ class Rules:
         # issue: seen in 2022, in no enum; inferred for earlier versions.
         return "ErrorInvalidRegion" if self.version >= (3, 4) else "ErrorUnknown"
 
+    def known(self, refusal: str) -> str:
+        """The status of a refusal, in a version that may be older than it."""
+        # spec: v2.0 and v2.1 know no types of tags, and no status about them.
+        is_older = refusal == "ErrorNegativeAndRegularTagOnSameImage" and self.version < (2, 2)
+        return "ErrorUnknown" if is_older else refusal
+
 
 def create_images(
     db: sqlite3.Connection,
@@ -146,7 +152,7 @@ class _Creation:
         labels = Wearing()
         refusal = self._wear(0, labels, entry, strict=True)
         if refusal is not None:
-            return Outcome(entry.source, refusal)
+            return Outcome(entry.source, self.rules.known(refusal))
         key, image_id = self.next_key, str(uuid.uuid4())
         self._wear(key, self.wearing.setdefault(key, Wearing()), entry, strict=True)
         self.image_rows.append(

@@ -48,7 +48,10 @@ async def test_every_form_of_error_is_read(
     assert "canary" not in f"{caught.value!r} {caught.value}"
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("3", 3.0), ("0.5", 0.5), ("soon", None), (None, None)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("3", 3.0), ("0.5", 0.5), ("-1", 0.0), ("soon", None), ("inf", None), ("nan", None), (None, None)],
+)
 async def test_retry_after_is_read_in_seconds(answers: Any, text: str | None, seconds: float | None) -> None:
     with pytest.raises(ThrottledError) as caught:
         await send(answers, status=429, headers={"Retry-After": text} if text else {})
@@ -56,9 +59,10 @@ async def test_retry_after_is_read_in_seconds(answers: Any, text: str | None, se
     assert caught.value.retry_after == seconds
 
 
-async def test_retry_after_may_be_a_date_that_is_over(answers: Any) -> None:
+@pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
+async def test_retry_after_may_be_a_date_that_is_over(answers: Any, zone: str) -> None:
     with pytest.raises(ThrottledError) as caught:
-        await send(answers, status=429, headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})
+        await send(answers, status=429, headers={"Retry-After": f"Wed, 21 Oct 2015 07:28:00 {zone}"})
 
     assert caught.value.retry_after == 0
 

@@ -148,6 +148,8 @@ async def test_a_negative_tag_keeps_alone(emulator_api):
     assert statuses(await api.add(project, "u", tags=(none, cat))) == [
         "ErrorNegativeAndRegularTagOnSameImage"
     ]
+    old = await api.at("v2.1").add(project, "u", tags=(none, cat))
+    assert statuses(old) == ["ErrorUnknown"]  # CONTRACT 8: the status came with v2.2
     second = await api.post(f"projects/{project}/tags?name=never&type=negative")
     assert second.value["code"] == "BadRequestMultipleNegativeTag"
 
@@ -207,6 +209,36 @@ async def test_multipart_keeps_the_names_with_their_quotes(emulator_api, make_pi
 
     assert [result["sourceUrl"] for result in answer.value["images"]] == ['"0.png"', '"1.png"']
     assert (await api.get(f"projects/{project}/images/tagged/count")).value == 2
+
+
+@pytest.mark.parametrize(
+    ("disposition", "source"),
+    [
+        (r'name="imageData"; filename="C:\photos\hemlock_1.jpg"', r'"C:\photos\hemlock_1.jpg"'),
+        (r'name="imageData"; filename="a \"q\".png"', r'"a \"q\".png"'),
+        ("name=imageData; filename=plain.png", "plain.png"),
+        ('name="imageData"; filename="größe.png"', '"größe.png"'),
+        ("name=\"x\"; filename*=utf-8''gr%C3%B6%C3%9Fe.png", '"größe.png"'),
+        ('name="imageData"', '"imageData"'),
+    ],
+)
+async def test_names_of_files_come_back_as_they_were_sent(emulator_api, make_picture, disposition, source):
+    """CONTRACT 8: the part's filename with the quotes that the client sent, backslashes and all."""
+    head = f"--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n".encode()
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    path = f"projects/{await emulator_api.project()}/images"
+
+    answer = await emulator_api.call(
+        "POST", path, data=head + make_picture() + b"\r\n--b--\r\n", headers=headers
+    )
+
+    assert [(r["sourceUrl"], r["status"]) for r in answer.value["images"]] == [(source, "OK")]
+
+
+async def test_an_entry_without_a_url_has_no_source(emulator_api):
+    (result,) = await emulator_api.add(await emulator_api.project(), images=[{}])
+
+    assert (result["sourceUrl"], result["status"]) == ("", "ErrorSource")
 
 
 async def test_one_image_may_be_the_whole_body(emulator_api, make_picture):

@@ -50,6 +50,8 @@ async def test_a_bearer_token_is_accepted_when_configured(start_api):
 async def test_strangers_get_404_and_old_versions_501(emulator_api):
     assert (await emulator_api.get("nothing")).status == 404
     assert (await emulator_api.at("v2.0").get("projects/x/artifacts")).status == 404
+    prediction = await emulator_api.at("v1.1").post("nothing", kind="prediction")
+    assert prediction.status == 404  # this version is modelled
     old = await emulator_api.at("v1.2").get("domains")
     assert old.status == 501
     assert "before v2.0" in old.value["error"]["message"]
@@ -145,6 +147,15 @@ async def test_types_of_bodies(emulator_api, version, kind, body, status):
         )
     if body == b"":
         assert answer.value["message"] == "Not enough images for training"
+
+
+async def test_a_body_that_cannot_be_read_is_refused_like_any_other(emulator_api):
+    path = f"projects/{await emulator_api.project()}/images/urls"
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+
+    answer = await emulator_api.call("POST", path, data=b"no gzip", headers=headers)
+
+    assert (answer.status, answer.value["code"]) == (400, "BadRequest")
 
 
 async def test_links_have_the_name_that_the_client_knows(emulator_api):

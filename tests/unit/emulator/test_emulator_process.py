@@ -6,8 +6,11 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import aiohttp
+import judging
+import published
 import pytest
 from click.testing import CliRunner
 
@@ -88,6 +91,29 @@ def test_sigterm_ends_cleanly(tmp_path):
         assert answer.read() == b'{"status":"ok"}'
 
     assert process.stop() == 0
+
+
+BROKEN = """
+from cvsync.emulator.shapes import Shapes
+Shapes.tag = lambda self, tag: dict(id=tag.id, name=7, description=None, type=tag.type, imageCount=0)
+import judging
+judging.main()
+"""
+
+
+async def test_answers_of_another_process_are_judged_too(emulator_api, tmp_path, monkeypatch):
+    """What `answers_as_published` holds of every test that starts one."""
+    report = tmp_path / "report"
+    monkeypatch.setenv("PYTHONPATH", str(Path(judging.__file__).parent))
+    monkeypatch.setattr(EmulatorProcess, "program", (sys.executable, "-c", BROKEN, str(report)))
+    if not published.FOLDER.is_dir():
+        pytest.skip("needs ../shared/api, not beside this folder")
+
+    with EmulatorProcess(tmp_path / "emulator", fetch=False) as emulator_api.emulator:
+        await emulator_api.post(f"projects/{await emulator_api.project()}/tags?name=fork")
+
+    (problem,) = report.read_text().splitlines()
+    assert problem.startswith("CreateTag v3.3 200 at name: 7 is not of type 'string'")
 
 
 def test_a_helper_runs_the_command_with_its_options(tmp_path):

@@ -6,6 +6,8 @@ import zipfile
 
 import pytest
 
+from cvsync.emulator.candidates import Candidate, most_probable
+
 COMPACT = "0732100f-1a38-4e49-a514-c9b44c697ab5"
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
 RESOURCE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts/a"
@@ -231,6 +233,8 @@ async def test_performance_is_of_the_images_held_out(emulator_api):
     images = (await api.get(f"{path}/images")).value
     assert len(images) == 2
     assert {"predictions", "imageUri", "tags", "width"} <= images[0].keys()
+    said = [prediction["probability"] for prediction in images[0]["predictions"]]
+    assert said == sorted(said, reverse=True)
     assert len((await api.at("v2.0").get(f"{path}/images")).value) == 10
     assert (await api.get(f"{path}?threshold=2")).status == 400
 
@@ -316,6 +320,8 @@ async def test_quick_tests_are_kept_and_listed(emulator_api):
         await api.post(f"projects/{project}/predictions/query", {"orderBy": "Oldest", "maxCount": 1})
     ).value
     assert [stored["id"] for stored in page["results"]] == [answer["id"]]
+    unasked = ("tags", "iterationId", "startTime", "endTime", "application")
+    assert [page["token"][name] for name in unasked] == [None] * 5  # CONTRACT 2
     rest = (await api.post(f"projects/{project}/predictions/query", page["token"])).value
     assert (len(rest["results"]), rest["token"]["continuation"]) == (1, None)
     async with api.session.get(page["results"][0]["originalImageUri"]) as response:
@@ -399,9 +405,11 @@ async def test_suggestions_are_for_untagged_images(emulator_api):
     iteration = (await api.trained(project))["id"]
     new = [result["image"]["id"] for result in await api.add(project, "n1", "n2")]
     tags = [tag["id"] for tag in (await api.get(f"projects/{project}/tags")).value]
+    tagged = (await api.get(f"projects/{project}/images/tagged?take=1")).value[0]["id"]
     query = f"?iterationId={iteration}"
 
-    made = await api.post(f"projects/{project}/tagsandregions/suggestions{query}&imageIds={','.join(new)}")
+    ids = ",".join((*new, tagged))
+    made = await api.post(f"projects/{project}/tagsandregions/suggestions{query}&imageIds={ids}")
 
     assert {one["id"] for one in made.value} == set(new)
     assert 0 <= made.value[0]["predictionUncertainty"] <= 1
@@ -427,3 +435,12 @@ async def test_region_proposals(emulator_api, version, prefix):
 
     assert (answer["projectId"], answer["imageId"]) == (project, image)
     assert {"confidence", "boundingBox"} == answer["proposals"][0].keys()
+
+
+def test_an_answer_has_room_for_the_most_probable_boxes():
+    """CONTRACT 4: 200 regions of a predicted image."""
+    box = (0.1, 0.1, 0.2, 0.2)
+    seen = [Candidate(str(n), probability, box) for n, probability in enumerate((0.2, 0.9, 0.1, 0.5, 0.5))]
+
+    assert [c.tag_id for c in most_probable(seen, 3)] == ["1", "3", "4"]
+    assert most_probable(seen, 5) == seen
