@@ -16,7 +16,7 @@ from cvsync.flows.project import NewProject, choose_type, create_project, find_p
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
-from cvsync.manifest import Problem, Reading, read
+from cvsync.manifest import Name, Problem, Reading, read, shown
 from cvsync.model import Project
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.drift import OnDrift
@@ -32,7 +32,8 @@ from cvsync.snapshot import Snapshot
 class PlanRequest:
     """What a project is to be made equal to, and within which bounds."""
 
-    manifests: tuple[Path, ...]
+    manifests: tuple[Name, ...]
+    """Files, folders, globs, URIs of storage, or ``-`` for stdin."""
     project: str
     """Name or id."""
     reading: Reading = field(default_factory=Reading)
@@ -109,7 +110,7 @@ async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Pr
         type_ = choose_type(service.client, request.create, inferred=inferred)
     desired = want(manifest, type_)
     _refuse_if_strict(request, desired.problems)
-    _tell_problems(service, desired.problems)
+    tell_problems(service, desired.problems)
     if project is None:
         assert request.create is not None
         if dry:
@@ -134,7 +135,7 @@ async def prepare(
     )  # fmt: skip
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
     _refuse_if_strict(request, contradictions)
-    _tell_problems(service, contradictions)
+    tell_problems(service, contradictions)
     if request.prune is not Prune.KEEP:
         named = len(set(desired.labels.keys.to_pylist()) | desired.bad_keys)
         check_source(plan, named=named, known=len(known))
@@ -165,10 +166,11 @@ def summary(plan: Plan) -> dict[str, int | float]:
 
 def _refuse_if_strict(request: PlanRequest, problems: Sequence[object]) -> None:
     if request.strict and problems:
-        path = ", ".join(map(str, request.manifests))
-        raise ManifestError(path, [*map(str, problems), "nothing was sent (--strict)"])
+        names = ", ".join(map(shown, request.manifests))
+        raise ManifestError(names, [*map(str, problems), "nothing was sent (--strict)"])
 
 
-def _tell_problems(service: Service, problems: Sequence[Problem]) -> None:
+def tell_problems(service: Service, problems: Sequence[Problem]) -> None:
+    """Tell of the rows that are refused."""
     for problem in problems:
         tell(service.observer, "item_refused", **problem.refusal)

@@ -16,10 +16,11 @@ from cvsync.api.listing import fetch_all_images
 from cvsync.errors import ServiceError, TransportError
 from cvsync.events import tell
 from cvsync.flows.carry import hold
+from cvsync.flows.plan import tell_problems
 from cvsync.flows.service import Service
 from cvsync.flows.status import require_project
 from cvsync.known import SCHEMA
-from cvsync.manifest import read
+from cvsync.manifest import Name, read
 
 _AT_ONCE = 16
 
@@ -34,9 +35,11 @@ class Rebuilt:
     """Keys whose picture the project does not hold."""
     unreadable: int
     """Keys whose picture could not be read."""
+    rows_refused: int = 0
+    """Bad rows of the manifest, whose keys were not looked for."""
 
 
-async def rebuild(service: Service, wanted: str, manifests: tuple[Path, ...]) -> Rebuilt:
+async def rebuild(service: Service, wanted: str, manifests: tuple[Name, ...]) -> Rebuilt:
     """Find out which key of a manifest is which image, by the bytes of both; the service is only read.
 
     Downloads every image of the project and every picture of the manifest, a few at a time, and holds their
@@ -48,6 +51,7 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Path, ...]) ->
         LockedError: Another run works on this project.
     """
     manifest = await asyncio.to_thread(read, manifests)
+    tell_problems(service, manifest.problems)
     project = await require_project(service, wanted)
     images = await fetch_all_images(service.client, project.id)
     sources = {image.id: image.original_image_uri or "" for image in images}
@@ -73,7 +77,8 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Path, ...]) ->
         carrier.ledger.see(
             pa.Table.from_arrays([pa.array(list(found), pa.string()), ids, *blank], schema=SCHEMA)
         )
-    return Rebuilt(len(found), len(places) - len(found) - unreadable, unreadable)
+    absent = len(places) - len(found) - unreadable
+    return Rebuilt(len(found), absent, unreadable, len(manifest.problems))
 
 
 async def _digests(

@@ -39,7 +39,7 @@ class Manifest:
     """How the columns were understood, for people."""
     reading: Reading
     common: Path
-    """The folder of all files, where keys that are paths start."""
+    """The folder of all files of this machine, where keys that are paths start."""
 
 
 def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
@@ -59,7 +59,7 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
     found = [(input_.format.name, _read_rows(input_, reading)) for input_ in inputs]
     names = [name for name, parts in found for _ in parts]
     read_rows = [rows for _, parts in found for rows in parts]
-    common = Path(os.path.commonpath([rows.home or rows.folder for rows in read_rows]))
+    common = _common_folder(read_rows)
     count = sum(_count(rows) for rows in read_rows)
     ansi = [rows for rows in read_rows if ANSI_NOTE in rows.notes]
     order = [*dict.fromkeys(name for rows in read_rows for name in _sources(rows))]
@@ -88,6 +88,12 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
 def _read_rows(input_: Input, reading: Reading) -> list[Rows]:
     with told(input_.place.name):
         return input_.format.read(input_.place, reading)
+
+
+def _common_folder(read_rows: Sequence[Rows]) -> Path:
+    """Give the folder of all files of this machine; paths in others have none to start from."""
+    folders = [rows.home or rows.folder for rows in read_rows if rows.is_local]
+    return Path(os.path.commonpath(folders)) if folders else Path.cwd()
 
 
 def _sources(rows: Rows) -> list[str]:
