@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import pyarrow as pa
 
 from cvsync.api.listing import fetch_snapshot, project_type
 from cvsync.errors import ManifestError, MissingProjectError, PlanError, SettingsError
@@ -16,7 +18,7 @@ from cvsync.flows.project import NewProject, choose_type, create_project, find_p
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
-from cvsync.manifest import Name, Problem, Reading, read, shown
+from cvsync.manifest import Name, Problem, Reading, absolute, read, remember, shown
 from cvsync.model import Project
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.drift import OnDrift
@@ -83,12 +85,24 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
     """
     if not prepared.plan.project_id:
         raise SettingsError("a plan can be saved only for a project that exists; create it first")
-    saved = SavedPlan(prepared.plan, service.destination, fingerprint_state(prepared.snapshot))
+    saved = SavedPlan(
+        _placed(prepared.plan), service.destination, fingerprint_state(prepared.snapshot),
+        manifest=remember(prepared.desired.manifest),
+    )  # fmt: skip
     try:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
             write_plan(saved, file)
     except OSError as error:
         raise PlanError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _placed(plan: Plan) -> Plan:
+    """Name the files of a plan so that they are found from any folder."""
+    sources = plan.table.column("source").combine_chunks()
+    named = pa.array([absolute(name) for name in sources.dictionary.to_pylist()], pa.string())
+    column = pa.DictionaryArray.from_arrays(sources.indices, named)
+    table = plan.table.set_column(plan.table.schema.get_field_index("source"), "source", column)
+    return replace(plan, table=table)
 
 
 async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Project, Desired]:

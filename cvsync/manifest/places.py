@@ -76,6 +76,13 @@ class Place:
         return self.content is not None or self._info.type != pa.fs.FileType.NotFound
 
     @property
+    def stamp(self) -> list[int] | None:
+        """What changes whenever the file does, as it was when it was found; None where nothing tells."""
+        if self.content is not None or self.is_folder:
+            return None
+        return [self._info.size, self._info.mtime_ns or 0]
+
+    @cached_property
     def _info(self) -> pa.fs.FileInfo:
         return self.files.get_file_info(self.path)
 
@@ -121,7 +128,7 @@ class Place:
             inside = posixpath.relpath(info.path, self.path)
             if not any(part.startswith((".", "__")) for part in inside.split("/")):
                 place = replace(self, name=posixpath.join(self.name, inside), path=info.path)
-                place.__dict__["is_folder"] = info.type == pa.fs.FileType.Directory
+                place.__dict__["_info"] = info
                 places.append(place)
         return places
 
@@ -183,6 +190,11 @@ def shown(name: Name) -> str:
     """Give a name as messages may have it: a URI without its password and its query."""
     text = os.fspath(name)
     return _PASSWORD.sub(r"\1@", _QUERY.sub("", text)) if is_remote(name) else text
+
+
+def absolute(name: Name) -> str:
+    """Give a name that means the same wherever the process is started; secrets are left out."""
+    return shown(name) if is_remote(name) else Path(name).absolute().as_posix()
 
 
 @lru_cache(maxsize=1)

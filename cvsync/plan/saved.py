@@ -6,6 +6,7 @@ The table is the plan's own. The schema's metadata has one entry, ``cvsync.plan`
     made_by       the version of cvsync
     destination   endpoint, or local data folder
     state         what the project was like, as ``fingerprint_state`` tells it
+    manifest      the files that it was made from, or null
     project_id, type, new_tags, renames, unchanged, unknown, unmanaged, before, twins, drifted
                   the plan's other fields
 """
@@ -13,6 +14,7 @@ The table is the plan's own. The schema's metadata has one entry, ``cvsync.plan`
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -43,6 +45,8 @@ class SavedPlan:
     plan: Plan
     destination: str
     state: str
+    manifest: Mapping[str, Any] | None = None
+    """Where its rows stand, as the manifest wrote it down; None: they cannot be had any more."""
 
 
 def fingerprint_state(snapshot: Snapshot) -> str:
@@ -62,6 +66,7 @@ def write_plan(saved: SavedPlan, file: IO[bytes]) -> None:
     plan = saved.plan
     facts = {
         "format": FORMAT, "made_by": __version__, "destination": saved.destination, "state": saved.state,
+        "manifest": saved.manifest,
         "project_id": plan.project_id, "type": plan.type.value, "before": asdict(plan.before),
         "new_tags": [asdict(tag) for tag in plan.new_tags],
         "renames": [asdict(rename) for rename in plan.renames],
@@ -98,7 +103,7 @@ def read_plan(path: Path) -> SavedPlan:
         before=Extent(**facts["before"]),
         **{name: facts[name] for name in _COUNTS},
     )
-    return SavedPlan(plan, facts["destination"], facts["state"])
+    return SavedPlan(plan, facts["destination"], facts["state"], facts["manifest"])
 
 
 def baseline(plan: Plan, snapshot: Snapshot) -> pa.Table:
