@@ -267,6 +267,11 @@ _MANIFEST = (
         help="With --delete: also images that cvsync never put there.",
     ),
     click.option(
+        "--adopt-unmanaged",
+        is_flag=True,
+        help="Know images that cvsync never put there by their ids from now on, as pulled manifests do.",
+    ),
+    click.option(
         "--on-drift",
         type=click.Choice(["manifest", "project", "stop"]),
         default="manifest",

@@ -138,6 +138,7 @@ def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool =
     from cvsync.flows.project import NewProject
     from cvsync.model import ProjectType
     from cvsync.plan import Prune
+    from cvsync.plan.adopt import Unmanaged
     from cvsync.plan.drift import OnDrift
     from cvsync.plan.guard import DeleteGuard
     from cvsync.plan.quota import Tier
@@ -162,6 +163,7 @@ def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool =
         prune=Prune.DELETE_ALL if options["delete_unmanaged"] else prune,
         guard=DeleteGuard(options["max_delete"]),
         on_drift=OnDrift(options["on_drift"]),
+        unmanaged=Unmanaged.ADOPT if options["adopt_unmanaged"] else Unmanaged.LEAVE,
         scope=scope,
         renames=dict(_renames(options["renames"])),
         tier=Tier(options["quota"]),

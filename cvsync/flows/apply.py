@@ -51,7 +51,7 @@ async def apply_plan(
         await carrier.settle(saved.plan.type)
         snapshot = await _unchanged(service, project, saved)
         tell(service.observer, "plan_summary", **summary(saved.plan))
-        carrier.ledger.see(baseline(saved.plan, snapshot))
+        carrier.ledger.see(baseline(saved.plan, snapshot, carrier.ledger.known()))
         try:
             await carrier.carry_out(saved.plan, files=files)
         finally:

@@ -21,6 +21,7 @@ from cvsync.known import KnownImages
 from cvsync.manifest import Name, Problem, Reading, absolute, read, remember, shown
 from cvsync.model import Project
 from cvsync.plan import Kind, Plan, Prune, diff
+from cvsync.plan.adopt import Unmanaged
 from cvsync.plan.drift import OnDrift
 from cvsync.plan.fit import infer_type
 from cvsync.plan.guard import DeleteGuard, check_losses, check_source
@@ -48,6 +49,7 @@ class PlanRequest:
     scope: TagScope = field(default_factory=TagScope)
     renames: Mapping[str, str] = field(default_factory=dict)
     """Tags that get another name: old -> new."""
+    unmanaged: Unmanaged = Unmanaged.LEAVE
     tier: Tier = Tier.S0
     strict: bool = False
     """Refuse everything if one row is bad."""
@@ -145,7 +147,8 @@ async def prepare(
         snapshot = Snapshot.empty(project, desired.type)
     plan = diff(
         desired.labels, snapshot, known, prune=request.prune, on_drift=request.on_drift, scope=request.scope,
-        renames=request.renames, incomplete=desired.bad_keys,
+        renames=request.renames, unmanaged=request.unmanaged,
+        incomplete=desired.bad_keys | desired.bad_images,
     )  # fmt: skip
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
     _refuse_if_strict(request, contradictions)
@@ -167,6 +170,7 @@ def summary(plan: Plan) -> dict[str, int | float]:
         "unchanged": plan.unchanged,
         "unknown": plan.unknown,
         "unmanaged": plan.unmanaged,
+        "adopted": plan.adopted,
         "twins": plan.twins,
         "drifted": plan.drifted,
         "calls": needs.calls,

@@ -40,6 +40,7 @@ class Checked:
     problems: list[Found] = field(default_factory=list)
     warnings: list[Found] = field(default_factory=list)
     bad_keys: set[str] = field(default_factory=set)
+    bad_images: set[str] = field(default_factory=set)
     convention: str = ""
 
 
@@ -86,6 +87,8 @@ def check(rows: Rows, reading: Reading, *, common: Path) -> Checked:
         keep = np.ones(len(rows), bool)
         keep[bad] = False
         checked.labels = labels.take(keep)
+        if "image_id" in columns:
+            checked.bad_images = Texts.of(columns["image_id"]).at(bad)
         checked.places = checked.places and checked.places.filter(pa.array(keep))
     checked.bad_keys = _bad_keys(rows, place.key, bad, reading, common)
     checked.convention = _convention(rows, boxes)
@@ -361,12 +364,7 @@ def _table(rows: Rows, place: _Place, tag: Texts, boxes: Boxes, *, optional: dic
 
 def _bad_keys(rows: Rows, key: Texts, bad: Positions, reading: Reading, common: Path) -> set[str]:
     """Name the images of which a row is bad."""
-    if len(bad):
-        chosen = np.zeros(len(key.values) + 1, bool)
-        chosen[key.codes[bad]] = True
-        found = set(key.values.filter(pa.array(chosen[:-1])).to_pylist())
-    else:
-        found = set()
+    found = key.at(bad)
     urls = url_keys(Texts.of(pa.array([row.url for row in rows.lost], pa.string())))
     paths = Texts.of(pa.array([row.path for row in rows.lost], pa.string()))
     folder = Path(reading.images.absolute() if reading.images else rows.folder)

@@ -31,6 +31,8 @@ class Manifest:
     warnings: tuple[Oddity, ...]
     bad_keys: frozenset[str]
     """Images of which a row is bad."""
+    bad_images: frozenset[str]
+    """The ids that such rows tell, of images where they were pulled from."""
     inputs: tuple[Input, ...]
     """The files that were read, in this order."""
     rows: int
@@ -77,6 +79,7 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
         Problems([*(found for part in parts for found in part.problems), *tidied.problems], order=order),
         tuple(warnings),
         frozenset(key for part in parts for key in part.bad_keys) | tidied.bad_keys,
+        frozenset(id_ for part in parts for id_ in part.bad_images) | tidied.bad_images,
         tuple(inputs),
         count,
         "; ".join(dict.fromkeys(f"{n}: {p.convention}" for n, p in zip(names, parts, strict=True))),

@@ -38,6 +38,8 @@ def check_source(plan: Plan, *, named: int, known: int) -> None:
             images are mostly unknown to the ledger.
     """
     present = plan.before.images
+    unknown = plan.unmanaged + plan.adopted  # what is adopted now was not known before
+    known += plan.adopted
     if not named and (known or present):
         raise GuardError("--delete refused: the manifest names no image at all; nothing was sent")
     if named * 2 < known:
@@ -45,9 +47,9 @@ def check_source(plan: Plan, *, named: int, known: int) -> None:
             f"--delete refused: the manifest names {named} images, less than half of the {known} that the "
             "ledger knows; nothing was sent"
         )
-    if present and plan.unmanaged * 2 > present:
+    if present and unknown * 2 > present:
         raise GuardError(
-            f"--delete refused: the ledger knows {present - plan.unmanaged} of the project's "
+            f"--delete refused: the ledger knows {present - unknown} of the project's "
             f"{present} images, fewer than half. Is it the right project? Nothing was sent"
         )
 

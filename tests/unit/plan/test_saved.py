@@ -38,6 +38,8 @@ def test_a_saved_plan_is_read_back_whole(tmp_path: Path) -> None:
     assert [*saved.plan.actions()] == [*plan.actions()]
     assert saved.plan.counts == plan.counts
     assert saved.plan.table.equals(plan.table)
+    assert len(plan.learned) == 1
+    assert saved.plan.learned.equals(plan.learned)
     for name in ("project_id", "type", "new_tags", "renames", "before", "after", "unchanged", "unmanaged"):
         assert getattr(saved.plan, name) == getattr(plan, name)
 
@@ -83,10 +85,12 @@ def test_every_change_of_a_project_changes_its_state() -> None:
 def test_the_ledger_is_told_of_the_images_that_a_plan_changes() -> None:
     snapshot = make_snapshot({"id-a": [("x", 0.5, *BOX[1:])], "id-gone": []}, DETECTION)
 
-    rows = baseline(make_plan(), snapshot).to_pylist()
+    rows = baseline(make_plan(), snapshot, KnownImages.empty()).to_pylist()
+    others = baseline(make_plan(), snapshot, KnownImages.of({"a": "id-a"})).to_pylist()
 
     assert sorted((r["key"], r["image_id"]) for r in rows) == [("a", "id-a"), ("gone", "id-gone")]
     assert {r["fingerprint"] for r in rows if r["key"] == "gone"} == {0}
+    assert [r["key"] for r in others] == ["gone"]  # what it knows of the others may be more
 
 
 def test_a_plan_that_cannot_fit_is_refused() -> None:
