@@ -155,7 +155,7 @@ async def prepare(
     tell_problems(service, contradictions)
     if request.prune is not Prune.KEEP:
         named = len(set(desired.labels.keys.to_pylist()) | desired.bad_keys)
-        check_source(plan, named=named, known=len(known))
+        check_source(plan, named=named, known=len(known), is_rejects=desired.manifest.is_rejects)
     check_losses(plan, guard=request.guard)
     check_quota(plan, request.tier)
     tell(service.observer, "plan_summary", **summary(plan))

@@ -30,7 +30,7 @@ class Manifest:
     """Of the rows that are not in ``labels``, in the order of the files."""
     warnings: tuple[Oddity, ...]
     bad_keys: frozenset[str]
-    """Images of which a row is bad."""
+    """Images of which a row is bad, or stands elsewhere: all of a rejects file."""
     bad_images: frozenset[str]
     """The ids that such rows tell, of images where they were pulled from."""
     inputs: tuple[Input, ...]
@@ -40,6 +40,8 @@ class Manifest:
     convention: str
     """How the columns were understood, for people."""
     reading: Reading
+    is_rejects: bool
+    """Whether a file holds rows that were refused before."""
     common: Path
     """The folder of all files of this machine, where keys that are paths start."""
 
@@ -84,6 +86,7 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
         count,
         "; ".join(dict.fromkeys(f"{n}: {p.convention}" for n, p in zip(names, parts, strict=True))),
         reading,
+        any(part.is_rejects for part in parts),
         common,
     )
 

@@ -153,7 +153,10 @@ def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: fl
     theirs = present_rows[differs[sides.present_image[present_rows]]]
     wanted, present = sides.wanted(ours), sides.present(theirs)
     add, remove = unmatched(wanted, present, tolerance=tolerance)
-    remove = remove[~sides.is_incomplete[present.image[remove]]]
+    spared = sides.is_incomplete.copy()
+    if sides.snapshot.type is ProjectType.MULTICLASS:
+        spared[wanted.image[add]] = False  # there is room for one: what comes takes the place of what was
+    remove = remove[~spared[present.image[remove]]]
     touched = np.zeros(images, bool)
     touched[wanted.image[add]] = True
     touched[present.image[remove]] = True

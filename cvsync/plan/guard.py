@@ -25,21 +25,24 @@ class DeleteGuard:
         return min(DEFAULT_MAX_DELETE, max(1, int(present * DEFAULT_MAX_DELETE_SHARE)))
 
 
-def check_source(plan: Plan, *, named: int, known: int) -> None:
+def check_source(plan: Plan, *, named: int, known: int, is_rejects: bool = False) -> None:
     """Refuse to delete what a manifest no longer names where the manifest or the project looks wrong.
 
     Args:
         plan: What is about to be applied.
         named: Distinct keys in the manifest.
         known: Distinct keys in the ledger.
+        is_rejects: Whether the manifest holds what was refused before, and so never all.
 
     Raises:
-        GuardError: The manifest is empty or lost more than half of what the ledger knows, or the project's
-            images are mostly unknown to the ledger.
+        GuardError: The manifest is of rejects, is empty or lost more than half of what the ledger knows, or
+            the project's images are mostly unknown to the ledger.
     """
     present = plan.before.images
     unknown = plan.unmanaged + plan.adopted  # what is adopted now was not known before
     known += plan.adopted
+    if is_rejects:
+        raise GuardError("--delete refused: a rejects file names only what was refused; nothing was sent")
     if not named and (known or present):
         raise GuardError("--delete refused: the manifest names no image at all; nothing was sent")
     if named * 2 < known:

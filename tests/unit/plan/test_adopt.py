@@ -83,7 +83,8 @@ def test_what_is_adopted_may_be_deleted_unless_a_row_names_it(
     )  # fmt: skip
 
     named = {ledger[k] if ledger.get(k) in images else id_ for k, id_ in rows.items()}
-    named |= {key for key, id_ in rows.items() if id_ not in images and key not in ledger}  # once adopted
+    known = {*ledger, *ledger.values()}
+    named |= {key for key, id_ in rows.items() if id_ not in images and key not in known}  # once adopted
     kept = named | bad | {ledger.get(key) for key in bad}
     gone = kinds(plan, Kind.DELETE_IMAGE)
     assert gone <= images.keys() - kept
