@@ -81,7 +81,10 @@ def delete_rows(sides: Sides, images: Rows) -> pa.Table:
 
 
 def join(parts: list[pa.Table]) -> pa.Table:
-    """Put the parts of a plan together, in apply order."""
+    """Put the parts of a plan together, in apply order; one alone is not copied."""
+    filled = [part for part in parts if len(part)]
+    if len(filled) == 1:
+        return filled[0]
     whole = pa.concat_tables(parts, promote_options="default")
     return whole.unify_dictionaries().combine_chunks()
 
