@@ -37,7 +37,7 @@ from cvsync.plan.actions import SCHEMA, Extent, Kind, NewTag, Plan, TagRename
 from cvsync.plan.sides import fingerprints
 from cvsync.snapshot import Snapshot
 
-FORMAT = 1
+FORMAT = 2
 _ENTRY = b"cvsync.plan"
 LEARNED = -1
 _COUNTS = ("unchanged", "unknown", "unmanaged", "adopted", "twins", "drifted")
@@ -100,7 +100,7 @@ def read_plan(path: Path) -> SavedPlan:
     """Read a plan from a file.
 
     Raises:
-        PlanError: It is no plan, or of a newer cvsync.
+        PlanError: It is no plan, or of a newer or earlier cvsync.
     """
     try:
         table = pq.read_table(path)
@@ -114,6 +114,8 @@ def read_plan(path: Path) -> SavedPlan:
     facts: dict[str, Any] = orjson.loads(entry)
     if facts["format"] > FORMAT:
         raise PlanError(f"{path} was made by cvsync {facts['made_by']}; update cvsync to apply it")
+    if facts["format"] < FORMAT:
+        raise PlanError(f"{path} was made by an earlier cvsync, {facts['made_by']}; make the plan again")
     actions, learned = table.drop_columns(["fingerprint"]), table.select(KNOWN_SCHEMA.names)
     count = len(table) - facts["learned"]
     fields = [*SCHEMA, *list(actions.schema)[len(SCHEMA) :]]

@@ -14,7 +14,7 @@ from cvsync.model import ProjectType, Tag
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.actions import Extent
 from cvsync.plan.quota import Tier, check_quota, cost, labels_by_tag
-from cvsync.plan.saved import SavedPlan, baseline, fingerprint_state, read_plan, write_plan
+from cvsync.plan.saved import FORMAT, SavedPlan, baseline, fingerprint_state, read_plan, write_plan
 
 DETECTION = ProjectType.DETECTION
 BOX = (0.1, 0.1, 0.2, 0.2)
@@ -51,6 +51,18 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
 
     with pytest.raises(PlanError, match="cannot be read as a plan"):
         read_plan(path)
+
+
+@pytest.mark.parametrize(("layout", "words"), [(FORMAT - 1, "make the plan again"), (FORMAT + 1, "update")])
+def test_a_plan_of_another_layout_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: int, words: str
+) -> None:
+    with monkeypatch.context() as patch, (tmp_path / "p.plan").open("wb") as file:
+        patch.setattr("cvsync.plan.saved.FORMAT", layout)
+        write_plan(SavedPlan(make_plan(), "https://here", "state"), file)
+
+    with pytest.raises(PlanError, match=words):
+        read_plan(tmp_path / "p.plan")
 
 
 def test_another_parquet_file_is_no_plan(tmp_path: Path) -> None:
