@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,9 +91,9 @@ def show(**options: Any) -> int:
 
 
 @ledger.command()
-@click.argument("manifests", metavar="MANIFEST…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("manifests", metavar="MANIFEST…", nargs=-1, required=True)
 @common_options
-def rebuild(manifests: tuple[Path, ...], **options: Any) -> int:
+def rebuild(manifests: tuple[str, ...], **options: Any) -> int:
     r"""Find out again which key is which image, by comparing their bytes; writes nothing to the project.
 
     \b
@@ -117,6 +116,6 @@ def rebuild(manifests: tuple[Path, ...], **options: Any) -> int:
                 f"{done.keys:,} keys found again, {done.absent:,} not in the project, "
                 f"{done.unreadable:,} unreadable"
             )
-        return exits.REFUSED if done.unreadable else exits.OK
+        return exits.REFUSED if done.unreadable or done.rows_refused else exits.OK
 
     return execute(common, run, command="ledger rebuild", manifests=manifests)

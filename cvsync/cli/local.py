@@ -7,16 +7,19 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvsync.errors import SettingsError
+
+if TYPE_CHECKING:
+    from cvsync.manifest import Name
 
 NEEDS = "this needs cvsync's `local` extra: pip install 'cvsync[local]'"
 
 
 @asynccontextmanager
 async def local_emulator(
-    data: Path, manifests: Sequence[Path]
+    data: Path, manifests: Sequence[Name]
 ) -> AsyncIterator[tuple[str, str, tuple[Path, str] | None]]:
     """Run the emulator for as long as the block lasts.
 
@@ -48,8 +51,9 @@ def keys() -> dict[str, Any]:
     return {field: os.environ[name] for field, name in names.items() if os.environ.get(name)}
 
 
-def common_folder(manifests: Sequence[Path]) -> Path | None:
-    """Give the folder that holds all manifests."""
-    if not manifests:
-        return None
-    return Path(os.path.commonpath([path.resolve().parent for path in manifests]))
+def common_folder(manifests: Sequence[Name]) -> Path | None:
+    """Give the folder that holds all manifests of this machine."""
+    from cvsync.manifest import is_remote
+
+    folders = [Path(name).resolve().parent for name in manifests if not is_remote(name)]
+    return Path(os.path.commonpath(folders)) if folders else None

@@ -240,9 +240,8 @@ def take_reading(options: dict[str, Any], **more: Any) -> Reading:
 
 
 _MANIFEST = (
-    click.argument(
-        "manifests", metavar="MANIFEST…", nargs=-1, required=True, type=click.Path(path_type=Path)
-    ),
+    # Texts, no paths: a path would fold the double slash of s3://.
+    click.argument("manifests", metavar="MANIFEST…", nargs=-1, required=True),
     click.option("--create-project", is_flag=True, help="Create the project if it does not exist."),
     click.option(
         "--type",
@@ -266,6 +265,11 @@ _MANIFEST = (
         "--delete-unmanaged",
         is_flag=True,
         help="With --delete: also images that cvsync never put there.",
+    ),
+    click.option(
+        "--adopt-unmanaged",
+        is_flag=True,
+        help="Know images that cvsync never put there by their ids from now on, as pulled manifests do.",
     ),
     click.option(
         "--on-drift",

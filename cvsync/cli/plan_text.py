@@ -31,6 +31,7 @@ def plan_line(facts: Mapping[str, Any]) -> str:
         count(facts["delete_image"], "image", "to delete"),
         f"{facts['unchanged']:,} unchanged",
         facts["unmanaged"] and f"{facts['unmanaged']:,} unmanaged, left alone",
+        facts["adopted"] and f"{facts['adopted']:,} unmanaged, known by their ids from now on",
         facts["drifted"] and f"{facts['drifted']:,} edited in the project since the last run",
     ]
     return ", ".join(part for part in parts if part)
@@ -53,7 +54,7 @@ def plan_lines(
     if not plan.is_empty:
         yield _cost(facts)
     yield from _quota(plan, tier)
-    if facts["unknown"] and facts["unmanaged"]:
+    if facts["unknown"] and facts["unmanaged"] + facts["adopted"]:
         yield (
             f"{facts['unknown']:,} keys are new to the ledger: where the project holds their picture "
             "already, that image gets their labels"

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 Files = tuple[Path, str]
 
+_rejects_option = click.option(
+    "--rejects",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
+)
+
 
 @click.command()
 @manifest_options
@@ -43,12 +50,7 @@ Files = tuple[Path, str]
     show_default=True,
     help="Where exported models go.",
 )
-@click.option(
-    "--rejects",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
-)
+@_rejects_option
 @run_options
 @common_options
 def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
@@ -107,9 +109,10 @@ def plan(exit_code: bool, output: Path | None, **options: Any) -> int:
 
 @click.command()
 @click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
+@_rejects_option
 @run_options
 @common_options
-def apply(plan_file: Path, **options: Any) -> int:
+def apply(plan_file: Path, rejects: Path | None, **options: Any) -> int:
     r"""Carry out a plan that `cvsync plan -o PLAN` saved, if the project is as it was then.
 
     \b
@@ -124,7 +127,7 @@ def apply(plan_file: Path, **options: Any) -> int:
     settings, _ = split_run(options)
 
     async def run(service: Service, files: Files | None) -> int:
-        report = await apply_plan(service, plan_file, files=files, settings=settings)
+        report = await apply_plan(service, plan_file, files=files, rejects=rejects, settings=settings)
         return _show_report(common, report)
 
     return execute(common, run, command="apply")
@@ -135,6 +138,7 @@ def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool =
     from cvsync.flows.project import NewProject
     from cvsync.model import ProjectType
     from cvsync.plan import Prune
+    from cvsync.plan.adopt import Unmanaged
     from cvsync.plan.drift import OnDrift
     from cvsync.plan.guard import DeleteGuard
     from cvsync.plan.quota import Tier
@@ -159,6 +163,7 @@ def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool =
         prune=Prune.DELETE_ALL if options["delete_unmanaged"] else prune,
         guard=DeleteGuard(options["max_delete"]),
         on_drift=OnDrift(options["on_drift"]),
+        unmanaged=Unmanaged.ADOPT if options["adopt_unmanaged"] else Unmanaged.LEAVE,
         scope=scope,
         renames=dict(_renames(options["renames"])),
         tier=Tier(options["quota"]),

@@ -23,6 +23,7 @@ from cvsync.run.names import new_run_id
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service
+    from cvsync.manifest import Name
     from cvsync.settings import Settings
 
 Output = TextOutput | JsonOutput
@@ -33,7 +34,7 @@ _FIRST_LOCK_WAIT, _LONGEST_LOCK_WAIT = 1.0, 16.0
 _KEY_VARIABLES = ("CVSYNC_TRAINING_KEY", "VISION_TRAINING_KEY", "TRAININGKEY")
 
 
-def execute(common: Common, flow: Flow, *, command: str, manifests: Sequence[Path] = ()) -> int:
+def execute(common: Common, flow: Flow, *, command: str, manifests: Sequence[Name] = ()) -> int:
     """Run a flow against the chosen resource and give the exit code; ``run_end`` is told whatever happens."""
     run_id = new_run_id()
     output: Output = TextOutput(quiet=common.quiet, verbose=common.verbose)
@@ -80,7 +81,7 @@ class _Told:
         exit_now(code)
 
 
-async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Path], run_id: str) -> int:
+async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Name], run_id: str) -> int:
     from cvsync.run.workers import Stop
 
     stop, task = Stop(), asyncio.current_task()
@@ -136,7 +137,7 @@ def _when_free(flow: Flow, timeout: float, observer: Observer) -> Flow:
 
 @asynccontextmanager
 async def _service(
-    common: Common, observer: Observer, stop: object, manifests: Sequence[Path]
+    common: Common, observer: Observer, stop: object, manifests: Sequence[Name]
 ) -> AsyncIterator[tuple[Service, Files | None]]:
     from cvsync.api.retry import RetryPolicy
     from cvsync.flows.service import open_service

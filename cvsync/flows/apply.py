@@ -8,10 +8,12 @@ from pathlib import Path
 from cvsync.api.listing import fetch_snapshot, project_type
 from cvsync.errors import GuardError, MissingProjectError
 from cvsync.events import tell
-from cvsync.flows.carry import Files, Report, hold
+from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.plan import summary
 from cvsync.flows.project import find_project
+from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.service import Service
+from cvsync.manifest import recall
 from cvsync.model import Project
 from cvsync.plan.saved import SavedPlan, baseline, fingerprint_state, read_plan
 from cvsync.run.settings import RunSettings
@@ -19,9 +21,17 @@ from cvsync.snapshot import Snapshot
 
 
 async def apply_plan(
-    service: Service, path: Path, *, files: Files | None = None, settings: RunSettings | None = None
+    service: Service,
+    path: Path,
+    *,
+    files: Files | None = None,
+    rejects: Path | None = None,
+    settings: RunSettings | None = None,
 ) -> Report:
     """Apply a saved plan to the project that it was made for, if that is as it was then.
+
+    Refused rows go to ``rejects``, or to a file in the run's folder, as they stand in the manifest; where
+    that is gone or was changed, as the plan has them.
 
     Raises:
         PlanError: The file is no plan.
@@ -41,9 +51,18 @@ async def apply_plan(
         await carrier.settle(saved.plan.type)
         snapshot = await _unchanged(service, project, saved)
         tell(service.observer, "plan_summary", **summary(saved.plan))
-        carrier.ledger.see(baseline(saved.plan, snapshot))
-        await carrier.carry_out(saved.plan, files=files)
+        carrier.ledger.see(baseline(saved.plan, snapshot, carrier.ledger.known()))
+        try:
+            await carrier.carry_out(saved.plan, files=files)
+        finally:
+            await asyncio.to_thread(_reject, carrier, saved, rejects)
     return carrier.report
+
+
+def _reject(carrier: Carrier, saved: SavedPlan, wanted: Path | None) -> None:
+    if carrier.outcomes.refusals:
+        manifest = recall(saved.manifest) if saved.manifest else None
+        write_all_refused(carrier, manifest, wanted=wanted)
 
 
 async def _unchanged(service: Service, project: Project, saved: SavedPlan) -> Snapshot:

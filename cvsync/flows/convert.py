@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvsync.errors import ManifestError
-from cvsync.manifest import Manifest, Reading, Written, read, rejects_suffix, write, write_rejects
+from cvsync.manifest import (
+    Manifest,
+    Name,
+    Reading,
+    Written,
+    read,
+    rejects_suffix,
+    shown,
+    write,
+    write_rejects,
+)
 from cvsync.manifest.writer import format_of
 
 
@@ -14,7 +24,7 @@ from cvsync.manifest.writer import format_of
 class ConvertRequest:
     """What becomes what."""
 
-    manifests: tuple[str | Path, ...]
+    manifests: tuple[Name, ...]
     destination: Path
     format: str | None = None
     """A name of ``manifest.FORMATS``; None: as the destination's name ends."""
@@ -49,7 +59,7 @@ def convert(request: ConvertRequest) -> ConvertReport:
     format_of(request.destination, request.format)  # said before a long read
     manifest = read(request.manifests, request.reading)
     if request.strict and manifest.problems:
-        names = ", ".join(map(str, request.manifests))
+        names = ", ".join(map(shown, request.manifests))
         raise ManifestError(names, [*map(str, manifest.problems), "nothing was written (--strict)"])
     written = write(
         manifest.labels,

@@ -28,6 +28,8 @@ class Desired:
     """Of the manifest itself, and of rows that do not fit the project's type."""
     bad_keys: frozenset[str]
     """Images with such a row: they never count as gone."""
+    bad_images: frozenset[str]
+    """And those whose ids such rows tell."""
 
     def with_problems(self, more: Sequence[Problem]) -> Desired:
         """Note problems that were found beside the project."""
@@ -38,6 +40,7 @@ def want(manifest: Manifest, type_: ProjectType) -> Desired:
     """Split a manifest into what a project of a type can hold and what it cannot."""
     labels = manifest.labels
     problems, bad_keys = [*manifest.problems], set(manifest.bad_keys)
+    bad_images = set(manifest.bad_images)
     unfit = [*misfits(labels, type_)]
     if unfit:
         rows = labels.table.take(pa.array([m.position for m in unfit])).to_pylist()
@@ -46,10 +49,12 @@ def want(manifest: Manifest, type_: ProjectType) -> Desired:
                 Problem(misfit.code, row["source"], row["row"], "tag", row["tag"], misfit.message)
             )
             bad_keys.add(row["key"])
+            if row.get("image_id"):
+                bad_images.add(row["image_id"])
         keep = np.ones(len(labels), bool)
         keep[[m.position for m in unfit]] = False
         labels = labels.take(keep)
-    return Desired(manifest, type_, labels, problems, frozenset(bad_keys))
+    return Desired(manifest, type_, labels, problems, frozenset(bad_keys), frozenset(bad_images))
 
 
 def with_urls(plan: Plan, folder: Path, url: str) -> Plan:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import pyarrow as pa
 
 from cvsync.api.listing import fetch_snapshot, project_type
 from cvsync.errors import ManifestError, MissingProjectError, PlanError, SettingsError
@@ -16,9 +18,10 @@ from cvsync.flows.project import NewProject, choose_type, create_project, find_p
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
-from cvsync.manifest import Problem, Reading, read
+from cvsync.manifest import Name, Problem, Reading, absolute, read, remember, shown
 from cvsync.model import Project
 from cvsync.plan import Kind, Plan, Prune, diff
+from cvsync.plan.adopt import Unmanaged
 from cvsync.plan.drift import OnDrift
 from cvsync.plan.fit import infer_type
 from cvsync.plan.guard import DeleteGuard, check_losses, check_source
@@ -32,7 +35,8 @@ from cvsync.snapshot import Snapshot
 class PlanRequest:
     """What a project is to be made equal to, and within which bounds."""
 
-    manifests: tuple[Path, ...]
+    manifests: tuple[Name, ...]
+    """Files, folders, globs, URIs of storage, or ``-`` for stdin."""
     project: str
     """Name or id."""
     reading: Reading = field(default_factory=Reading)
@@ -45,6 +49,7 @@ class PlanRequest:
     scope: TagScope = field(default_factory=TagScope)
     renames: Mapping[str, str] = field(default_factory=dict)
     """Tags that get another name: old -> new."""
+    unmanaged: Unmanaged = Unmanaged.LEAVE
     tier: Tier = Tier.S0
     strict: bool = False
     """Refuse everything if one row is bad."""
@@ -82,12 +87,24 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
     """
     if not prepared.plan.project_id:
         raise SettingsError("a plan can be saved only for a project that exists; create it first")
-    saved = SavedPlan(prepared.plan, service.destination, fingerprint_state(prepared.snapshot))
+    saved = SavedPlan(
+        _placed(prepared.plan), service.destination, fingerprint_state(prepared.snapshot),
+        manifest=remember(prepared.desired.manifest),
+    )  # fmt: skip
     try:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
             write_plan(saved, file)
     except OSError as error:
         raise PlanError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _placed(plan: Plan) -> Plan:
+    """Name the files of a plan so that they are found from any folder."""
+    sources = plan.table.column("source").combine_chunks()
+    named = pa.array([absolute(name) for name in sources.dictionary.to_pylist()], pa.string())
+    column = pa.DictionaryArray.from_arrays(sources.indices, named)
+    table = plan.table.set_column(plan.table.schema.get_field_index("source"), "source", column)
+    return replace(plan, table=table)
 
 
 async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Project, Desired]:
@@ -109,7 +126,7 @@ async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Pr
         type_ = choose_type(service.client, request.create, inferred=inferred)
     desired = want(manifest, type_)
     _refuse_if_strict(request, desired.problems)
-    _tell_problems(service, desired.problems)
+    tell_problems(service, desired.problems)
     if project is None:
         assert request.create is not None
         if dry:
@@ -130,14 +147,15 @@ async def prepare(
         snapshot = Snapshot.empty(project, desired.type)
     plan = diff(
         desired.labels, snapshot, known, prune=request.prune, on_drift=request.on_drift, scope=request.scope,
-        renames=request.renames, incomplete=desired.bad_keys,
+        renames=request.renames, unmanaged=request.unmanaged,
+        incomplete=desired.bad_keys | desired.bad_images,
     )  # fmt: skip
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
     _refuse_if_strict(request, contradictions)
-    _tell_problems(service, contradictions)
+    tell_problems(service, contradictions)
     if request.prune is not Prune.KEEP:
         named = len(set(desired.labels.keys.to_pylist()) | desired.bad_keys)
-        check_source(plan, named=named, known=len(known))
+        check_source(plan, named=named, known=len(known), is_rejects=desired.manifest.is_rejects)
     check_losses(plan, guard=request.guard)
     check_quota(plan, request.tier)
     tell(service.observer, "plan_summary", **summary(plan))
@@ -152,6 +170,7 @@ def summary(plan: Plan) -> dict[str, int | float]:
         "unchanged": plan.unchanged,
         "unknown": plan.unknown,
         "unmanaged": plan.unmanaged,
+        "adopted": plan.adopted,
         "twins": plan.twins,
         "drifted": plan.drifted,
         "calls": needs.calls,
@@ -165,10 +184,11 @@ def summary(plan: Plan) -> dict[str, int | float]:
 
 def _refuse_if_strict(request: PlanRequest, problems: Sequence[object]) -> None:
     if request.strict and problems:
-        path = ", ".join(map(str, request.manifests))
-        raise ManifestError(path, [*map(str, problems), "nothing was sent (--strict)"])
+        names = ", ".join(map(shown, request.manifests))
+        raise ManifestError(names, [*map(str, problems), "nothing was sent (--strict)"])
 
 
-def _tell_problems(service: Service, problems: Sequence[Problem]) -> None:
+def tell_problems(service: Service, problems: Sequence[Problem]) -> None:
+    """Tell of the rows that are refused."""
     for problem in problems:
         tell(service.observer, "item_refused", **problem.refusal)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +10,10 @@ from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.desired import Desired
 from cvsync.flows.export import ExportTarget, export
 from cvsync.flows.plan import PlanRequest, meet, prepare
+from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.service import Service
 from cvsync.flows.train import train
-from cvsync.manifest import rejects_suffix, write_rejects
 from cvsync.model import Project
-from cvsync.run.private import make_folder
 from cvsync.run.settings import RunSettings
 
 
@@ -50,29 +48,16 @@ async def push(service: Service, request: PushRequest) -> Report:
         try:
             await carrier.carry_out(prepared.plan, files=request.files)
         finally:
-            await asyncio.to_thread(_reject, carrier, prepared.desired, request)
+            await asyncio.to_thread(_reject, carrier, prepared.desired, request.rejects)
         if not service.stop.requested:
             await _make_model(service, request, project, carrier.report)
     return carrier.report
 
 
-def _reject(carrier: Carrier, desired: Desired, request: PushRequest) -> None:
-    """Write all refused rows where they can be mended, whatever ended the run."""
+def _reject(carrier: Carrier, desired: Desired, wanted: Path | None) -> None:
+    """Write all refused rows, whatever ended the run."""
     carrier.report.counts["rows_refused"] = len(desired.problems)
-    rows = [*_refused_rows(carrier, desired)]
-    if rows:
-        path = request.rejects or carrier.folder / f"rejects{rejects_suffix(desired.manifest)}"
-        make_folder(path.parent)
-        write_rejects(desired.manifest, path, rows)
-        carrier.report.rejects = path
-
-
-def _refused_rows(carrier: Carrier, desired: Desired) -> Iterator[tuple[str, int, str, str]]:
-    for problem in desired.problems:
-        yield problem.source, problem.row, problem.code, problem.message
-    for refusal in carrier.outcomes.refusals:
-        for origin in refusal.action.origins:
-            yield origin.source, origin.row, refusal.code, refusal.message
+    write_all_refused(carrier, desired.manifest, desired.problems, wanted=wanted)
 
 
 async def _make_model(service: Service, request: PushRequest, project: Project, report: Report) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 from cvsync.api.listing import fetch_snapshot, project_type
 from cvsync.flows.carry import hold
 from cvsync.flows.digests import hash_images, hash_places, places_of
+from cvsync.flows.plan import tell_problems
 from cvsync.flows.service import Service
 from cvsync.flows.status import require_project
 from cvsync.known import KnownImages
-from cvsync.manifest import read
+from cvsync.manifest import Name, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,11 @@ class Rebuilt:
     """Keys whose picture the project does not hold."""
     unreadable: int
     """Keys whose picture could not be read."""
+    rows_refused: int = 0
+    """Bad rows of the manifest, whose keys were not looked for."""
 
 
-async def rebuild(service: Service, wanted: str, manifests: tuple[Path, ...]) -> Rebuilt:
+async def rebuild(service: Service, wanted: str, manifests: tuple[Name, ...]) -> Rebuilt:
     """Find out which key of a manifest is which image, by the bytes of both; the service is only read.
 
     Downloads every image of the project and every picture of the manifest, a few at a time, and holds their
@@ -39,6 +41,7 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Path, ...]) ->
         LockedError: Another run works on this project.
     """
     manifest = await asyncio.to_thread(read, manifests)
+    tell_problems(service, manifest.problems)
     project = await require_project(service, wanted)
     type_ = await project_type(service.client, project)
     snapshot = await fetch_snapshot(service.client, project, type_)
@@ -56,4 +59,5 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Path, ...]) ->
             found[key] = stored[digest]
     with hold(service, project.id) as carrier:
         carrier.ledger.see(KnownImages.of(found).table)
-    return Rebuilt(len(found), len(labels.keys) - len(found) - unreadable, unreadable)
+    absent = len(labels.keys) - len(found) - unreadable
+    return Rebuilt(len(found), absent, unreadable, len(manifest.problems))

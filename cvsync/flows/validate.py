@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from cvsync import limits
 from cvsync.errors import ManifestError
 from cvsync.labels import BOX, Labels, codes_of
-from cvsync.manifest import Manifest, Oddity, Problems, Reading, read, write_rejects
+from cvsync.manifest import Manifest, Name, Oddity, Problems, Reading, read, shown, write_rejects
 from cvsync.manifest.preview import draw_preview
 from cvsync.manifest.problems import Found
 from cvsync.model import ProjectType
@@ -26,7 +26,7 @@ _SHOWN = 5  # tags that a warning names
 class ValidateRequest:
     """What is to be looked at."""
 
-    manifests: tuple[str | Path, ...]
+    manifests: tuple[Name, ...]
     reading: Reading = field(default_factory=lambda: Reading(check_files=True))
     type: ProjectType | None = None
     """Of the project that it is for; None: what the manifest needs."""
@@ -72,7 +72,7 @@ def validate(request: ValidateRequest) -> ValidateReport:
     if request.preview:
         draw_preview(manifest.labels, request.preview)
     if request.strict and report.problems:
-        names = ", ".join(map(str, request.manifests))
+        names = ", ".join(map(shown, request.manifests))
         raise ManifestError(names, [*map(str, report.problems), "refused as a whole (--strict)"])
     return report
 

@@ -40,6 +40,11 @@ class Checked:
     problems: list[Found] = field(default_factory=list)
     warnings: list[Found] = field(default_factory=list)
     bad_keys: set[str] = field(default_factory=set)
+    """Images of which not all rows are here."""
+    bad_images: set[str] = field(default_factory=set)
+    """And the ids that such rows tell."""
+    is_rejects: bool = False
+    """Whether these are rows that were refused before."""
     convention: str = ""
 
 
@@ -87,7 +92,12 @@ def check(rows: Rows, reading: Reading, *, common: Path) -> Checked:
         keep[bad] = False
         checked.labels = labels.take(keep)
         checked.places = checked.places and checked.places.filter(pa.array(keep))
+    checked.is_rejects = "error_code" in rows.table.column_names
+    if checked.is_rejects:
+        bad = np.arange(len(rows))  # of their images, other rows stand elsewhere
     checked.bad_keys = _bad_keys(rows, place.key, bad, reading, common)
+    if "image_id" in columns:
+        checked.bad_images = Texts.of(columns["image_id"]).at(bad)
     checked.convention = _convention(rows, boxes)
     return checked
 
@@ -361,12 +371,7 @@ def _table(rows: Rows, place: _Place, tag: Texts, boxes: Boxes, *, optional: dic
 
 def _bad_keys(rows: Rows, key: Texts, bad: Positions, reading: Reading, common: Path) -> set[str]:
     """Name the images of which a row is bad."""
-    if len(bad):
-        chosen = np.zeros(len(key.values) + 1, bool)
-        chosen[key.codes[bad]] = True
-        found = set(key.values.filter(pa.array(chosen[:-1])).to_pylist())
-    else:
-        found = set()
+    found = key.at(bad)
     urls = url_keys(Texts.of(pa.array([row.url for row in rows.lost], pa.string())))
     paths = Texts.of(pa.array([row.path for row in rows.lost], pa.string()))
     folder = Path(reading.images.absolute() if reading.images else rows.folder)
@@ -382,6 +387,8 @@ def _convention(rows: Rows, boxes: Boxes) -> str:
         said.append("size " + " ".join(rows.name(name) for name in SIZE if name in present))
     if "version" in present:
         said.append(f"version {rows.name('version')}")
+    if "error_code" in present:
+        said.append("refused rows, whose images keep their other labels")
     names = [name.removeprefix(METADATA) for name in present if name.startswith(METADATA)]
     if names:
         said.append(f"metadata {' '.join(names)}")

@@ -31,13 +31,14 @@ ALIASES = {  # the field's own name comes first and wins
     "image_id": ("image_id",),
     "image_width": ("image_width",),
     "image_height": ("image_height",),
+    "error_code": ("error_code",),  # of a rejects file, with `error` beside it
 }
 SIDES = ("left", "top", "width", "height")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CENTRES = ("cx", "cy", "width", "height")
 CELL = ("box",) * 4  # four numbers in one cell
 SIZE = ("image_width", "image_height")
-FEW_TEXTS = frozenset({"tag", "tag_type"})  # whose rows share a handful of texts
+FEW_TEXTS = frozenset({"tag", "tag_type", "error_code"})  # whose rows share a handful of texts
 NUMBERS = frozenset({*SIDES, *CORNERS, *CENTRES, *SIZE})
 
 
@@ -75,6 +76,8 @@ def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int
         elif present:
             found[field] = plain.index(present[0])
     _settle_boxes(found, plain, wrong)
+    if "error" not in plain:
+        found.pop("error_code", None)
     if not {"url", "path"} & found.keys():
         wrong.append("no column says where the images are: 'url' or 'path'")
     if not {"tag", "labels"} & found.keys():

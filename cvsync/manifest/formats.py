@@ -155,8 +155,13 @@ def _inputs(place: Place, reading: Reading) -> list[Input]:
         if form is None or form.kind is not Kind.FILES or form.name == "coco":
             shards = _shards(place, form)
             if shards:
-                return [Input(shard, form or recognise(shard)) for shard in shards]
+                return [_input(shard, form) for shard in shards]
         return [Input(place, form or recognise_folder(place))]
+
+
+def _input(shard: Place, form: Format | None) -> Input:
+    with told(shard.name):
+        return Input(shard, form or recognise(shard))
 
 
 def recognise(place: Place) -> Format:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +26,8 @@ _URI = re.compile(
     r"^([A-Za-z][A-Za-z0-9+.-]+):/{1,3}(?=[^/])(.*)$", re.DOTALL
 )  # a Path folds the double slash
 _GLOB = re.compile(r"[*?\[]")
+_PASSWORD = re.compile(r"(?<=//)([^:@/]*):[^@/]*@")
+_QUERY = re.compile(r"\?\w+=[^/]*$")  # of a URI; any other question mark is a glob's
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class Place:
     """A file or folder that can be read, wherever it lies."""
 
     name: str
-    """As messages call it: the path or URI as given, or that of a file below it."""
+    """As messages call it: the path or URI as given but for secrets, or that of a file below it."""
     files: pa.fs.FileSystem
     path: str
     """Within the file system."""
@@ -74,6 +76,13 @@ class Place:
         return self.content is not None or self._info.type != pa.fs.FileType.NotFound
 
     @property
+    def stamp(self) -> list[int] | None:
+        """What changes whenever the file does, as it was when it was found; None where nothing tells."""
+        if self.content is not None or self.is_folder:
+            return None
+        return [self._info.size, self._info.mtime_ns or 0]
+
+    @cached_property
     def _info(self) -> pa.fs.FileInfo:
         return self.files.get_file_info(self.path)
 
@@ -119,13 +128,21 @@ class Place:
             inside = posixpath.relpath(info.path, self.path)
             if not any(part.startswith((".", "__")) for part in inside.split("/")):
                 place = replace(self, name=posixpath.join(self.name, inside), path=info.path)
-                place.__dict__["is_folder"] = info.type == pa.fs.FileType.Directory
+                place.__dict__["_info"] = info
                 places.append(place)
         return places
 
     def child(self, *parts: str) -> Place:
         """Name a file below a folder, whether it is there or not."""
         return replace(self, name=posixpath.join(self.name, *parts), path=posixpath.join(self.path, *parts))
+
+    def at(self, way: str) -> Place:
+        """Name a place by the way from this one, which may lead up."""
+        scheme, mark, name = self.name.rpartition("://")
+        name = posixpath.normpath(posixpath.join(name, way))
+        return replace(
+            self, name=scheme + mark + name, path=posixpath.normpath(posixpath.join(self.path, way))
+        )
 
 
 def packing_of(name: str) -> str | None:
@@ -143,8 +160,8 @@ def find_places(names: Sequence[Name], *, stdin: IO[bytes] | None = None) -> lis
     for name in names:
         found = _find(os.fspath(name), stdin)
         if not found:
-            what = "matches no file" if _GLOB.search(os.fspath(name)) else "there is no such file"
-            raise ManifestError(os.fspath(name), [what])
+            what = "matches no file" if _GLOB.search(shown(name)) else "there is no such file"
+            raise ManifestError(shown(name), [what])
         places += found
     return places
 
@@ -152,26 +169,51 @@ def find_places(names: Sequence[Name], *, stdin: IO[bytes] | None = None) -> lis
 def _find(name: str, stdin: IO[bytes] | None) -> list[Place]:
     local = pa.fs.LocalFileSystem()
     if name == STDIN:
-        content = pa.py_buffer((stdin or sys.stdin.buffer).read())
+        content = _content(stdin or sys.stdin.buffer)
         return [Place("stdin", local, posixpath.join(Path.cwd().as_posix(), "stdin"), True, content)]
     uri = _URI.match(name)
     if uri is None:
         place = Place(name, local, Path(name).absolute().as_posix())
     else:
         place = _remote(f"{uri[1]}://{uri[2]}" if uri[1] != "file" else f"file:///{uri[2].lstrip('/')}")
-    with told(name):
+    with told(place.name):
         return [place] if place.exists else _matching(place)
 
 
+def is_remote(name: Name) -> bool:
+    """Tell whether a name is the URI of storage elsewhere."""
+    uri = _URI.match(os.fspath(name))
+    return uri is not None and uri[1] != "file"
+
+
+def shown(name: Name) -> str:
+    """Give a name as messages may have it: a URI without its password and its query."""
+    text = os.fspath(name)
+    return _PASSWORD.sub(r"\1@", _QUERY.sub("", text)) if is_remote(name) else text
+
+
+def absolute(name: Name) -> str:
+    """Give a name that means the same wherever the process is started; secrets are left out."""
+    return shown(name) if is_remote(name) else Path(name).absolute().as_posix()
+
+
+@lru_cache(maxsize=1)
+def _content(stream: IO[bytes]) -> pa.Buffer:
+    """Read a stream; a flow that begins anew, as one that waits for a lock does, finds the same in it."""
+    return pa.py_buffer(stream.read())
+
+
 def _remote(uri: str) -> Place:
-    wild = _GLOB.search(uri)
+    query = _QUERY.search(uri)
+    named = uri[: query.start()] if query else uri
+    wild = _GLOB.search(named)
     # The characters of a glob are none of a URI: the file system is found by the part before.
-    fixed = uri[: wild.start()] if wild else uri
-    with told(uri):
-        files, path = _open_uri(fixed)
-    rest = uri[len(fixed) :]
+    fixed = named[: wild.start()] if wild else named
+    with told(shown(uri)):
+        files, path = _open_uri(fixed + (query[0] if query else ""))
+    rest = named[len(fixed) :]
     slash = "/" if rest and fixed.endswith("/") and not path.endswith("/") else ""
-    return Place(uri, files, path + slash + rest, is_local=uri.startswith("file:"))
+    return Place(shown(uri), files, path + slash + rest, is_local=uri.startswith("file:"))
 
 
 def _open_uri(uri: str) -> tuple[pa.fs.FileSystem, str]:

@@ -30,7 +30,9 @@ class Manifest:
     """Of the rows that are not in ``labels``, in the order of the files."""
     warnings: tuple[Oddity, ...]
     bad_keys: frozenset[str]
-    """Images of which a row is bad."""
+    """Images of which a row is bad, or stands elsewhere: all of a rejects file."""
+    bad_images: frozenset[str]
+    """The ids that such rows tell, of images where they were pulled from."""
     inputs: tuple[Input, ...]
     """The files that were read, in this order."""
     rows: int
@@ -38,8 +40,10 @@ class Manifest:
     convention: str
     """How the columns were understood, for people."""
     reading: Reading
+    is_rejects: bool
+    """Whether a file holds rows that were refused before."""
     common: Path
-    """The folder of all files, where keys that are paths start."""
+    """The folder of all files of this machine, where keys that are paths start."""
 
 
 def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
@@ -59,7 +63,7 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
     found = [(input_.format.name, _read_rows(input_, reading)) for input_ in inputs]
     names = [name for name, parts in found for _ in parts]
     read_rows = [rows for _, parts in found for rows in parts]
-    common = Path(os.path.commonpath([rows.home or rows.folder for rows in read_rows]))
+    common = _common_folder(read_rows)
     count = sum(_count(rows) for rows in read_rows)
     ansi = [rows for rows in read_rows if ANSI_NOTE in rows.notes]
     order = [*dict.fromkeys(name for rows in read_rows for name in _sources(rows))]
@@ -77,10 +81,12 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
         Problems([*(found for part in parts for found in part.problems), *tidied.problems], order=order),
         tuple(warnings),
         frozenset(key for part in parts for key in part.bad_keys) | tidied.bad_keys,
+        frozenset(id_ for part in parts for id_ in part.bad_images) | tidied.bad_images,
         tuple(inputs),
         count,
         "; ".join(dict.fromkeys(f"{n}: {p.convention}" for n, p in zip(names, parts, strict=True))),
         reading,
+        any(part.is_rejects for part in parts),
         common,
     )
 
@@ -88,6 +94,12 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
 def _read_rows(input_: Input, reading: Reading) -> list[Rows]:
     with told(input_.place.name):
         return input_.format.read(input_.place, reading)
+
+
+def _common_folder(read_rows: Sequence[Rows]) -> Path:
+    """Give the folder of all files of this machine; paths in others have none to start from."""
+    folders = [rows.home or rows.folder for rows in read_rows if rows.is_local]
+    return Path(os.path.commonpath(folders)) if folders else Path.cwd()
 
 
 def _sources(rows: Rows) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -50,25 +51,59 @@ def write_rejects(manifest: Manifest, destination: Path, refusals: Iterable[Refu
     for source, row, code, message in refusals:
         if (code, message) not in by_source[source][row]:
             by_source[source][row].append((code, message))
-    with os.fdopen(os.open(destination, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-        suffixes = [suffix.lower() for suffix in destination.suffixes]
-        packing = packing_of(destination.name)
-        sink = pa.CompressedOutputStream(file, packing) if packing else file
-        if any(suffix in _LINES for suffix in suffixes):
+    with _private(destination) as sink:
+        if _is_lines(destination):
             for input_ in manifest.inputs:
                 _write_lines(manifest, input_, by_source, sink, destination)
         else:
             tables = [t for i in manifest.inputs for t in _tables(manifest, i, by_source, destination)]
-            whole = pa.concat_tables(tables, promote_options="permissive")
-            if suffixes[-1:] in ([".parquet"], [".pq"]):
-                pa.parquet.write_table(whole, sink)
-            else:
-                options = pa.csv.WriteOptions(
-                    delimiter="\t" if ".tsv" in suffixes else ",", quoting_style="needed"
-                )
-                pa.csv.write_csv(whole, sink, options)
-        if packing:
-            sink.close()
+            _write_table(pa.concat_tables(tables, promote_options="permissive"), sink, destination)
+
+
+def write_refused(table: pa.Table, reasons: Sequence[tuple[str, str]], destination: Path) -> None:
+    """Write refused labels whose own rows are gone: a manifest too, with the columns of the schema.
+
+    Args:
+        table: A row a label, with columns of the schema.
+        reasons: For each row its code and message.
+        destination: Whose ending says the format; readable for its owner only.
+    """
+    table = _with_reasons(table, [[reason] for reason in reasons])
+    with _private(destination) as sink:
+        if _is_lines(destination):
+            _write_objects(table, sink)
+        else:
+            _write_table(table, sink, destination)
+
+
+@contextmanager
+def _private(destination: Path) -> Iterator[IO[bytes]]:
+    """Open a file that only its owner may read, packed as its name says."""
+    with os.fdopen(os.open(destination, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+        packing = packing_of(destination.name)
+        if packing is None:
+            yield file
+        else:
+            with pa.CompressedOutputStream(file, packing) as packed:
+                yield packed
+
+
+def _is_lines(destination: Path) -> bool:
+    return any(suffix.lower() in _LINES for suffix in destination.suffixes)
+
+
+def _write_table(table: pa.Table, sink: IO[bytes], destination: Path) -> None:
+    suffixes = [suffix.lower() for suffix in destination.suffixes]
+    if suffixes[-1:] in ([".parquet"], [".pq"]):
+        pa.parquet.write_table(table, sink)
+    else:
+        delimiter = "\t" if ".tsv" in suffixes else ","
+        pa.csv.write_csv(table, sink, pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed"))
+
+
+def _write_objects(table: pa.Table, sink: IO[bytes]) -> None:
+    for row in table.to_pylist():
+        sink.write(orjson.dumps({k: v for k, v in row.items() if v is not None}) + b"\n")
 
 
 def _write_lines(
@@ -82,8 +117,7 @@ def _write_lines(
                 file.write(_told_line(line, code, error) + b"\n")
         return
     for table in _tables(manifest, input_, by_source, destination):
-        for row in table.to_pylist():
-            file.write(orjson.dumps({k: v for k, v in row.items() if v is not None}) + b"\n")
+        _write_objects(table, file)
 
 
 def _told_line(line: bytes, code: str, error: str) -> bytes:

@@ -89,6 +89,14 @@ class Texts:
             return np.zeros(0, np.int64)
         return np.flatnonzero(np.append(chosen, False)[self.codes])
 
+    def at(self, rows: Positions) -> set[str]:
+        """Give the texts of some rows."""
+        if not len(rows):
+            return set()
+        chosen = np.zeros(len(self.values) + 1, bool)
+        chosen[self.codes[rows]] = True
+        return set(self.values.filter(pa.array(chosen[:-1])).to_pylist())
+
     def mapped(self, values: pa.Array) -> Texts:
         """Put other texts in the place of the distinct ones; null is allowed, and so is a text twice."""
         codes, distinct = encode_part(values)

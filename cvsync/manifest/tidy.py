@@ -30,6 +30,7 @@ class Tidied:
     problems: list[Found] = field(default_factory=list)
     warnings: list[Oddity] = field(default_factory=list)
     bad_keys: frozenset[str] = frozenset()
+    bad_images: frozenset[str] = frozenset()
 
 
 def tidy(labels: Labels, *, places: Texts | None = None) -> Tidied:
@@ -89,9 +90,9 @@ class _Work:
         """Give what is left."""
         tidied = Tidied(Labels(self.table), self.problems, self.warnings)
         if self.bad.any():
-            chosen = np.zeros(len(self.key.values), bool)
-            chosen[self.key.codes[self.bad]] = True
-            tidied.bad_keys = frozenset(self.key.values.filter(pa.array(chosen)).to_pylist())
+            bad, ids = np.flatnonzero(self.bad), self.texts("image_id")
+            tidied.bad_keys = frozenset(self.key.at(bad))
+            tidied.bad_images = frozenset(ids.at(bad) if ids else ())
         gone = self.bad | self.gone
         if gone.any():
             tidied.labels = tidied.labels.take(~gone)

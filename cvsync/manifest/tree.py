@@ -149,8 +149,4 @@ def below(folder: Place, path: str) -> Place:
     """Name a place by a path that is absolute or starts from a folder."""
     if path.startswith("/"):
         return replace(folder, name=path, path=path)
-    return replace(
-        folder,
-        name=posixpath.normpath(posixpath.join(folder.name, path)),
-        path=posixpath.normpath(posixpath.join(folder.path, path)),
-    )
+    return folder.at(path)

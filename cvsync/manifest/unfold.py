@@ -65,13 +65,33 @@ def _from_lists(rows: Rows, columns: dict[str, pa.ChunkedArray]) -> Rows:
     """Flatten columns of lists; in columns all the way where they are lists of one length."""
     source = columns["labels"] if "labels" in columns else columns["tag"]
     array = source.combine_chunks()
-    if pa.types.is_list(array.type) and "box" not in columns:
+    if pa.types.is_list(array.type):
         items = array.flatten()
-        if pa.types.is_struct(items.type) and not _has_nested(items.type):
+        if "box" in columns:
+            boxes = _boxes_beside(array, columns["box"].combine_chunks())
+            if boxes is not None and not pa.types.is_nested(items.type):
+                return _spread(rows, array, {"tag": Texts.of(items).column, "box": boxes})
+        elif pa.types.is_struct(items.type) and not _has_nested(items.type):
             return _spread(rows, array, _fields_of(items))
-        if not pa.types.is_nested(items.type):
+        elif not pa.types.is_nested(items.type):
             return _spread(rows, array, {"tag": Texts.of(items).column})
     return _from_values(rows, _list_values(columns))
+
+
+def _boxes_beside(tags: pa.ListArray, boxes: pa.Array) -> pa.FixedSizeListArray | None:
+    """Give the boxes of all images in a row, if each image has as many as tags, all of them four numbers."""
+    if not pa.types.is_list(boxes.type):
+        return None
+    lengths = [pc.fill_null(pc.list_value_length(lists), 0) for lists in (tags, boxes)]
+    each = boxes.flatten()
+    is_list = pa.types.is_list(each.type) or pa.types.is_fixed_size_list(each.type)
+    if not is_list or each.null_count or not lengths[0].equals(lengths[1]):
+        return None
+    numbers = each.flatten()
+    is_four = pc.all(pc.equal(pc.list_value_length(each), 4)).as_py() is not False
+    if not is_four or not (pa.types.is_floating(numbers.type) or pa.types.is_integer(numbers.type)):
+        return None
+    return pa.FixedSizeListArray.from_arrays(numbers, 4)
 
 
 def _list_values(columns: dict[str, pa.ChunkedArray]) -> Iterator[Any]:

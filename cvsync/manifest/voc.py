@@ -62,12 +62,7 @@ def _parent(place: Place) -> Place:
     up = posixpath.dirname(place.path)
     if posixpath.basename(up) == ANNOTATIONS:
         up = posixpath.dirname(up)
-    return Place(
-        posixpath.normpath(posixpath.join(place.name, posixpath.relpath(up, place.path))),
-        place.files,
-        up,
-        place.is_local,
-    )
+    return place.at(posixpath.relpath(up, place.path))
 
 
 def _read(folder: Place, files: list[Place]) -> Rows:

@@ -192,6 +192,8 @@ class Plan:
     """Images of the project that no key is known to be; they are never touched."""
     before: Extent
     """What the project held when the plan was made."""
+    adopted: int = 0
+    """Images that were unmanaged and that the manifest does not name: the ledger will know them by id."""
     twins: int = 0
     """Keys that are the same image to the service as another key."""
     renames: tuple[TagRename, ...] = ()
@@ -201,7 +203,7 @@ class Plan:
     conflicts: tuple[Conflict, ...] = ()
     """Rows that are left out because they contradict others."""
     learned: pa.Table = field(default_factory=KNOWN_SCHEMA.empty_table)
-    """What the ledger should know before anything is applied: columns of ``known.SCHEMA``."""
+    """What the ledger should know before anything is applied, in this order: columns of ``known.SCHEMA``."""
 
     @property
     def is_empty(self) -> bool:
@@ -227,7 +229,7 @@ class Plan:
         An unknown key may turn out to be an unmanaged image, and labels that ride along with a duplicate
         would be merged into it before anyone could compare.
         """
-        return self.unmanaged > 0
+        return self.unmanaged + self.adopted > 0
 
     @cached_property
     def counts(self) -> dict[Kind, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync import limits
+from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
 from cvsync.labels import Labels
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Conflict, Extent, Kind, NewTag, Plan
+from cvsync.plan.adopt import Unmanaged, adopt, with_adopted
 from cvsync.plan.drift import OnDrift, find_drift, refuse_drift
 from cvsync.plan.learned import learn
 from cvsync.plan.match import Rows, unmatched
@@ -44,6 +46,7 @@ def diff(
     on_drift: OnDrift = OnDrift.MANIFEST,
     scope: TagScope | None = None,
     renames: Mapping[str, str] | None = None,
+    unmanaged: Unmanaged = Unmanaged.LEAVE,
     incomplete: Collection[str] = (),
     tolerance: float = TOLERANCE,
 ) -> Plan:
@@ -59,8 +62,9 @@ def diff(
         on_drift: Who is right about images that others changed since the last run.
         scope: The tags that it is about; default: all.
         renames: Tags that get another name, old -> new; one that is done already is passed over.
-        incomplete: Keys of which a row could not be read: their images never count as gone and keep all
-            their labels.
+        unmanaged: What happens to images that no key is known to be.
+        incomplete: Keys of which a row could not be read, and ids that such rows tell: these images never
+            count as gone and keep all their labels.
         tolerance: How far apart the numbers of two boxes may be that are the same box.
 
     Returns:
@@ -72,6 +76,9 @@ def diff(
     """
     scope = scope or TagScope()
     sides = Sides(desired, snapshot, known, incomplete, renames)
+    adopted = adopt(sides) if unmanaged is Unmanaged.ADOPT else KNOWN_SCHEMA.empty_table()
+    if len(adopted):
+        sides = replace(sides, known=with_adopted(known, adopted))
     meant = scope.of_labels(desired)
     new_tags = sides.new_tags()
     drift = find_drift(sides)
@@ -107,11 +114,12 @@ def diff(
         unchanged=int(sides.named.sum()) - int(changes.touched.sum()),
         unknown=int((sides.known_row < 0).sum()),
         unmanaged=len(snapshot) - int(sides.managed.sum()),
+        adopted=len(adopted) - int(np.sum(np.asarray(pc.is_in(adopted.column("key"), desired.keys)))),
         twins=sides.twins,
         drifted=len(edited) + len(lost),
         conflicts=changes.conflicts,
         before=Extent(len(snapshot), len(snapshot.tags)),
-        learned=learn(sides, untold=untold),
+        learned=pa.concat_tables([adopted, learn(sides, untold=untold)]),
     )
 
 
@@ -145,7 +153,10 @@ def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: fl
     theirs = present_rows[differs[sides.present_image[present_rows]]]
     wanted, present = sides.wanted(ours), sides.present(theirs)
     add, remove = unmatched(wanted, present, tolerance=tolerance)
-    remove = remove[~sides.is_incomplete[present.image[remove]]]
+    spared = sides.is_incomplete.copy()
+    if sides.snapshot.type is ProjectType.MULTICLASS:
+        spared[wanted.image[add]] = False  # there is room for one: what comes takes the place of what was
+    remove = remove[~spared[present.image[remove]]]
     touched = np.zeros(images, bool)
     touched[wanted.image[add]] = True
     touched[present.image[remove]] = True

@@ -25,19 +25,24 @@ class DeleteGuard:
         return min(DEFAULT_MAX_DELETE, max(1, int(present * DEFAULT_MAX_DELETE_SHARE)))
 
 
-def check_source(plan: Plan, *, named: int, known: int) -> None:
+def check_source(plan: Plan, *, named: int, known: int, is_rejects: bool = False) -> None:
     """Refuse to delete what a manifest no longer names where the manifest or the project looks wrong.
 
     Args:
         plan: What is about to be applied.
         named: Distinct keys in the manifest.
         known: Distinct keys in the ledger.
+        is_rejects: Whether the manifest holds what was refused before, and so never all.
 
     Raises:
-        GuardError: The manifest is empty or lost more than half of what the ledger knows, or the project's
-            images are mostly unknown to the ledger.
+        GuardError: The manifest is of rejects, is empty or lost more than half of what the ledger knows, or
+            the project's images are mostly unknown to the ledger.
     """
     present = plan.before.images
+    unknown = plan.unmanaged + plan.adopted  # what is adopted now was not known before
+    known += plan.adopted
+    if is_rejects:
+        raise GuardError("--delete refused: a rejects file names only what was refused; nothing was sent")
     if not named and (known or present):
         raise GuardError("--delete refused: the manifest names no image at all; nothing was sent")
     if named * 2 < known:
@@ -45,9 +50,9 @@ def check_source(plan: Plan, *, named: int, known: int) -> None:
             f"--delete refused: the manifest names {named} images, less than half of the {known} that the "
             "ledger knows; nothing was sent"
         )
-    if present and plan.unmanaged * 2 > present:
+    if present and unknown * 2 > present:
         raise GuardError(
-            f"--delete refused: the ledger knows {present - plan.unmanaged} of the project's "
+            f"--delete refused: the ledger knows {present - unknown} of the project's "
             f"{present} images, fewer than half. Is it the right project? Nothing was sent"
         )
 

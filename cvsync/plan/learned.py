@@ -47,4 +47,17 @@ def learn(sides: Sides, *, untold: Mask) -> pa.Table:
         version,
     ]
     arrays = [column.cast(f.type) for column, f in zip(columns, KNOWN_SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA)
+    return pa.concat_tables([_others(sides, untold), pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA)])
+
+
+def _others(sides: Sides, untold: Mask) -> pa.Table:
+    """Give what other keys of the same images should know: else they would take what we did for an edit."""
+    prints, is_told = known_fingerprints(sides.known)
+    image = sides.known_image
+    stale = (image >= 0) & is_told & (np.append(sides.named & ~untold, False)[image])
+    stale &= prints != np.append(sides.fingerprints, 0)[image]
+    stale[sides.known_row[sides.known_row >= 0]] = False
+    at = pa.array(np.flatnonzero(stale))
+    table = sides.known.table.take(at)
+    now = pa.array(sides.fingerprints[image[stale]])
+    return table.set_column(2, KNOWN_SCHEMA.field("fingerprint"), now)

@@ -44,8 +44,9 @@ def add_rows(sides: Sides, rows: Rows) -> pa.Table:
 
 def _manifest_rows(sides: Sides, rows: Rows, kind: Kind, item: Rows, image_id: Any) -> pa.Table:
     taken = sides.desired.take(rows).table
-    names = pa.array(sides.names.names, pa.string())
-    tag = names.take(as_positions(sides.desired_tag[rows]))  # the project's spelling, not the manifest's
+    tag = pa.DictionaryArray.from_arrays(  # the project's spelling, not the manifest's
+        as_positions(sides.desired_tag[rows].astype(np.int32)), pa.array(sides.names.names, pa.string())
+    )
     carried = [n for n in taken.column_names if n in SCHEMA.names or n.startswith(METADATA)]
     columns = {name: taken.column(name) for name in carried}
     return _table(len(rows), **columns | {"kind": kind, "item": item, "tag": tag, "image_id": image_id})
@@ -81,7 +82,10 @@ def delete_rows(sides: Sides, images: Rows) -> pa.Table:
 
 
 def join(parts: list[pa.Table]) -> pa.Table:
-    """Put the parts of a plan together, in apply order."""
+    """Put the parts of a plan together, in apply order; one alone is not copied."""
+    filled = [part for part in parts if len(part)]
+    if len(filled) == 1:
+        return filled[0]
     whole = pa.concat_tables(parts, promote_options="default")
     return whole.unify_dictionaries().combine_chunks()
 

@@ -1,18 +1,23 @@
 """Plans in files: one Parquet file that says what is to be done, and for which state of which project.
 
-The table is the plan's own. The schema's metadata has one entry, ``cvsync.plan``, a JSON object:
+The table is the plan's own. At its end, rows of the kind ``LEARNED`` are what the ledger should know first: a
+key, its image and version, and the fingerprint in a column that is theirs alone. The schema's metadata has
+one entry, ``cvsync.plan``, a JSON object:
 
     format        the number of this layout
     made_by       the version of cvsync
     destination   endpoint, or local data folder
     state         what the project was like, as ``fingerprint_state`` tells it
-    project_id, type, new_tags, renames, unchanged, unknown, unmanaged, before, twins, drifted
+    manifest      the files that it was made from, or null
+    learned       how many rows at the end are what the ledger should know
+    project_id, type, new_tags, renames, unchanged, unknown, unmanaged, adopted, before, twins, drifted
                   the plan's other fields
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,15 +30,17 @@ import pyarrow.parquet as pq
 from cvsync import __version__
 from cvsync.errors import PlanError
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
+from cvsync.known import KnownImages
 from cvsync.labels import as_column
 from cvsync.model import ProjectType
 from cvsync.plan.actions import SCHEMA, Extent, Kind, NewTag, Plan, TagRename
 from cvsync.plan.sides import fingerprints
 from cvsync.snapshot import Snapshot
 
-FORMAT = 1
+FORMAT = 2
 _ENTRY = b"cvsync.plan"
-_COUNTS = ("unchanged", "unknown", "unmanaged", "twins", "drifted")
+LEARNED = -1
+_COUNTS = ("unchanged", "unknown", "unmanaged", "adopted", "twins", "drifted")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +50,8 @@ class SavedPlan:
     plan: Plan
     destination: str
     state: str
+    manifest: Mapping[str, Any] | None = None
+    """Where its rows stand, as the manifest wrote it down; None: they cannot be had any more."""
 
 
 def fingerprint_state(snapshot: Snapshot) -> str:
@@ -62,19 +71,36 @@ def write_plan(saved: SavedPlan, file: IO[bytes]) -> None:
     plan = saved.plan
     facts = {
         "format": FORMAT, "made_by": __version__, "destination": saved.destination, "state": saved.state,
+        "manifest": saved.manifest, "learned": len(plan.learned),
         "project_id": plan.project_id, "type": plan.type.value, "before": asdict(plan.before),
         "new_tags": [asdict(tag) for tag in plan.new_tags],
         "renames": [asdict(rename) for rename in plan.renames],
     } | {name: getattr(plan, name) for name in _COUNTS}  # fmt: skip
-    table = plan.table.replace_schema_metadata({_ENTRY: orjson.dumps(facts)})
-    pq.write_table(table, file, compression="zstd")
+    table = pa.concat_tables([plan.table, _learned_rows(plan.learned)], promote_options="default")
+    pq.write_table(
+        table.unify_dictionaries().replace_schema_metadata({_ENTRY: orjson.dumps(facts)}),
+        file,
+        compression="zstd",
+    )
+
+
+def _learned_rows(learned: pa.Table) -> pa.Table:
+    """Write what the ledger should know as rows of a plan."""
+    kind, item = pa.repeat(pa.scalar(LEARNED, pa.int8()), len(learned)), pa.repeat(0, len(learned))
+    columns = {name: learned.column(name) for name in learned.column_names}
+    texts = {name: as_column(columns[name], SCHEMA.field(name).type) for name in ("key", "version")}
+    schema = pa.schema([pa.field("kind", kind.type, False), pa.field("item", item.type, False)])
+    table = pa.table([kind, item], schema=schema)
+    for name in ("key", "image_id", "version", "fingerprint"):
+        table = table.append_column(name, texts.get(name, columns[name]))
+    return table
 
 
 def read_plan(path: Path) -> SavedPlan:
     """Read a plan from a file.
 
     Raises:
-        PlanError: It is no plan, or of a newer cvsync.
+        PlanError: It is no plan, or of a newer or earlier cvsync.
     """
     try:
         table = pq.read_table(path)
@@ -88,21 +114,29 @@ def read_plan(path: Path) -> SavedPlan:
     facts: dict[str, Any] = orjson.loads(entry)
     if facts["format"] > FORMAT:
         raise PlanError(f"{path} was made by cvsync {facts['made_by']}; update cvsync to apply it")
-    fields = [*SCHEMA, *list(table.schema)[len(SCHEMA) :]]
+    if facts["format"] < FORMAT:
+        raise PlanError(f"{path} was made by an earlier cvsync, {facts['made_by']}; make the plan again")
+    actions, learned = table.drop_columns(["fingerprint"]), table.select(KNOWN_SCHEMA.names)
+    count = len(table) - facts["learned"]
+    fields = [*SCHEMA, *list(actions.schema)[len(SCHEMA) :]]
     plan = Plan(
         project_id=facts["project_id"],
         type=ProjectType(facts["type"]),
         new_tags=tuple(NewTag(**tag) for tag in facts["new_tags"]),
         renames=tuple(TagRename(**rename) for rename in facts["renames"]),
-        table=table.cast(pa.schema(fields)).combine_chunks(),
+        table=actions.slice(0, count).cast(pa.schema(fields)).combine_chunks(),
+        learned=learned.slice(count).cast(KNOWN_SCHEMA).combine_chunks(),
         before=Extent(**facts["before"]),
         **{name: facts[name] for name in _COUNTS},
     )
-    return SavedPlan(plan, facts["destination"], facts["state"])
+    return SavedPlan(plan, facts["destination"], facts["state"], facts["manifest"])
 
 
-def baseline(plan: Plan, snapshot: Snapshot) -> pa.Table:
-    """Give what the ledger should know of the images that a plan changes: columns of ``known.SCHEMA``."""
+def baseline(plan: Plan, snapshot: Snapshot, known: KnownImages) -> pa.Table:
+    """Give what a ledger lacks of the images that a plan changes: columns of ``known.SCHEMA``.
+
+    It does where the plan comes from another machine.
+    """
     ids = snapshot.images.column("image_id").combine_chunks()
     named = plan.table.filter(pc.and_(pc.is_valid(plan.table["key"]), pc.is_valid(plan.table["image_id"])))
     named = named.filter(pc.not_equal(named["kind"], int(Kind.REPLACE_IMAGE)))
@@ -111,4 +145,5 @@ def baseline(plan: Plan, snapshot: Snapshot) -> pa.Table:
     prints = pa.array(fingerprints(snapshot)).take(at)
     columns = [named["key"], named["image_id"], prints, pa.nulls(len(named))]
     arrays = [as_column(c, f.type) for c, f in zip(columns, KNOWN_SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA).filter(pc.is_valid(pa.chunked_array([at])))
+    is_new = pc.invert(pc.is_in(arrays[0], known.table.column("key")))
+    return pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA).filter(pc.and_(is_new, pc.is_valid(at)))

@@ -130,8 +130,8 @@ class Sides:
         if self.incomplete:
             keys = pa.array(list(self.incomplete), pa.string())
             rows = as_codes(pc.index_in(keys, self.known.table.column("key")))
-            images = apply_codes(self.known_image, rows)
-            flags[images[images >= 0]] = True
+            for images in (apply_codes(self.known_image, rows), as_codes(pc.index_in(keys, self.image_ids))):
+                flags[images[images >= 0]] = True
         return flags
 
     @cached_property

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from make import make_png
 from shelf import Shelf
+from terminal import StartServed, Terminal
+
+from cvsync.cli import session
 
 StartShelf = Callable[..., Awaitable[Shelf]]
 
@@ -31,3 +34,12 @@ async def shelf(start_shelf: StartShelf) -> Shelf:
     for n in range(10):
         (made.folder / f"{n}.png").write_bytes(make_png(n))
     return made
+
+
+@pytest.fixture
+def terminal(start_served: StartServed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A command line with no project yet."""
+    monkeypatch.setattr(session, "calm_collector", lambda: None)  # this process goes on afterwards
+    (tmp_path / "pictures").mkdir()
+    emulator = start_served(fetch=True, files=tmp_path / "pictures")
+    return Terminal(emulator, tmp_path / "pictures", tmp_path, tmp_path / "state")

@@ -102,3 +102,25 @@ def test_a_row_with_several_reasons_stands_there_once(tmp_path: Path) -> None:
         "E004 E016",
         "the url is neither http nor https; the tag is blank",
     )
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".jsonl"])
+def test_rows_of_rejects_are_known_to_be_some_of_their_images(tmp_path: Path, suffix: str) -> None:
+    text = f'url,tag,image_id,own\n{URL},a,1,\n{URL},"",,x\nftp://x.test/2,b,2,\n'
+    rejects = tmp_path / f"rejects{suffix}"
+    manifest = read_one(write(tmp_path, text))
+    write_rejects(manifest, rejects, [(str(tmp_path / "m.csv"), 1, "E012", "box outside image")])
+
+    again = read_one(rejects)
+
+    assert (manifest.is_rejects, again.is_rejects) == (False, True)
+    assert again.bad_keys == {URL}
+    assert again.bad_images == {"1"}
+    assert len(again.labels) == 1
+
+
+def test_a_column_of_codes_alone_makes_no_rejects(tmp_path: Path) -> None:
+    manifest = read_one(write(tmp_path, f"url,tag,error_code\n{URL},a,E012\n"))
+
+    assert not manifest.is_rejects
+    assert not manifest.bad_keys

@@ -55,6 +55,30 @@ def test_lists_of_one_length_are_labels(tmp_path: Path) -> None:
     assert labels_of(folder, box=Box.LTWH) == BOXES
 
 
+@pytest.mark.parametrize(
+    ("tags", "boxes", "codes"),
+    [
+        (["a", "b"], [[0, 0, 1, 1]], ["E041"]),
+        (["a"], [[0, 0, 1]], ["E041"]),
+        (["a"], [[0, 0, 1, 1, 1]], ["E041"]),
+        (["a"], None, []),
+        (None, None, []),
+        ([], [], []),
+    ],
+)
+def test_an_image_whose_lists_do_not_fit_spoils_no_other(
+    tmp_path: Path, tags: Any, boxes: Any, codes: list[str]
+) -> None:
+    good = [[label[2:] for label in BOXES[:2]], []]
+
+    path = parquet(tmp_path, tags=[["a", "b"], tags], boxes=[good[0], boxes])
+
+    manifest = read_one(path, box=Box.LTWH)
+    assert [p.code for p in manifest.problems] == codes
+    assert [row["tag"] for row in manifest.labels.table.to_pylist()][:2] == ["a", "b"]
+    assert len(manifest.labels) == (2 if codes else 3)
+
+
 def test_tags_in_a_list_are_tags(tmp_path: Path) -> None:
     assert labels_of(parquet(tmp_path, tags=[["a", "b"], None])) == [(URL, "a"), (URL, "b"), (TWO, None)]
     assert labels_of(parquet(tmp_path, label=[["a", "b"], []])) == [(URL, "a"), (URL, "b"), (TWO, None)]

@@ -112,6 +112,14 @@ def test_incomplete_image_keeps_what_it_has() -> None:
     assert plan.is_empty
 
 
+def test_what_comes_to_an_incomplete_image_takes_its_place_where_there_is_one() -> None:
+    snapshot = make_snapshot({"id-a": [("x",)]}, ProjectType.MULTICLASS)
+
+    plan = diff(make_labels([("a", "y")]), snapshot, KnownImages.of({"a": "id-a"}), incomplete={"a"})
+
+    assert [*map(str, plan.actions())] == ["create tag y", "remove x from a", "add y to a"]
+
+
 def test_tags_match_without_case_and_keep_the_project_s_spelling() -> None:
     snapshot = make_snapshot({}, ProjectType.MULTICLASS, ["Fork"])
 

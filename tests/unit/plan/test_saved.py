@@ -14,7 +14,7 @@ from cvsync.model import ProjectType, Tag
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.actions import Extent
 from cvsync.plan.quota import Tier, check_quota, cost, labels_by_tag
-from cvsync.plan.saved import SavedPlan, baseline, fingerprint_state, read_plan, write_plan
+from cvsync.plan.saved import FORMAT, SavedPlan, baseline, fingerprint_state, read_plan, write_plan
 
 DETECTION = ProjectType.DETECTION
 BOX = (0.1, 0.1, 0.2, 0.2)
@@ -38,6 +38,8 @@ def test_a_saved_plan_is_read_back_whole(tmp_path: Path) -> None:
     assert [*saved.plan.actions()] == [*plan.actions()]
     assert saved.plan.counts == plan.counts
     assert saved.plan.table.equals(plan.table)
+    assert len(plan.learned) == 1
+    assert saved.plan.learned.equals(plan.learned)
     for name in ("project_id", "type", "new_tags", "renames", "before", "after", "unchanged", "unmanaged"):
         assert getattr(saved.plan, name) == getattr(plan, name)
 
@@ -49,6 +51,18 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
 
     with pytest.raises(PlanError, match="cannot be read as a plan"):
         read_plan(path)
+
+
+@pytest.mark.parametrize(("layout", "words"), [(FORMAT - 1, "make the plan again"), (FORMAT + 1, "update")])
+def test_a_plan_of_another_layout_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: int, words: str
+) -> None:
+    with monkeypatch.context() as patch, (tmp_path / "p.plan").open("wb") as file:
+        patch.setattr("cvsync.plan.saved.FORMAT", layout)
+        write_plan(SavedPlan(make_plan(), "https://here", "state"), file)
+
+    with pytest.raises(PlanError, match=words):
+        read_plan(tmp_path / "p.plan")
 
 
 def test_another_parquet_file_is_no_plan(tmp_path: Path) -> None:
@@ -83,10 +97,12 @@ def test_every_change_of_a_project_changes_its_state() -> None:
 def test_the_ledger_is_told_of_the_images_that_a_plan_changes() -> None:
     snapshot = make_snapshot({"id-a": [("x", 0.5, *BOX[1:])], "id-gone": []}, DETECTION)
 
-    rows = baseline(make_plan(), snapshot).to_pylist()
+    rows = baseline(make_plan(), snapshot, KnownImages.empty()).to_pylist()
+    others = baseline(make_plan(), snapshot, KnownImages.of({"a": "id-a"})).to_pylist()
 
     assert sorted((r["key"], r["image_id"]) for r in rows) == [("a", "id-a"), ("gone", "id-gone")]
     assert {r["fingerprint"] for r in rows if r["key"] == "gone"} == {0}
+    assert [r["key"] for r in others] == ["gone"]  # what it knows of the others may be more
 
 
 def test_a_plan_that_cannot_fit_is_refused() -> None:
