@@ -70,7 +70,7 @@ def _reject(carrier: Carrier, desired: Desired, request: PushRequest) -> None:
 def _refused_rows(carrier: Carrier, desired: Desired) -> Iterator[tuple[str, int, str, str]]:
     for problem in desired.problems:
         yield problem.source, problem.row, problem.code, problem.message
-    for refusal in carrier.outcomes.refusals:
+    for refusal in carrier.work.outcomes.refusals:
         for origin in refusal.action.origins:
             yield origin.source, origin.row, refusal.code, refusal.message
 
