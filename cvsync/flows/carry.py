@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cvsync.events import tell
 from cvsync.flows.desired import with_urls
 from cvsync.flows.service import Service
 from cvsync.labels import Labels
@@ -103,11 +102,24 @@ def hold(service: Service, project_id: str, settings: RunSettings | None = None)
             settings=settings or RunSettings(), workers=service.workers, observer=service.observer,
             stop=service.stop, downloader=service.downloader, folder=service.folder(project_id),
         )  # fmt: skip
-        carrier = Carrier(work, Report(run_id))
+        carrier, error = Carrier(work, Report(run_id)), None
         try:
             yield carrier
+        except BaseException as cause:
+            error = cause
+            raise
         finally:
-            # However it ends: what it did is told once, and a run that was cut off says so too.
-            tell(service.observer, "totals", run_id=run_id, **carrier.report.counts)
-        code = 0 if carrier.report.is_complete else 3
-        ledger.end_run(run_id, exit_code=code, totals=carrier.report.counts)
+            _note_end(service, carrier, error)
+
+
+def _note_end(service: Service, carrier: Carrier, error: BaseException | None) -> None:
+    """Tell what a run did and note how it ended, however it ends; only one that is killed says nothing."""
+    work, report = carrier.work, carrier.report
+    totals = report.counts or work.ledger.totals(work.run_id)
+    work.tell("totals", run_id=work.run_id, **totals)
+    end = service.judge(error)
+    if end is None:
+        code = 0 if report.is_complete else 3
+        work.ledger.end_run(work.run_id, exit_code=code, totals=totals, reason=work.stop.reason or None)
+    else:
+        work.ledger.end_run(work.run_id, exit_code=end.exit_code, totals=totals, reason=end.reason)

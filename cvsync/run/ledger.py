@@ -14,7 +14,8 @@
              `counts` holds what it did, by the names of ``Outcomes.counts``, and the ``STEPS`` of the plan
              that it brought to an end; `items` the keys, image ids or
              tag names that it was about, for as long as it is `sent`
-    runs     one row a run, with its totals and exit code at the end
+    runs     one row a run. At its end, however it ends, it gets its totals, its exit code and, where
+             something ended it before it was through, the `reason`; a killed run has no `ended_at`
 
 No request leaves before its batch is committed as ``sent``; no image counts as stored before its answer is
 committed. WAL with ``synchronous=FULL``: neither ``kill -9`` nor a power cut loses what was committed.
@@ -184,11 +185,20 @@ class Ledger:
                 )
                 self._db.execute("DELETE FROM batches WHERE ended_in = ? AND state <> 'sent'", (gone,))
 
-    def end_run(self, run_id: str, *, exit_code: int, totals: Mapping[str, int]) -> None:
-        """Note how a run ended."""
+    def end_run(
+        self, run_id: str, *, exit_code: int, totals: Mapping[str, int], reason: str | None = None
+    ) -> None:
+        """Note how a run ended.
+
+        Args:
+            run_id: The run.
+            exit_code: What the command tells those who started it.
+            totals: What the run did.
+            reason: What ended it before it was through; None: nothing did.
+        """
         self._db.execute(
-            "UPDATE runs SET ended_at = ?, exit_code = ?, totals = ? WHERE run_id = ?",
-            (self._clock(), exit_code, orjson.dumps(dict(totals)).decode(), run_id),
+            "UPDATE runs SET ended_at = ?, exit_code = ?, totals = ?, reason = ? WHERE run_id = ?",
+            (self._clock(), exit_code, orjson.dumps(dict(totals)).decode(), reason, run_id),
         )
 
     def intend(self, run_id: str, kind: str, items: Iterable[str], *, marker: str | None = None) -> int:
