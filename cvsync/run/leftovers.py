@@ -185,7 +185,10 @@ def _actions(labels: Labels, batch: OpenBatch) -> list[Action]:
 
 
 def _drop_files(folder: Path | None) -> None:
-    """Drop what dead runs had downloaded to send."""
-    if folder is not None:
-        for left in (folder / "runs").glob("*/fetched"):
-            shutil.rmtree(left)
+    """Drop what dead runs had downloaded to send, and what they had begun to save."""
+    if folder is None:
+        return
+    for left in (folder / "runs").glob("*/fetched"):
+        shutil.rmtree(left)
+    for part in (folder / "trash").glob("*/*.part"):
+        part.unlink()

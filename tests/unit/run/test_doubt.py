@@ -15,6 +15,7 @@ from cvsync.errors import ServiceError, TransportError
 from cvsync.labels import Labels
 from cvsync.plan.actions import Action, Kind
 from cvsync.run.leftovers import settle_leftovers
+from cvsync.run.private import make_private
 from cvsync.run.settings import RunSettings
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
 from cvsync.run.work import Work
@@ -307,6 +308,17 @@ async def test_batch_of_a_dead_run_that_never_arrived_is_forgotten_without_a_wri
     assert bench.ids() == {}
     assert await bench.calls() == {"GetImages": 1}
     assert bench.ledger.in_doubt() == 0
+
+
+async def test_what_a_dead_run_had_begun_to_download_goes(bench: Bench) -> None:
+    trash, fetched = bench.folder / "trash" / "dead", bench.folder / "runs" / "dead" / "fetched"
+    for path in (trash / "x.part", trash / "x.png", trash / "000000.parquet", fetched / "0.part"):
+        make_private(path)
+
+    await resume(bench, [])
+
+    assert {p.name for p in trash.iterdir()} == {"x.png", "000000.parquet"}
+    assert not fetched.exists()
 
 
 async def test_keys_that_left_the_manifest_meanwhile_are_not_sent(bench: Bench) -> None:
