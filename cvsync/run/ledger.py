@@ -1,8 +1,10 @@
 """The SQLite file of intents and outcomes, one per destination.
 
-    meta     one row a fact: the schema's number, the destination, the tool's version
+    meta     one row a fact: the destination, the tool's version, and `unnamed` once there was such an image
     images   key -> image id, the fingerprint of the labels that the image was left with, and the version
-             of its content; null where it is not known. `batch_id` is the batch that confirmed it last
+             of its content; null where it is not known. `batch_id` is the batch that confirmed it last.
+             An unnamed image, which a killed run created for a key that nobody can tell any more, goes by
+             its own id until a key turns out to be it
     doomed   old images that a replacement has made superfluous and that are still to be deleted, with the
              key that they were
     batches  one row a request that writes; `state` is
@@ -83,6 +85,8 @@ class Ledger:
         self._db = connection
         self._clock = clock
         self._keys = ImageKeys(connection)
+        found = connection.execute("SELECT 1 FROM meta WHERE name = 'unnamed'").fetchone()
+        self._has_unnamed = found is not None
         connection.create_function("shifted", 2, _shifted, deterministic=True)
 
     @classmethod
@@ -245,6 +249,7 @@ class Ledger:
         shifts: Mapping[str, int] | None = None,
         seen: Mapping[str, int | None] | None = None,
         deleted: Collection[str] = (),
+        unnamed: Mapping[str, int] | None = None,
     ) -> None:
         """Commit what came of a request, all of it or nothing.
 
@@ -258,20 +263,28 @@ class Ledger:
             shifts: Image id -> the fingerprint of the labels that it got, less that of those that it lost.
             seen: Image id -> its fingerprint as it was read; None: not known. Before ``shifts``.
             deleted: Ids of images that are gone.
+            unnamed: Image id -> fingerprint of images that it created while nobody knows for which keys.
         """
         failpoint("before-outcome")
         with transaction(self._db):
+            rows = [(*row, batch_id) for row in stored]
+            if self._has_unnamed and (named := self._drop_named(rows)):
+                counts = Counter(counts) - Counter(images_adopted=named)  # counted when they were created
             self._db.execute(
                 "UPDATE batches SET state = ?, ended_at = ?, ended_in = coalesce(?, run_id), counts = ?,"
                 " items = '[]' WHERE batch_id = ?",
                 (state, self._clock(), run_id, _json_counts(counts), batch_id),
             )
-            self._store(batch_id, stored, replaced)
+            if unnamed:
+                self._db.execute("INSERT OR IGNORE INTO meta VALUES ('unnamed', '')")
+                self._upsert([(i, i, fingerprint, None, batch_id) for i, fingerprint in unnamed.items()])
+            self._store(rows, replaced)
             self._shift(seen or {}, shifts or {})
             if deleted:
                 self._keys.delete(deleted)
                 self._db.executemany("DELETE FROM doomed WHERE image_id = ?", [(i,) for i in deleted])
             failpoint("in-outcome")
+        self._has_unnamed |= bool(unnamed)
         failpoint("after-outcome")
 
     def note(self, run_id: str, kind: str, *, counts: Mapping[str, int], state: str = "refused") -> None:
@@ -336,8 +349,19 @@ class Ledger:
         )
         return Counter({name: int(total) for name, total in rows})
 
-    def _store(self, batch_id: int, stored: Iterable[Stored], replaced: Collection[str]) -> None:
-        rows = [(*row, batch_id) for row in stored]
+    def _drop_named(self, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Drop the ids that images went by, now that keys turned out to be them; give how many."""
+        ids = [row[1] for row in rows if row[0] != row[1]]
+        found = self._db.execute(
+            "SELECT key FROM images WHERE key = image_id AND batch_id IS NOT NULL"
+            " AND key IN (SELECT value FROM json_each(?))",
+            (_json(ids),),
+        ).fetchall()
+        for (image_id,) in found:
+            self._keys.forget(image_id, key=image_id)
+        return len(found)
+
+    def _store(self, rows: Sequence[tuple[Any, ...]], replaced: Collection[str]) -> None:
         if not rows:
             return
         old = self._keys.rows(list(replaced)) if replaced else []
