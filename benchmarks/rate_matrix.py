@@ -33,7 +33,7 @@ Figures = tuple[float, float]
 def row(name: str, figures: list[Figures]) -> None:
     uses, shares = zip(*figures, strict=True)
     use = f"use {statistics.median(uses):6.1%}, worst {min(uses):6.1%}"
-    print(f"{name:34} {use};  429s {statistics.median(shares):.2%}, worst {max(shares):.2%}", flush=True)
+    print(f"{name:42} {use};  429s {statistics.median(shares):.2%}, worst {max(shares):.2%}", flush=True)
 
 
 def filled(kind: str, cap: float, seed: int, *, retry_after: bool) -> Figures:
@@ -70,7 +70,7 @@ def shared(kind: str, late: float, seed: int, *, files: str) -> tuple[float, flo
 def row_of_shares(name: str, seeds: range, measure: Callable[[int], tuple[float, float]]) -> None:
     found = [measure(seed) for seed in seeds]
     first = ", ".join(f"{part:.0%}" for part, _ in found)
-    print(f"{name:34} the first has {first};  429s worst {max(p for _, p in found):.2%}", flush=True)
+    print(f"{name:42} the first has {first};  429s worst {max(p for _, p in found):.2%}", flush=True)
 
 
 async def outage(calls: int) -> tuple[int, float, int]:

@@ -241,8 +241,9 @@ async def test_images_of_a_killed_run_go_with_the_rows_that_left_the_manifest_me
     manifest = write_csv(tmp_path / "m.csv", boxed_rows(shelf))
     lost = {"operation": "CreateImagesFromUrls", "kind": "reset_after"}
     await shelf.control("POST", "faults", [lost])
-    with pytest.raises(TransportError):  # as a process does that is killed, it leaves its batch open
+    with pytest.raises(TransportError) as lost_run:  # like a killed process, it leaves its batch open
         await shelf.push(manifest, run=replace(QUICK, attempts=1))
+    assert [end for _, *end in shelf.ends()] == [[1, str(lost_run.value)]]
     await shelf.control("DELETE", "faults")
     write_csv(manifest, boxed_rows(shelf)[:4])
 
