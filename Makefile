@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test soak cost check format bench-emulator bench-labels clean
+.PHONY: demo test soak cost check format bench-emulator bench-labels bench-rate bench-rate-matrix \
+	bench-cold clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -37,6 +38,18 @@ bench-emulator: .venv/ready
 # Reading, validating and diffing 1 M and 10 M labels beside pandas, polars and DuckDB; ten minutes.
 bench-labels: .venv/bench
 	$(BIN)/python -m benchmarks.labels
+
+# How much of a rate cap that nobody states a push uses, in real time; twelve minutes.
+bench-rate: .venv/ready
+	$(BIN)/python -m benchmarks.rate
+
+# The same in virtual time, for every kind of cap; ten minutes.
+bench-rate-matrix: .venv/ready
+	$(BIN)/python -m benchmarks.rate_matrix
+
+# What a cold start costs beside the least that any client needs; a minute.
+bench-cold: .venv/ready
+	$(BIN)/python -m benchmarks.rate_cold
 
 .venv/bench: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'

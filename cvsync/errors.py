@@ -10,7 +10,8 @@ CvsyncError
 ├── ServiceError        the service answered, and said no
 │   ├── AuthError       401, 403
 │   ├── NotFoundError   404
-│   └── ThrottledError  429
+│   ├── ThrottledError  429
+│   └── TooLargeError   a download grew over its limit
 ├── TransportError      no answer, or none that can be read; the cause is chained
 ├── UnsupportedError    the chosen API version has no such operation
 └── TrainingError       training, a gate or an export failed; the data is in
@@ -89,6 +90,13 @@ class NotFoundError(ServiceError):
 
 class ThrottledError(ServiceError):
     """The rate limit was exceeded; nothing was done."""
+
+
+class TooLargeError(ServiceError):
+    """A download is larger than it may be."""
+
+    def __init__(self, operation: str, most: int) -> None:
+        super().__init__(operation, 200, "TooLarge", f"more than {most:,} bytes")
 
 
 class TransportError(CvsyncError):

@@ -25,6 +25,7 @@ from cvsync.run.ledger import Ledger
 from cvsync.run.outcome import Outcomes
 from cvsync.run.relabel import sums_of_images
 from cvsync.run.settings import RunSettings
+from cvsync.run.work import Work
 from cvsync.run.workers import Stop
 
 
@@ -108,12 +109,16 @@ class Bench:
         self.runs += 1
         self.stop = Stop()
         self.ledger.start_run(f"run {self.runs}")
-        run = Run(
-            self.client, self.ledger, plan, f"run {self.runs}", workers=workers,
-            observer=self.events.append, stop=self.stop, settings=RunSettings(**{"grace": 0.5} | settings),
-            downloader=self.downloader, folder=self.folder, sleep=self.clock.sleep, clock=self.clock.now,
+        return await Run(self.work(workers=workers, **settings), plan).apply()
+
+    def work(self, *, workers: int = 2, **settings: Any) -> Work:
+        """What the current run works with."""
+        return Work(
+            client=self.client, ledger=self.ledger, project_id=self.project_id, run_id=f"run {self.runs}",
+            workers=workers, observer=self.events.append, stop=self.stop,
+            settings=RunSettings(**{"grace": 0.5} | settings), downloader=self.downloader, folder=self.folder,
+            sleep=self.clock.sleep, clock=self.clock.now,
         )  # fmt: skip
-        return await run.apply()
 
     async def images(self) -> list[Image]:
         return await fetch_all_images(self.client, self.project_id)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import engines, labels
+from benchmarks import engines, labels, rate, rate_cold
 from benchmarks.generate import generate
 
 
@@ -36,3 +37,32 @@ def test_table_shows_medians_and_refuses_engines_that_disagree() -> None:
     assert lines[2] == "| a | 1.00 | 5 | 1 |"
     with pytest.raises(AssertionError, match="add"):
         [*labels.table({"a": [run], "b": [run | {"counts": {"add": 2}}]})]
+
+
+@pytest.mark.parametrize(
+    ("admitted", "throttled", "is_met"), [(2850, 28, True), (2849, 0, False), (2970, 30, False)]
+)
+def test_goal_of_the_rate_is_95_percent_of_the_cap_with_less_than_1_percent_refused(
+    admitted: int, throttled: int, is_met: bool
+) -> None:
+    use = rate.Use(admitted, throttled, seconds=300, tps=10)
+
+    assert use.meets_the_goal is is_met
+    assert ("MISSED" in str(use)) is not is_met
+
+
+def event(second: float, name: str, **facts: str) -> str:
+    return json.dumps({"ts": f"2026-01-01T00:00:{second:06.3f}+00:00", "ev": name} | facts)
+
+
+def test_upload_is_timed_from_the_first_batch_sent_to_the_last_one_done() -> None:
+    image = {"kind": "create image"}
+    lines = [event(1, "run_start"), event(2, "batch_done", kind="create tag")]
+    lines += [event(3 + n / 100, "batch_sent", **image) for n in range(10)]
+    lines += [event(4 - n / 100, "batch_done", **image) for n in range(10)]
+
+    times = rate_cold.read_times(lines, whole=9.0)
+
+    assert times == pytest.approx((1.0, 2.0, 9.0))
+    with pytest.raises(SystemExit, match="9 done"):
+        rate_cold.read_times(lines[:-1], whole=9.0)

@@ -1,4 +1,8 @@
-"""Downloads from signed links: no key goes along, and a file appears only once it is whole."""
+"""Downloads from signed links: no key goes along, and a file appears only once it is whole.
+
+What a link leads to is the business of whoever owns it, so nothing is taken on trust: no download grows over
+a limit, on disk or in memory.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,13 @@ from pathlib import Path
 import aiohttp
 
 from cvsync.api.transport import service_error, transport_error
+from cvsync.errors import TooLargeError
 from cvsync.events import without_query
+from cvsync.limits import MAX_IMAGE_BYTES
 
+MOST_BYTES = 10 * MAX_IMAGE_BYTES  # of an image in a project; it may have come there under other limits
 _CHUNK_BYTES = 1 << 20
+_ERROR_BYTES = 1 << 16  # of an error's body; what it says stands at its beginning
 
 
 class Downloader:
@@ -21,33 +29,51 @@ class Downloader:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def download(self, url: str, path: Path) -> int:
+    async def download(self, url: str, path: Path, *, most: int = MOST_BYTES) -> int:
         """Fetch a link into a file; give its size.
 
+        The bytes come into a ``.part`` file beside it, which only a killed process leaves behind.
+
+        Args:
+            url: The link.
+            path: The file.
+            most: Its size at most.
+
         Raises:
+            TooLargeError: There is more.
             ServiceError: The link is over or the file gone.
-            TransportError: The connection failed; nothing is left behind but a ``.part`` file.
+            TransportError: The connection failed.
         """
         part = path.with_name(path.name + ".part")
-        with part.open("wb") as file:
-            await self._fetch(url, file.write)
-            size = file.tell()
+        try:
+            with part.open("wb") as file:
+                size = await self._fetch(url, file.write, most)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         await asyncio.to_thread(part.replace, path)
         return size
 
-    async def digest(self, url: str) -> str:
+    async def digest(self, url: str, *, most: int = MOST_BYTES) -> str:
         """Give the SHA-256 of what a link leads to, in hex; raises as ``download`` does."""
         digest = hashlib.sha256()
-        await self._fetch(url, digest.update)
+        await self._fetch(url, digest.update, most)
         return digest.hexdigest()
 
-    async def _fetch(self, url: str, take: Callable[[bytes], object]) -> None:
-        operation = f"download of {without_query(url)}"
+    async def _fetch(self, url: str, take: Callable[[bytes], object], most: int) -> int:
+        operation, size = f"download of {without_query(url)}", 0
         try:
             async with self._session.get(url) as response:
                 if response.status != 200:
-                    raise service_error(operation, response.status, response.headers, await response.read())
+                    said = await response.content.read(_ERROR_BYTES)
+                    raise service_error(operation, response.status, response.headers, said)
+                if (response.content_length or 0) > most:
+                    raise TooLargeError(operation, most)
                 async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+                    size += len(chunk)
+                    if size > most:
+                        raise TooLargeError(operation, most)
                     take(chunk)
         except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             raise transport_error(operation, error) from error
+        return size

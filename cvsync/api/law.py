@@ -55,7 +55,7 @@ STEPS = ((0.05, 0.01), (0.03, 0.008), (0.02, 0.006), (0.015, 0.005), (0.01, 0.00
 QUIET_SECONDS = 20.0  # without a 429, and at least
 QUIET_MEANS = 1.7  # of the distance between two
 QUIET_MEANS_SHARED = 3.5  # where 429s fall on several, chance makes longer gaps
-SMALL_RISE = 1.1  # a rise that ends below this was a false one
+SMALL_RISE = 1.2  # a rise that ends below this is doubted
 CLUSTER, CLUSTER_OF = 4, 40  # so many 429s of so many answers are no chance
 CLUSTER_CUT, DEEPEST_CUT = 0.2, 0.5
 SLOWEST = 0.05  # calls a second
@@ -128,6 +128,7 @@ class RateLaw:
         self._is_first_cut = False
         self._held_at_least = 0.0
         self._rise_from: float | None = None
+        self._is_doubted = False  # whether the last 429 took a rise back
         self._sends: deque[Sent] = deque()
         self._recent: deque[bool] = deque(maxlen=CLUSTER_OF)  # whether answers were 429s
         self._together = 0.0  # of all who share the cap, when last looked
@@ -219,8 +220,8 @@ class RateLaw:
     def throttled(self, sent: Sent, now: float) -> None:
         """Note a 429."""
         sent.is_throttled = True
-        self._recent.append(True)
         if sent.at > self._cut_at:
+            self._recent.append(True)
             speed = self._speed() if self._phase is Phase.SEARCH else 0.0
             self._cut(sent, speed)
             self._cut_at, self._busy, self._admitted = now, 0.0, 0
@@ -243,8 +244,12 @@ class RateLaw:
             found = min((1 - CLUSTER_CUT) * self.rate, measured)
             self._change(max((1 - DEEPEST_CUT) * self.rate, found), Reason.CLUSTER)
         elif rise_from is not None and self.rate < SMALL_RISE * rise_from:
-            self._phase = Phase.SETTLED
-            self._change(rise_from * (1 - self._gains[0]), Reason.CUT)
+            # A lull of chance, or a bucket that filled while this process was held up: taken back. If it was
+            # the cap, no 429 comes until the next rise, and that is half believed.
+            believed = (rise_from + self.rate) / 2 if self._is_doubted else rise_from
+            self._phase, self._is_doubted = Phase.SETTLED, not self._is_doubted
+            self._change(believed * (1 - self._gains[0]), Reason.CUT)
+            return
         elif speed > COARSE_CLIMB:
             # A bucket of one second's calls lets a climb of s a second overshoot by sqrt(2 s), a window by
             # next to nothing: half of that, and a slow climb from there.
@@ -253,7 +258,10 @@ class RateLaw:
         elif self._phase is Phase.SEARCH and (self._busy < SOON_SECONDS or self._admitted < SOON_CALLS):
             self._change((1 - SEARCH_CUT) * self.rate, Reason.CUT)
         else:
+            if rise_from is not None:
+                self._step = 0  # the cap is somewhere on the way
             self._settle()
+        self._is_doubted = False
 
     def _hold(self, rate: float) -> None:
         self._change(max(self._held_at_least, rate), Reason.HOLD)

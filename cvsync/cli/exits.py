@@ -38,8 +38,8 @@ _CODES: tuple[tuple[type[CvsyncError], int], ...] = (  # the first that fits
 )
 
 
-def exit_code(error: CvsyncError) -> int:
-    """Give the exit code of an error."""
+def exit_code(error: BaseException) -> int:
+    """Give the exit code of an error; ``UNEXPECTED`` for what cvsync did not raise on purpose."""
     if isinstance(error, ServiceError) and error.is_transient:
         return 5
     return next((code for kind, code in _CODES if isinstance(error, kind)), UNEXPECTED)

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cvsync.cli.deadline import Deadline
+from cvsync.run.settings import BODY_BYTES, GRACE, Adopt, RunSettings
 from cvsync.settings import API_VERSIONS, DEFAULT_API_VERSION
 
 if TYPE_CHECKING:
     from cvsync.manifest import Reading
-    from cvsync.run.settings import RunSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 LOCAL = "local"
+_MB = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,6 +318,31 @@ _RUN = (
         help="Download URLs like this here and send their bytes; for hosts that the service cannot reach.",
     ),
     click.option(
+        "--no-bytes-fallback",
+        is_flag=True,
+        envvar="CVSYNC_NO_BYTES_FALLBACK",
+        help="Do not download images here that the service cannot download; refuse them.",
+    ),
+    click.option(
+        "--max-body-mb",
+        envvar="CVSYNC_MAX_BODY_MB",
+        type=click.IntRange(1),
+        default=BODY_BYTES // _MB,
+        show_default=True,
+        metavar="MB",
+        help="Megabytes of images in requests at once; they take about three times that of memory.",
+    ),
+    click.option(
+        "--settle-grace",
+        envvar="CVSYNC_SETTLE_GRACE",
+        type=click.FloatRange(0),
+        default=GRACE,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long a request without an answer may still be at work in the service; then its outcome is "
+        "looked up.",
+    ),
+    click.option(
         "--max-errors",
         type=click.IntRange(0),
         metavar="N",
@@ -330,7 +356,10 @@ _RUN = (
         help="Delete even if something else was refused in the same run.",
     ),
 )
-_RUN_FIELDS = ("adopt", "as_bytes", "max_errors", "no_markers", "no_backup", "delete_despite_errors")
+_RUN_FIELDS = (
+    "adopt", "as_bytes", "no_bytes_fallback", "max_body_mb", "settle_grace", "max_errors", "no_markers",
+    "no_backup", "delete_despite_errors",
+)  # fmt: skip
 
 
 def run_options(command: F) -> F:
@@ -342,12 +371,13 @@ def run_options(command: F) -> F:
 
 def split_run(options: dict[str, Any]) -> tuple[RunSettings, dict[str, Any]]:
     """Take a run's settings out of a command's options."""
-    from cvsync.run.settings import Adopt, RunSettings
-
     own = {name: value for name, value in options.items() if name not in _RUN_FIELDS}
     settings = RunSettings(
         adopt=Adopt(options["adopt"]),
         as_bytes=options["as_bytes"],
+        fall_back=not options["no_bytes_fallback"],
+        body_bytes=options["max_body_mb"] * _MB,
+        grace=options["settle_grace"],
         max_errors=options["max_errors"],
         markers=not options["no_markers"],
         backup=not options["no_backup"],

@@ -22,7 +22,7 @@ from cvsync.events import Event, Observer, tell
 from cvsync.run.names import new_run_id
 
 if TYPE_CHECKING:
-    from cvsync.flows.service import Service
+    from cvsync.flows.service import Judge, Service
     from cvsync.manifest import Name
     from cvsync.settings import Settings
 
@@ -92,7 +92,7 @@ async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Na
     try:
         async with _service(common, told, stop, manifests) as (service, files):
             free = _when_free(flow, common.lock_timeout, told)
-            code = await free(replace(service, run_id=run_id), files)
+            code = await free(replace(service, run_id=run_id, judge=_judge(ending)), files)
     except asyncio.CancelledError:
         if ending.cause is None:
             raise
@@ -104,6 +104,19 @@ async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Na
     if stop.requested:
         told.error(stop.reason)
     return code
+
+
+def _judge(ending: Ending) -> Judge:
+    """Have the ledger note the exit code and the reason with which the command will end."""
+    from cvsync.flows.service import End, describe
+
+    def judge(error: BaseException | None) -> End | None:
+        early = ending.cause
+        if early is not None and (error is None or isinstance(error, asyncio.CancelledError)):
+            return End(early.exit_code, str(early))
+        return None if error is None else End(exits.exit_code(error), describe(error))
+
+    return judge
 
 
 def calm_collector() -> None:

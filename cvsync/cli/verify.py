@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("manifests", metavar="[MANIFEST]…", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("manifests", metavar="[MANIFEST]…", nargs=-1)
 @click.option("--source", metavar="NAME|ID", help="Compare with this project instead of manifests.")
 @click.option(
     "--sample",
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @reading_options
 @common_options
 def verify(
-    manifests: tuple[Path, ...], source: str | None, sample: int | None, all_bytes: bool, **options: Any
+    manifests: tuple[str, ...], source: str | None, sample: int | None, all_bytes: bool, **options: Any
 ) -> int:
     r"""Prove that a project holds what manifests, a pulled folder or another project say.
 

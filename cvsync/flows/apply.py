@@ -60,7 +60,7 @@ async def apply_plan(
 
 
 def _reject(carrier: Carrier, saved: SavedPlan, wanted: Path | None) -> None:
-    if carrier.outcomes.refusals:
+    if carrier.work.outcomes.refusals:
         manifest = recall(saved.manifest) if saved.manifest else None
         write_all_refused(carrier, manifest, wanted=wanted)
 

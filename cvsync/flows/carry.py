@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cvsync.events import tell
 from cvsync.flows.desired import with_urls
 from cvsync.flows.service import Service
 from cvsync.labels import Labels
@@ -19,7 +18,6 @@ from cvsync.run.ledger import Ledger
 from cvsync.run.leftovers import settle_leftovers
 from cvsync.run.lock import hold_lock
 from cvsync.run.names import new_run_id
-from cvsync.run.outcome import Outcomes
 from cvsync.run.settings import RunSettings
 from cvsync.run.work import Work
 
@@ -48,17 +46,19 @@ class Report:
 class Carrier:
     """A run that holds its destination: nobody else writes to it through cvsync."""
 
-    service: Service
-    ledger: Ledger
+    work: Work
     report: Report
-    project_id: str
-    settings: RunSettings = field(default_factory=RunSettings)
-    outcomes: Outcomes = field(default_factory=Outcomes)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The destination's."""
+        return self.work.ledger
 
     @property
     def folder(self) -> Path:
         """The run's own, in the state folder."""
-        return self.service.folder(self.project_id) / "runs" / self.report.run_id
+        assert self.work.folder is not None
+        return self.work.folder / "runs" / self.report.run_id
 
     async def settle(self, type_: ProjectType, labels: Labels | None = None) -> None:
         """Find out what became of the requests of dead runs; before anything is planned.
@@ -67,33 +67,22 @@ class Carrier:
             type_: Of the project.
             labels: The manifest, for images that may have to be sent again.
         """
-        service = self.service
-        work = Work(
-            client=service.client, ledger=self.ledger, project_id=self.project_id, run_id=self.report.run_id,
-            settings=self.settings, observer=service.observer, stop=service.stop,
-            downloader=service.downloader, folder=service.folder(self.project_id),
-        )  # fmt: skip
-        await settle_leftovers(work, type_, labels)
+        await settle_leftovers(self.work, type_, labels)
 
     async def carry_out(self, plan: Plan, *, files: Files | None = None) -> None:
-        """Apply a plan; ``outcomes`` tells what became of it, however it ends."""
+        """Apply a plan; the work's ``outcomes`` tell what became of it, however it ends."""
         if files is not None:
             plan = with_urls(plan, *files)
-        self.ledger.see(plan.learned)
-        run = Run(
-            self.service.client, self.ledger, plan, self.report.run_id,
-            workers=self.service.workers, observer=self.service.observer, stop=self.service.stop,
-            outcomes=self.outcomes, settings=self.settings, downloader=self.service.downloader,
-            folder=self.service.folder(self.project_id),
-        )  # fmt: skip
+        work = self.work
+        work.ledger.see(plan.learned)
         try:
-            await run.apply()
+            await Run(work, plan).apply()
         finally:
-            self.report.counts = self.outcomes.counts
-            for refusal in self.outcomes.refusals:
+            self.report.counts = work.outcomes.counts
+            for refusal in work.outcomes.refusals:
                 origin = refusal.action.origins[0] if refusal.action.origins else None
-                tell(
-                    self.service.observer, "item_refused", code=refusal.code, source=origin and origin.source,
+                work.tell(
+                    "item_refused", code=refusal.code, source=origin and origin.source,
                     row=origin and origin.row, image=refusal.action.name, reason=refusal.message,
                 )  # fmt: skip
 
@@ -108,11 +97,29 @@ def hold(service: Service, project_id: str, settings: RunSettings | None = None)
     run_id = service.run_id or new_run_id()
     with hold_lock(service.folder(project_id), run_id=run_id), service.open_ledger(project_id) as ledger:
         ledger.start_run(run_id)
-        carrier = Carrier(service, ledger, Report(run_id), project_id, settings or RunSettings())
+        work = Work(
+            client=service.client, ledger=ledger, project_id=project_id, run_id=run_id,
+            settings=settings or RunSettings(), workers=service.workers, observer=service.observer,
+            stop=service.stop, downloader=service.downloader, folder=service.folder(project_id),
+        )  # fmt: skip
+        carrier, error = Carrier(work, Report(run_id)), None
         try:
             yield carrier
+        except BaseException as cause:
+            error = cause
+            raise
         finally:
-            # However it ends: what it did is told once, and a run that was cut off says so too.
-            tell(service.observer, "totals", run_id=run_id, **carrier.report.counts)
-        code = 0 if carrier.report.is_complete else 3
-        ledger.end_run(run_id, exit_code=code, totals=carrier.report.counts)
+            _note_end(service, carrier, error)
+
+
+def _note_end(service: Service, carrier: Carrier, error: BaseException | None) -> None:
+    """Tell what a run did and note how it ended, however it ends; only one that is killed says nothing."""
+    work, report = carrier.work, carrier.report
+    totals = report.counts or work.ledger.totals(work.run_id)
+    work.tell("totals", run_id=work.run_id, **totals)
+    end = service.judge(error)
+    if end is None:
+        code = 0 if report.is_complete else 3
+        work.ledger.end_run(work.run_id, exit_code=code, totals=totals, reason=work.stop.reason or None)
+    else:
+        work.ledger.end_run(work.run_id, exit_code=end.exit_code, totals=totals, reason=end.reason)

@@ -16,6 +16,7 @@ from cvsync.run.once import once
 from cvsync.run.work import Sleep
 
 PLATFORMS = ("CoreML", "TensorFlow", "DockerFile", "ONNX", "VAIDK", "OpenVino")  # spec
+MOST_MODEL_BYTES = 2_000_000_000  # no published figure: many times any model that the service makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ async def export(
         raise TrainingError(f"the service could not export {iteration.name} for {target}")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     path = folder / file_name(project, iteration, target)
-    size = await service.downloader.download(found.download_uri, path)
+    size = await service.downloader.download(found.download_uri, path, most=MOST_MODEL_BYTES)
     tell(service.observer, "export", status="Done", platform=str(target), path=str(path), bytes=size)
     return path
 

@@ -31,7 +31,7 @@ def write_all_refused(
         wanted: The file; None: one in the run's folder.
     """
     # What was to be removed or deleted stands in no row.
-    refusals = [refusal for refusal in carrier.outcomes.refusals if refusal.action.origins]
+    refusals = [refusal for refusal in carrier.work.outcomes.refusals if refusal.action.origins]
     if not refusals and not problems:
         return
     suffix = rejects_suffix(manifest) if manifest else ".csv"

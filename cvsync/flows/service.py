@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +12,34 @@ from cvsync.api.client import Client, open_client
 from cvsync.api.download import Downloader
 from cvsync.api.rates import RateBook
 from cvsync.api.retry import RetryPolicy
+from cvsync.errors import CvsyncError
 from cvsync.events import Observer, ignore, tell
 from cvsync.run.ledger import Ledger
 from cvsync.run.private import make_private
 from cvsync.run.workers import Stop
 from cvsync.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended that something ended before it was through."""
+
+    exit_code: int
+    reason: str
+
+
+Judge = Callable[[BaseException | None], End | None]
+"""Says what an exception, or its absence, means for a run; None: the run came through."""
+
+
+def _judge(error: BaseException | None) -> End | None:
+    """Judge for programs that use cvsync as a library, and so have no exit code."""
+    return None if error is None else End(1, describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """Say what went wrong; of foreign exceptions only the kind, as they may tell anything."""
+    return str(error) if isinstance(error, CvsyncError) else type(error).__name__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +57,8 @@ class Service:
     stop: Stop = field(default_factory=Stop)
     run_id: str | None = None
     """The name of the run that is about to begin; None: it names itself."""
+    judge: Judge = _judge
+    """Says what the ledger notes as the run's end."""
 
     def folder(self, project_id: str) -> Path:
         """Give the state folder of one project of this resource."""

@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +20,7 @@ from cvsync.flows.service import Service
 from cvsync.flows.status import read_known, require_project
 from cvsync.known import KnownImages
 from cvsync.labels import METADATA, Labels, fold
-from cvsync.manifest import Problem, Reading, read
+from cvsync.manifest import Name, Problem, Reading, read
 from cvsync.model import Project, ProjectType, Tag
 from cvsync.plan import Prune, diff
 from cvsync.plan.differences import (
@@ -43,7 +42,7 @@ class VerifyRequest:
 
     project: str
     """Name or id."""
-    manifests: tuple[Path, ...] = ()
+    manifests: tuple[Name, ...] = ()
     reading: Reading = field(default_factory=Reading)
     source: str | None = None
     """The project to compare with instead of manifests, by name or id."""

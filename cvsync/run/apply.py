@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
-from cvsync.api.client import Client
-from cvsync.api.download import Downloader
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import UnsupportedError
-from cvsync.events import Observer, ignore
 from cvsync.labels import METADATA
 from cvsync.plan.actions import Kind, Plan
 from cvsync.plan.batch import Batch
 from cvsync.run.create import Creations
 from cvsync.run.delete import Deletions
-from cvsync.run.ledger import Ledger
 from cvsync.run.outcome import Outcomes
 from cvsync.run.progress import Progress
 from cvsync.run.relabel import Relabels
-from cvsync.run.settings import RunSettings
 from cvsync.run.tags import Tags
-from cvsync.run.work import Job, Sleep, Work
-from cvsync.run.workers import Stop, spread
+from cvsync.run.work import Job, Work
+from cvsync.run.workers import spread
 
 _DOUBTS_PER_WORKER = 4  # more of them, and workers settle before they send anything new
 
 
-@dataclass(eq=False)
 class Run:
     """One execution of a plan.
 
@@ -38,44 +28,14 @@ class Run:
     ``_DOUBTS_PER_WORKER`` in doubt for each worker, what follows the creations of as many, and its refusals.
     """
 
-    client: Client
-    ledger: Ledger
-    plan: Plan
-    run_id: str
-    workers: int = 8
-    observer: Observer = ignore
-    stop: Stop = field(default_factory=Stop)
-    settings: RunSettings = field(default_factory=RunSettings)
-    downloader: Downloader | None = None
-    """Fetches images: to save them before they are deleted, and to send their bytes."""
-    folder: Path | None = None
-    """The destination's state folder; without it nothing is saved before it is deleted."""
-    sleep: Sleep = asyncio.sleep
-    clock: Callable[[], float] = time.monotonic
-    outcomes: Outcomes = field(default_factory=Outcomes)
-
-    def __post_init__(self) -> None:
-        self._work = Work(
-            client=self.client,
-            ledger=self.ledger,
-            project_id=self.plan.project_id,
-            run_id=self.run_id,
-            settings=self.settings,
-            observer=self.observer,
-            stop=self.stop,
-            downloader=self.downloader,
-            folder=self.folder,
-            sleep=self.sleep,
-            clock=self.clock,
-            outcomes=self.outcomes,
-        )
-        self._tags = Tags(self._work)
-        self._relabels = Relabels(self._work, self._tags, self.plan.type)
-        self._creations = Creations(self._work, self.plan, self._tags, self._relabels)
-        self._deletions = Deletions(self._work, self.plan, self._tags)
-        self._error_limit = self.settings.error_limit(
-            self.plan.unchanged + sum(self.plan.counts[kind] for kind in Kind)
-        )
+    def __init__(self, work: Work, plan: Plan) -> None:
+        self._work, self._plan = work, plan
+        self._tags = Tags(work)
+        self._relabels = Relabels(work, self._tags, plan.type)
+        self._creations = Creations(work, plan, self._tags, self._relabels)
+        self._deletions = Deletions(work, plan, self._tags)
+        images = plan.unchanged + sum(plan.counts[kind] for kind in Kind)
+        self._error_limit = work.settings.error_limit(images)
 
     async def apply(self) -> Outcomes:
         """Make the plan true.
@@ -87,26 +47,28 @@ class Run:
             UnsupportedError: The API version cannot hold what the plan wants; nothing was sent.
         """
         self._check_version()
-        self.stop.is_draining = True
+        work = self._work
+        work.stop.is_draining = True
         try:
-            async with Progress(self._work, self.plan, self.clock).told():
+            async with Progress(work, self._plan).told():
                 await self._apply()
         finally:
-            self.stop.is_draining = False
+            work.stop.is_draining = False
             self._creations.close()
-            self.outcomes.counts = self.ledger.totals(self.run_id)
-        return self.outcomes
+            work.outcomes.counts = work.ledger.totals(work.run_id)
+        return work.outcomes
 
     def _check_version(self) -> None:
-        has_metadata = any(name.startswith(METADATA) for name in self.plan.table.column_names)
-        if has_metadata and not is_at_least(self.client.api_version, METADATA_SINCE):
+        has_metadata = any(name.startswith(METADATA) for name in self._plan.table.column_names)
+        version = self._work.client.api_version
+        if has_metadata and not is_at_least(version, METADATA_SINCE):
             raise UnsupportedError(
-                f"metadata needs --api-version {METADATA_SINCE} or later; this is {self.client.api_version}"
+                f"metadata needs --api-version {METADATA_SINCE} or later; this is {version}"
             )
 
     async def _apply(self) -> None:
-        plan, creations, relabels = self.plan, self._creations, self._relabels
-        if plan.is_empty and not self.ledger.doomed():
+        plan, creations, relabels = self._plan, self._creations, self._relabels
+        if plan.is_empty and not self._work.ledger.doomed():
             return
         await self._tags.prepare(plan)
         await self._stage(creations.jobs(Kind.CREATE_IMAGE))
@@ -123,14 +85,17 @@ class Run:
     async def _stage(self, jobs: Iterable[Job]) -> None:
         """Do some jobs, and whatever follows from them."""
         await self._spread(self._with_what_follows(jobs))
-        while not self.stop.requested and (rest := [*self._creations.rest()] or await self._rest_again()):
+        while not self._work.stop.requested:
+            rest = [*self._creations.rest()] or await self._rest_again()
+            if not rest:
+                return
             await self._spread(rest)
 
     def _with_what_follows(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Put what follows before what is new, so that it never piles up."""
         for job in jobs:
             yield from self._creations.ready()
-            while len(self._work.doubts) >= _DOUBTS_PER_WORKER * self.workers:
+            while len(self._work.doubts) >= _DOUBTS_PER_WORKER * self._work.workers:
                 yield self._settling()
             yield job
 
@@ -139,12 +104,12 @@ class Run:
         jobs = self._creations.rest_again()
         if jobs:
             tries = max(batch.tries for _, batch in jobs)
-            await self.sleep(self.settings.retry_wait * 2.0 ** (tries - 1))
+            await self._work.sleep(self._work.settings.retry_wait * 2.0 ** (tries - 1))
         return jobs
 
     async def _settle_doubts(self) -> None:
         """Find out what became of requests without an answer."""
-        while self._work.doubts and not self.stop.requested:
+        while self._work.doubts and not self._work.stop.requested:
             await self._stage([self._settling() for _ in range(len(self._work.doubts))])
 
     def _settling(self) -> Job:
@@ -161,8 +126,8 @@ class Run:
             await handle(batch)
             self._check_errors()
 
-        await spread(jobs, do, workers=self.workers, stop=self.stop)
+        await spread(jobs, do, workers=self._work.workers, stop=self._work.stop)
 
     def _check_errors(self) -> None:
-        if len(self.outcomes.refusals) > self._error_limit and not self.stop.requested:
-            self.stop.request("too many images were refused (--max-errors)")
+        if len(self._work.outcomes.refusals) > self._error_limit and not self._work.stop.requested:
+            self._work.stop.request("too many images were refused (--max-errors)")

@@ -11,11 +11,10 @@ from itertools import count
 from pathlib import Path
 
 from cvsync import limits
-from cvsync.errors import ServiceError, SettingsError, TransportError
+from cvsync.errors import ServiceError, SettingsError, TooLargeError, TransportError
 from cvsync.events import without_query
 from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch, Packs
-from cvsync.run.content import why_unusable
 from cvsync.run.private import make_folder, make_private
 from cvsync.run.work import Handle, Job, Work
 
@@ -73,19 +72,18 @@ class Fetching:
         work, file = self._work, self._folder / f"{next(self._numbers)}"
         assert work.downloader is not None
         assert action.url is not None
-        make_private(file.with_name(file.name + ".part"))  # what is downloaded goes there first
         for left in reversed(range(work.settings.item_tries)):
+            make_private(file.with_name(file.name + ".part"))  # what is downloaded goes there first
             try:
-                await work.downloader.download(action.url, file)
+                await work.downloader.download(action.url, file, most=limits.MAX_IMAGE_BYTES)
                 break
+            except TooLargeError:
+                return f"over {limits.MAX_IMAGE_BYTES:,} bytes, which is the most that the service takes"
             except (ServiceError, TransportError) as error:
                 if not left or not error.is_transient:
                     said = f"status {error.status}" if isinstance(error, ServiceError) else "no answer"
                     return f"the service could not download it, and neither could cvsync: {said}"
                 await work.sleep(work.settings.retry_wait)
-        if reason := why_unusable(file):
-            file.unlink()
-            return reason[1]
         return replace(action, url=None, path=str(file.resolve()))
 
     def discard(self, action: Action) -> None:

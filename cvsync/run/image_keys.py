@@ -39,6 +39,12 @@ class ImageKeys:
             values,
         )
 
+    def forget(self, image_id: str, key: str) -> None:
+        """Delete the row of one key."""
+        self._db.execute("DELETE FROM images WHERE key = ?", (key,))
+        if self._is_built:
+            self._db.execute("DELETE FROM temp.image_keys WHERE image_id = ? AND key = ?", (image_id, key))
+
     def delete(self, image_ids: Collection[str]) -> None:
         """Delete the rows of images."""
         self._build()

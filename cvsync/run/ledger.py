@@ -1,8 +1,10 @@
 """The SQLite file of intents and outcomes, one per destination.
 
-    meta     one row a fact: the schema's number, the destination, the tool's version
+    meta     one row a fact: the destination, the tool's version, and `unnamed` once there was such an image
     images   key -> image id, the fingerprint of the labels that the image was left with, and the version
-             of its content; null where it is not known. `batch_id` is the batch that confirmed it last
+             of its content; null where it is not known. `batch_id` is the batch that confirmed it last.
+             An unnamed image, which a killed run created for a key that nobody can tell any more, goes by
+             its own id until a key turns out to be it
     doomed   old images that a replacement has made superfluous and that are still to be deleted, with the
              key that they were
     batches  one row a request that writes; `state` is
@@ -14,7 +16,8 @@
              `counts` holds what it did, by the names of ``Outcomes.counts``, and the ``STEPS`` of the plan
              that it brought to an end; `items` the keys, image ids or
              tag names that it was about, for as long as it is `sent`
-    runs     one row a run, with its totals and exit code at the end
+    runs     one row a run. At its end, however it ends, it gets its totals, its exit code and, where
+             something ended it before it was through, the `reason`; a killed run has no `ended_at`
 
 No request leaves before its batch is committed as ``sent``; no image counts as stored before its answer is
 committed. WAL with ``synchronous=FULL``: neither ``kill -9`` nor a power cut loses what was committed.
@@ -82,6 +85,8 @@ class Ledger:
         self._db = connection
         self._clock = clock
         self._keys = ImageKeys(connection)
+        found = connection.execute("SELECT 1 FROM meta WHERE name = 'unnamed'").fetchone()
+        self._has_unnamed = found is not None
         connection.create_function("shifted", 2, _shifted, deterministic=True)
 
     @classmethod
@@ -184,11 +189,20 @@ class Ledger:
                 )
                 self._db.execute("DELETE FROM batches WHERE ended_in = ? AND state <> 'sent'", (gone,))
 
-    def end_run(self, run_id: str, *, exit_code: int, totals: Mapping[str, int]) -> None:
-        """Note how a run ended."""
+    def end_run(
+        self, run_id: str, *, exit_code: int, totals: Mapping[str, int], reason: str | None = None
+    ) -> None:
+        """Note how a run ended.
+
+        Args:
+            run_id: The run.
+            exit_code: What the command tells those who started it.
+            totals: What the run did.
+            reason: What ended it before it was through; None: nothing did.
+        """
         self._db.execute(
-            "UPDATE runs SET ended_at = ?, exit_code = ?, totals = ? WHERE run_id = ?",
-            (self._clock(), exit_code, orjson.dumps(dict(totals)).decode(), run_id),
+            "UPDATE runs SET ended_at = ?, exit_code = ?, totals = ?, reason = ? WHERE run_id = ?",
+            (self._clock(), exit_code, orjson.dumps(dict(totals)).decode(), reason, run_id),
         )
 
     def intend(self, run_id: str, kind: str, items: Iterable[str], *, marker: str | None = None) -> int:
@@ -235,6 +249,7 @@ class Ledger:
         shifts: Mapping[str, int] | None = None,
         seen: Mapping[str, int | None] | None = None,
         deleted: Collection[str] = (),
+        unnamed: Mapping[str, int] | None = None,
     ) -> None:
         """Commit what came of a request, all of it or nothing.
 
@@ -248,20 +263,28 @@ class Ledger:
             shifts: Image id -> the fingerprint of the labels that it got, less that of those that it lost.
             seen: Image id -> its fingerprint as it was read; None: not known. Before ``shifts``.
             deleted: Ids of images that are gone.
+            unnamed: Image id -> fingerprint of images that it created while nobody knows for which keys.
         """
         failpoint("before-outcome")
         with transaction(self._db):
+            rows = [(*row, batch_id) for row in stored]
+            if self._has_unnamed and (named := self._drop_named(rows)):
+                counts = Counter(counts) - Counter(images_adopted=named)  # counted when they were created
             self._db.execute(
                 "UPDATE batches SET state = ?, ended_at = ?, ended_in = coalesce(?, run_id), counts = ?,"
                 " items = '[]' WHERE batch_id = ?",
                 (state, self._clock(), run_id, _json_counts(counts), batch_id),
             )
-            self._store(batch_id, stored, replaced)
+            if unnamed:
+                self._db.execute("INSERT OR IGNORE INTO meta VALUES ('unnamed', '')")
+                self._upsert([(i, i, fingerprint, None, batch_id) for i, fingerprint in unnamed.items()])
+            self._store(rows, replaced)
             self._shift(seen or {}, shifts or {})
             if deleted:
                 self._keys.delete(deleted)
                 self._db.executemany("DELETE FROM doomed WHERE image_id = ?", [(i,) for i in deleted])
             failpoint("in-outcome")
+        self._has_unnamed |= bool(unnamed)
         failpoint("after-outcome")
 
     def note(self, run_id: str, kind: str, *, counts: Mapping[str, int], state: str = "refused") -> None:
@@ -326,8 +349,19 @@ class Ledger:
         )
         return Counter({name: int(total) for name, total in rows})
 
-    def _store(self, batch_id: int, stored: Iterable[Stored], replaced: Collection[str]) -> None:
-        rows = [(*row, batch_id) for row in stored]
+    def _drop_named(self, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Drop the ids that images went by, now that keys turned out to be them; give how many."""
+        ids = [row[1] for row in rows if row[0] != row[1]]
+        found = self._db.execute(
+            "SELECT key FROM images WHERE key = image_id AND batch_id IS NOT NULL"
+            " AND key IN (SELECT value FROM json_each(?))",
+            (_json(ids),),
+        ).fetchall()
+        for (image_id,) in found:
+            self._keys.forget(image_id, key=image_id)
+        return len(found)
+
+    def _store(self, rows: Sequence[tuple[Any, ...]], replaced: Collection[str]) -> None:
         if not rows:
             return
         old = self._keys.rows(list(replaced)) if replaced else []

@@ -10,7 +10,7 @@ from pathlib import Path
 from cvsync import __version__
 from cvsync.errors import SettingsError
 
-SCHEMA_NUMBER = 2
+SCHEMA_NUMBER = 3
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -39,6 +39,9 @@ DROP INDEX images_by_id;
 CREATE TABLE doomed (
     image_id TEXT PRIMARY KEY, key TEXT NOT NULL, version TEXT, since REAL NOT NULL
 ) WITHOUT ROWID;
+""",
+    2: """
+ALTER TABLE runs ADD COLUMN reason TEXT;
 """,
 }
 

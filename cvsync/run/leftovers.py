@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +30,15 @@ from cvsync.run.posting import BARE, pair, post_images, size_of
 from cvsync.run.relabel import labels_of_image, sums_of_images
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
 from cvsync.run.work import Ticket, Work
+
+_UNNAMED = (
+    "{} images that a killed run created are of no row of the manifest any more; cvsync knows them now, so "
+    "that --delete removes them"
+)
+_LOST = (
+    "a killed run may have created up to {} images that are of no row of the manifest any more; without "
+    "markers they cannot be told from others' (--delete --delete-unmanaged removes them all)"
+)
 
 
 async def settle_leftovers(
@@ -83,7 +92,8 @@ async def _settle_creation(work: Work, type_: ProjectType, labels: Labels | None
     """See whether a batch's images are there, and which is which key's.
 
     Without a marker, or where some are there, the batch is sent again without labels: a duplicate tells which
-    image is which key's. What labels are missing then, the plan sees.
+    image is which key's. What labels are missing then, the plan sees. Images of keys that left the manifest
+    meanwhile cannot be told apart; the ledger knows them by their ids.
     """
     made: dict[str, Image] = {}
     can_look = batch.marker is not None and is_at_least(work.client.api_version, METADATA_SINCE)
@@ -93,11 +103,31 @@ async def _settle_creation(work: Work, type_: ProjectType, labels: Labels | None
     if made or not can_look:
         if labels is None:
             return
-        actions = _sendable(_actions(labels, batch))
-        for part in create_batches(actions, size=size_of, sent=lambda _: ()):
+        actions = _actions(labels, batch)
+        for part in create_batches(_sendable(actions), size=size_of, sent=lambda _: ()):
             await _send_again(work, type_, part, made)
-    work.ledger.conclude(batch.batch_id, "void", run_id=work.run_id)
+        if not can_look and len(actions) < len(batch.items):
+            work.tell("warning", text=_LOST.format(len(batch.items) - len(actions)))
+    unnamed = _unnamed(work, made)
+    work.ledger.conclude(
+        batch.batch_id,
+        "done" if unnamed else "void",
+        run_id=work.run_id,
+        unnamed=sums_of_images(unnamed, type_),
+        counts={
+            "images_created": len(unnamed),
+            "labels_added": sum(len(labels_of_image(image, type_)) for image in unnamed),
+        },
+    )
+    if unnamed:
+        work.tell("warning", text=_UNNAMED.format(len(unnamed)))
     work.tell("batch_settled", batch=batch.batch_id, kind=batch.kind, applied=bool(made))
+
+
+def _unnamed(work: Work, made: Mapping[str, Image]) -> list[Image]:
+    """Give those of a batch's images that no key has turned out to be."""
+    named = work.ledger.keys_of([*made]) if made else {}
+    return [image for image_id, image in made.items() if image_id not in named]
 
 
 def _sendable(actions: Iterable[Action]) -> Iterable[Action]:
@@ -185,7 +215,10 @@ def _actions(labels: Labels, batch: OpenBatch) -> list[Action]:
 
 
 def _drop_files(folder: Path | None) -> None:
-    """Drop what dead runs had downloaded to send."""
-    if folder is not None:
-        for left in (folder / "runs").glob("*/fetched"):
-            shutil.rmtree(left)
+    """Drop what dead runs had downloaded to send, and what they had begun to save."""
+    if folder is None:
+        return
+    for left in (folder / "runs").glob("*/fetched"):
+        shutil.rmtree(left)
+    for part in (folder / "trash").glob("*/*.part"):
+        part.unlink()

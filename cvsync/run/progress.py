@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -21,8 +21,8 @@ class Progress:
     is as it should be already. So a run that goes on where another was cut off begins where that one ended.
     """
 
-    def __init__(self, work: Work, plan: Plan, clock: Callable[[], float]) -> None:
-        self._work, self._clock, self._began = work, clock, clock()
+    def __init__(self, work: Work, plan: Plan) -> None:
+        self._work, self._began = work, work.clock()
         self._unchanged = plan.unchanged
         self._total = plan.unchanged + _steps(plan)
 
@@ -30,7 +30,7 @@ class Progress:
         """Say how far the run is."""
         work = self._work
         steps = work.ledger.steps(work.run_id)
-        seconds = self._clock() - self._began
+        seconds = work.clock() - self._began
         rate = steps / seconds if seconds > 0 else 0.0
         left = self._total - self._unchanged - steps
         return {

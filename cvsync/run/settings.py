@@ -7,6 +7,7 @@ from enum import Enum
 
 GRACE = 10.0
 ATTEMPTS = 5
+BODY_BYTES = 64_000_000
 DEFAULT_MAX_ERRORS = 1_000  # a wrong manifest should not burn a night
 DEFAULT_MAX_ERRORS_SHARE = 0.05
 
@@ -45,7 +46,7 @@ class RunSettings:
     delete_despite_errors: bool = False
     """Whether images are deleted even though something else was refused."""
     adopt: Adopt = Adopt.ADD
-    body_bytes: int = 64_000_000
+    body_bytes: int = BODY_BYTES
     """Bytes of bodies with images that are in memory at once; they are there about three times over."""
     status_every: float = 60.0
     """Between two ``status`` events."""

@@ -12,7 +12,9 @@ from cvsync.run.once import once
 from cvsync.run.sums import TagAndBox
 from cvsync.run.verdict import Verdict, verdict
 from cvsync.run.work import Work
+from cvsync.run.workers import spread
 
+_AT_ONCE = 4  # new tags; more would use up the burst with which uploads begin
 _NOT_UNIQUE = "BadRequestTagNameNotUnique"
 
 
@@ -71,11 +73,8 @@ class Tags:
         await self._rename(plan.renames)
         await self.read()
         missing = [tag for tag in plan.new_tags if fold(tag.name) not in self._ids]
-        for tag in missing:
-            if self._work.stop.requested:
-                return
-            await self._create(tag)
-        if missing:
+        await spread(missing, self._create, workers=_AT_ONCE, stop=self._work.stop)
+        if missing and not self._work.stop.requested:
             await self.read()
 
     async def _rename(self, renames: Sequence[TagRename]) -> None:

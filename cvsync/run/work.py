@@ -66,11 +66,13 @@ class Work:
     project_id: str
     run_id: str
     settings: RunSettings = field(default_factory=RunSettings)
+    workers: int = 8
     observer: Observer = ignore
     stop: Stop = field(default_factory=Stop)
     downloader: Downloader | None = None
+    """Fetches images: to save them before they are deleted, and to send their bytes."""
     folder: Path | None = None
-    """The destination's state folder."""
+    """The destination's state folder; without it nothing is saved before it is deleted."""
     sleep: Sleep = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
     outcomes: Outcomes = field(default_factory=Outcomes)

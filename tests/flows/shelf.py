@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,12 @@ class Shelf:
         """The write calls since the last `forget`, by operation."""
         counts = (await self.control("GET", "requests"))["by_operation"]
         return {n: sum(by.values()) for n, by in counts.items() if n.startswith(WRITES)}
+
+    def ends(self) -> list[tuple[str, int | None, str | None]]:
+        """Every run that the ledger holds: its name, exit code, and what ended it early."""
+        (path,) = self.state.glob("*/*/ledger.sqlite")
+        with closing(sqlite3.connect(path)) as db:
+            return db.execute("SELECT run_id, exit_code, reason FROM runs ORDER BY started_at").fetchall()
 
     async def forget(self) -> None:
         await self.control("POST", "reset")

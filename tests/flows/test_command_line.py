@@ -59,13 +59,22 @@ class Desk:
         out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def runs(self) -> list[tuple[str, int | None]]:
-        """Every run that the ledger holds, with its exit code."""
+    def runs(self) -> list[tuple[str, int | None, str | None]]:
+        """Every run that the ledger holds, with its exit code, and what ended it early."""
         (path,) = (self.folder / "state").glob("*/*/ledger.sqlite")
         db = sqlite3.connect(path)
-        found = db.execute("SELECT run_id, exit_code FROM runs ORDER BY started_at").fetchall()
+        found = db.execute("SELECT run_id, exit_code, reason FROM runs ORDER BY started_at").fetchall()
         db.close()
         return found
+
+    def start_until_sent(self, *arguments: object) -> subprocess.Popen[str]:
+        """Start a push, and return once images are on their way."""
+        process = self.start("push", *arguments, "--json")
+        assert process.stdout is not None
+        for line in process.stdout:
+            if check_line(line)["ev"] == "batch_sent" and "image" in line:
+                break
+        return process
 
     def in_doubt(self) -> int:
         (path,) = (self.folder / "state").glob("*/*/ledger.sqlite")
@@ -114,7 +123,7 @@ def test_events_are_json_and_end_with_run_end(served: Desk) -> None:
 
     events = [check_line(line) for line in done.stdout.splitlines()]
     assert [e["ev"] for e in events][:1] == ["run_start"]
-    assert {e["run"] for e in events} == {run for run, _ in served.runs()}
+    assert {e["run"] for e in events} == {run for run, _, _ in served.runs()}
     assert (events[-1]["ev"], events[-1]["exit_code"]) == ("run_end", 0)
     assert events[-1]["totals"]["images_created"] == 3
     assert {e["dest"] for e in events} == {served.emulator and served.emulator.url}
@@ -223,6 +232,9 @@ def test_interrupted_push_goes_on_and_stores_nothing_twice(served: Desk, number:
     assert [check_line(line)["ev"] for line in out.splitlines()][-1] == "run_end"
     assert "run the same command again" in err
     assert resumed.returncode == 0
+    assert [end for _, *end in served.runs()] == [
+        [128 + number, "stopped early; run the same command again to go on where it stopped"], [0, None],
+    ]  # fmt: skip
     (project,) = served.ask("customvision/v3.3/training/projects")
     stored = served.ask(f"_emulator/projects/{project['id']}/images")
     assert len(stored) == 640
@@ -232,11 +244,7 @@ def test_interrupted_push_goes_on_and_stores_nothing_twice(served: Desk, number:
 def test_second_signal_ends_at_once_and_leaves_what_is_in_flight_in_the_ledger(served: Desk) -> None:
     manifest = served.manifest(640)
     served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 30}])
-    process = served.start("push", manifest, "-p", "shelf", "--create-project", "-c", "2", "--json")
-    assert process.stdout is not None
-    for line in process.stdout:
-        if check_line(line)["ev"] == "batch_sent" and "image" in line:
-            break
+    process = served.start_until_sent(manifest, "-p", "shelf", "--create-project", "-c", "2")
     process.send_signal(signal.SIGTERM)
     assert process.stderr is not None
     assert "once more to cancel" in process.stderr.readline()
@@ -255,11 +263,7 @@ def test_second_signal_ends_at_once_and_leaves_what_is_in_flight_in_the_ledger(s
 def test_what_is_in_flight_has_twenty_seconds_after_the_first_signal(served: Desk) -> None:
     manifest = served.manifest(640)
     served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 90}])
-    process = served.start("push", manifest, "-p", "shelf", "--create-project", "-c", "2", "--json")
-    assert process.stdout is not None
-    for line in process.stdout:
-        if check_line(line)["ev"] == "batch_sent" and "image" in line:
-            break
+    process = served.start_until_sent(manifest, "-p", "shelf", "--create-project", "-c", "2")
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
@@ -278,9 +282,34 @@ def test_deadline_ends_a_run_with_what_is_in_flight_finished(served: Desk) -> No
 
     assert done.returncode == 5
     assert "the deadline came; run the same command again" in done.stderr
+    ((_, code, reason),) = served.runs()
+    assert (code, str(reason)[:17]) == (5, "the deadline came")
     assert served.in_doubt() == 0
     (project,) = served.ask("customvision/v3.3/training/projects")
     assert 0 < len(served.ask(f"_emulator/projects/{project['id']}/images")) < 640
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, 7), (503, 5)])
+def test_error_that_ends_a_run_is_noted_with_its_exit_code(served: Desk, status: int, code: int) -> None:
+    served.ask("_emulator/faults", [{"operation": "CreateTag", "kind": "status", "status": status}])
+
+    push = ["push", served.manifest(1), "-p", "shelf", "--create-project", "--max-outage", "0"]
+    done = served.run(*push)
+
+    ((_, noted, reason),) = served.runs()
+    assert done.returncode == noted == code
+    assert str(reason).startswith(f"CreateTag answered {status}")
+    assert str(reason) in done.stderr
+
+
+def test_killed_run_has_no_end(served: Desk) -> None:
+    served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 30}])
+    process = served.start_until_sent(served.manifest(1), "-p", "shelf", "--create-project")
+
+    process.kill()
+    process.communicate(timeout=60)
+
+    assert [end for _, *end in served.runs()] == [[None, None]]
 
 
 def test_deadline_before_anything_is_sent_ends_the_run_too(served: Desk) -> None:
@@ -324,7 +353,7 @@ def test_paused_run_keeps_the_project_and_ends_right_when_it_goes_on(served: Des
     assert second.returncode == 8
     assert f"process {first.pid} on" in second.stderr
     assert (first.returncode, waiting.returncode) == (0, 0)
-    assert [code for _, code in served.runs()] == [0, 0]
+    assert [end for _, *end in served.runs()] == [[0, None], [0, None]]
 
 
 def test_state_is_for_its_owner_only(served: Desk) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import stat
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from make import make_png, write_csv
-from shelf import Shelf, boxes_by_key
+from shelf import QUICK, Shelf, boxes_by_key
 
-from cvsync.errors import GuardError, ManifestError, MissingProjectError, SettingsError
+from cvsync.errors import GuardError, ManifestError, MissingProjectError, SettingsError, TransportError
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
 from cvsync.plan import Kind, Prune
@@ -231,6 +233,24 @@ async def test_images_that_cvsync_does_not_know_are_left_alone(shelf: Shelf, tmp
     await shelf.push(write_csv(second, rows[:3]), prune=Prune.DELETE, guard=DeleteGuard(5))
 
     assert len(await shelf.images()) == 5
+
+
+async def test_images_of_a_killed_run_go_with_the_rows_that_left_the_manifest_meanwhile(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    manifest = write_csv(tmp_path / "m.csv", boxed_rows(shelf))
+    lost = {"operation": "CreateImagesFromUrls", "kind": "reset_after"}
+    await shelf.control("POST", "faults", [lost])
+    with pytest.raises(TransportError) as lost_run:  # like a killed process, it leaves its batch open
+        await shelf.push(manifest, run=replace(QUICK, attempts=1))
+    assert [end for _, *end in shelf.ends()] == [[1, str(lost_run.value)]]
+    await shelf.control("DELETE", "faults")
+    write_csv(manifest, boxed_rows(shelf)[:4])
+
+    report = await shelf.push(manifest, prune=Prune.DELETE, guard=DeleteGuard(2))
+
+    assert report.counts == Counter(images_created=6, labels_added=6, images_deleted=2)
+    assert len(await shelf.images()) == 4
 
 
 async def test_lost_ledger_heals_itself(shelf: Shelf, manifest: Path, tmp_path: Path) -> None:

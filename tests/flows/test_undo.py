@@ -18,6 +18,7 @@ from cvsync.plan import Action, Kind, Prune
 from cvsync.plan.guard import DeleteGuard
 from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
+from cvsync.run.work import Work
 
 
 def rows(shelf: Shelf, *numbers: int) -> list[dict[str, Any]]:
@@ -113,11 +114,11 @@ async def test_replaced_image_comes_back_in_the_place_of_its_successor(shelf: Sh
             Kind.REPLACE_IMAGE, key, (box("fork"),), image_id=ledger.ids_of([key])[key],
             url=shelf.url("1.png"), version="v2",
         )  # fmt: skip
-        run = Run(
-            service.client, ledger, make_plan(project, new), "replacing", folder=folder,
+        work = Work(
+            client=service.client, ledger=ledger, project_id=project, run_id="replacing", folder=folder,
             downloader=service.downloader, settings=QUICK,
         )  # fmt: skip
-        await run.apply()
+        await Run(work, make_plan(project, new)).apply()
         ledger.close()
     replaced = await shelf.sources()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from simulation import CAPS, Bucket, Client, Seen, Service, run, slots
+from simulation import CAPS, Bucket, Client, Seen, Service, VirtualLoop, run, slots
 
 from cvsync.api.rates import RateBook
 
@@ -129,6 +130,33 @@ def test_two_runs_of_one_machine_share_a_cap(kind: str, late: float, tmp_path: P
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_runs_share_a_cap_for_twenty_minutes(kind: str, late: float, seed: int, tmp_path: Path) -> None:
     check_share(kind, 20 * MINUTE, late, tmp_path / "rates.sqlite", seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("kind", "least_use"), [("bucket", 0.95), ("fixed", 0.95), ("sliding", 0.87)])
+def test_machine_that_is_held_up_now_and_then_causes_no_more_429s(
+    kind: str, least_use: float, seed: int
+) -> None:
+    """Up to half a second in ten, in which a window's calls are lost and a bucket fills for nothing."""
+
+    async def fill_haltingly() -> Seen:
+        loop, dice = asyncio.get_running_loop(), random.Random(seed)
+        assert isinstance(loop, VirtualLoop)
+
+        def hold_up() -> None:
+            loop.hold_up(dice.uniform(0.1, 0.5))
+            loop.call_later(dice.expovariate(0.1), hold_up)
+
+        hold_up()
+        client = Client(Service(CAPS[kind](10), seed=seed), calls=slots(10), seed=seed)
+        await client.load(7 * MINUTE)
+        client.close()
+        return client.seen
+
+    seen = run(fill_haltingly())
+
+    assert seen.count(MINUTE, 7 * MINUTE) / (10 * 6 * MINUTE) >= least_use
+    assert seen.share_throttled(MINUTE, 7 * MINUTE) < MOST_THROTTLED
 
 
 def test_server_without_any_burst_is_called_as_fast_as_the_network_lets_be() -> None:

@@ -145,6 +145,20 @@ def test_rise_that_meets_the_cap_at_once_is_taken_back() -> None:
     assert calls.law.rate < before
 
 
+def test_rise_that_comes_again_at_once_is_half_believed() -> None:
+    calls = settled()
+    for _ in range(2):
+        while Reason.RISE not in calls.reasons:
+            calls.pass_time(1)
+        calls.pass_time(3)
+        top = calls.law.rate
+        calls.refuse()
+        below = calls.law.rate
+        calls.told.clear()
+
+    assert 0.92 * top < below < 0.99 * top
+
+
 @pytest.mark.parametrize("rate", [2.0, 10.0, 50.0, 200.0])
 def test_share_of_429s_settles_at_the_target_at_any_cap(rate: float) -> None:
     """One 429 in 200 calls, whenever it comes, leaves the rate where it was."""

@@ -15,6 +15,7 @@ from cvsync.errors import ServiceError, TransportError
 from cvsync.labels import Labels
 from cvsync.plan.actions import Action, Kind
 from cvsync.run.leftovers import settle_leftovers
+from cvsync.run.private import make_private
 from cvsync.run.settings import RunSettings
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
 from cvsync.run.work import Work
@@ -309,12 +310,62 @@ async def test_batch_of_a_dead_run_that_never_arrived_is_forgotten_without_a_wri
     assert bench.ledger.in_doubt() == 0
 
 
+async def test_what_a_dead_run_had_begun_to_download_goes(bench: Bench) -> None:
+    trash, fetched = bench.folder / "trash" / "dead", bench.folder / "runs" / "dead" / "fetched"
+    for path in (trash / "x.part", trash / "x.png", trash / "000000.parquet", fetched / "0.part"):
+        make_private(path)
+
+    await resume(bench, [])
+
+    assert {p.name for p in trash.iterdir()} == {"x.png", "000000.parquet"}
+    assert not fetched.exists()
+
+
 async def test_keys_that_left_the_manifest_meanwhile_are_not_sent(bench: Bench) -> None:
     await left_open(bench, "lost")
 
     await resume(bench, ["0", "1", "9"])
 
+    ids = bench.ids()
+    assert len([*await bench.images()]) == 5
+    assert ids.keys() - {*ids.values()} == {"0", "1"}
+
+
+async def test_images_of_keys_that_left_the_manifest_are_known_by_their_ids(bench: Bench) -> None:
+    await left_open(bench, "lost")
+
+    await resume(bench, ["0", "1"])
+
+    ids = bench.ids()
+    assert {*ids.values()} == {image.id for image in await bench.images()}
+    assert sum(key == image_id for key, image_id in ids.items()) == 3
+    assert await bench.stale_fingerprints() == {}
+    assert bench.ledger.totals("next") == Counter(images_created=5, labels_added=10)
+    assert bench.ledger.in_doubt() == 0
+    assert [str(f["text"])[:42] for f in bench.told("warning")] == [
+        "3 images that a killed run created are of "
+    ]
+
+
+async def test_image_known_by_its_id_gets_its_key_back(bench: Bench) -> None:
+    await left_open(bench, "lost")
+    await resume(bench, ["0", "1", "2"])
+
+    await bench.apply(bench.plan(*(create(key, box("fork"), box("fork", 0.3)) for key in "34"), unmanaged=1))
+
+    assert await bench.by_key() == WANTED
+    totals = bench.ledger.totals("next") + bench.ledger.totals("run 2")
+    assert totals == Counter(images_created=5, labels_added=10)
+
+
+async def test_images_of_keys_that_left_the_manifest_stay_strangers_without_markers(bench: Bench) -> None:
+    await left_open(bench, "lost", markers=False)
+
+    await resume(bench, ["0", "1"], markers=False)
+
     assert bench.ids().keys() == {"0", "1"}
+    (warning,) = bench.told("warning")
+    assert "up to 3 images" in str(warning["text"])
 
 
 @pytest.mark.parametrize(("wait", "slept"), [(0.0, [9.5]), (8.0, [1.5]), (20.0, [])])

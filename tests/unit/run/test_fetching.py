@@ -11,6 +11,7 @@ from bench import Bench
 from make import make_png
 from plans import box
 
+from cvsync.limits import MAX_IMAGE_BYTES
 from cvsync.plan.actions import Action, Kind
 
 StartBench = Callable[..., Awaitable[Bench]]
@@ -57,6 +58,18 @@ async def test_image_that_nobody_can_download_is_refused_with_the_reason(bench: 
     assert "neither could cvsync: status 404" in refusal.message
     assert "secret" not in refusal.message
     assert outcomes.counts["images_created"] == outcomes.counts["refused"] == 1
+
+
+async def test_image_larger_than_the_service_takes_is_not_downloaded_whole(
+    bench: Bench, tmp_path: Path
+) -> None:
+    await bench.control("POST", "faults", [UNREACHABLE])
+    (tmp_path / "pictures" / "0.png").write_bytes(b"x" * (MAX_IMAGE_BYTES + 1))
+
+    outcomes = await bench.apply(pictures(bench, "0.png"))
+
+    (refusal,) = outcomes.refusals
+    assert refusal.message == "over 6,000,000 bytes, which is the most that the service takes"
 
 
 async def test_falling_back_can_be_forbidden(bench: Bench) -> None:
