@@ -92,17 +92,7 @@ def diff(
     if on_drift is OnDrift.PROJECT:
         is_new &= ~drift.lost
         changes = changes.without(sides, drift.images)
-    first = _needs_room(sides, changes)[sides.present_image[changes.remove]]
-    codes = sides.desired.key_codes
-    parts = [
-        create_rows(sides, np.flatnonzero(is_new[codes] & meant)),
-        remove_rows(sides, changes.remove[first], Kind.MAKE_ROOM),
-        add_rows(sides, changes.add),
-        replace_rows(sides, np.flatnonzero(sides.replaced[codes] & meant)),
-        remove_rows(sides, changes.remove[~first], Kind.REMOVE_LABEL),
-        delete_rows(sides, _gone(sides, prune)),
-    ]
-    table = join(parts)
+    table = _rows(sides, changes, meant=meant, is_new=is_new, gone=_gone(sides, prune))
     # An edit that stays must be seen as one next time, too.
     untold = drift.images & ~changes.touched & (on_drift is OnDrift.PROJECT or not scope.is_everything)
     return Plan(
@@ -120,6 +110,22 @@ def diff(
         conflicts=changes.conflicts,
         before=Extent(len(snapshot), len(snapshot.tags)),
         learned=pa.concat_tables([adopted, learn(sides, untold=untold)]),
+    )
+
+
+def _rows(sides: Sides, changes: _Changes, *, meant: Mask, is_new: Mask, gone: Rows) -> pa.Table:
+    """Write the changes of images down, in apply order."""
+    first = _needs_room(sides, changes)[sides.present_image[changes.remove]]
+    codes = sides.desired.key_codes
+    return join(
+        [
+            create_rows(sides, np.flatnonzero(is_new[codes] & meant)),
+            remove_rows(sides, changes.remove[first], Kind.MAKE_ROOM),
+            add_rows(sides, changes.add),
+            replace_rows(sides, np.flatnonzero(sides.replaced[codes] & meant)),
+            remove_rows(sides, changes.remove[~first], Kind.REMOVE_LABEL),
+            delete_rows(sides, gone),
+        ]
     )
 
 
