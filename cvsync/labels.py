@@ -99,6 +99,11 @@ class Labels:
         return codes_of(self.table.column("key"))
 
     @property
+    def first_rows(self) -> pa.Table:
+        """The first row of each key, in the order of ``keys``."""
+        return self.table.take(pa.array(np.unique(self.key_codes, return_index=True)[1]))
+
+    @property
     def metadata(self) -> tuple[str, ...]:
         """The names of the image metadata that the labels carry."""
         names = self.table.column_names

@@ -31,6 +31,11 @@ class Desired:
     bad_images: frozenset[str]
     """And those whose ids such rows tell."""
 
+    @property
+    def incomplete(self) -> frozenset[str]:
+        """Keys and ids of images of which not all rows are here."""
+        return self.bad_keys | self.bad_images
+
     def with_problems(self, more: Sequence[Problem]) -> Desired:
         """Note problems that were found beside the project."""
         return replace(self, problems=[*self.problems, *more])

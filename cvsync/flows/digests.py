@@ -8,9 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-import pyarrow as pa
-
 from cvsync.api.listing import fetch_images
 from cvsync.errors import ServiceError, TransportError
 from cvsync.events import tell
@@ -29,19 +26,22 @@ Place = Path | str
 
 async def hash_images(service: Service, project_id: str, image_ids: Sequence[str]) -> AsyncIterator[Found]:
     """Hash the originals of images of a project; links are taken fresh, a call for some 200 of them."""
+
+    async def digest(link: str) -> str:
+        if "://" in link:
+            return await service.downloader.digest(link)
+        # A resource in a virtual network gives paths.
+        return hashlib.sha256(await service.client.get_artifact(project_id, link)).hexdigest()
+
     for start in range(0, len(image_ids), IDS_PER_URL):
         ids = image_ids[start : start + IDS_PER_URL]
-        links = {
-            i.id: i.original_image_uri or "" for i in await fetch_images(service.client, project_id, ids)
-        }
-
-        async def digest(link: str) -> str:
-            if "://" in link:
-                return await service.downloader.digest(link)
-            # A resource in a virtual network gives paths.
-            return hashlib.sha256(await service.client.get_artifact(project_id, link)).hexdigest()
-
-        async for found in _hash(service, ((i, links.get(i, "")) for i in ids), digest):
+        images = await fetch_images(service.client, project_id, ids)
+        links = {image.id: image.original_image_uri or "" for image in images}
+        for image_id in ids:
+            if image_id not in links:
+                tell(service.observer, "unreadable", image=image_id, reason="the image is gone")
+                yield image_id, None
+        async for found in _hash(service, links.items(), digest):
             yield found
 
 
@@ -58,8 +58,7 @@ def hash_places(service: Service, places: Iterable[tuple[str, Place]]) -> AsyncI
 
 def places_of(labels: Labels) -> Iterator[tuple[str, Place]]:
     """Say for each key where its picture is."""
-    firsts = np.unique(labels.key_codes, return_index=True)[1]
-    for row in labels.table.take(pa.array(firsts)).to_pylist():
+    for row in labels.first_rows.to_pylist():
         yield row["key"], row["url"] or Path(row["source"]).parent / row["path"]
 
 

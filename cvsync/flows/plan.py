@@ -148,7 +148,7 @@ async def prepare(
     plan = diff(
         desired.labels, snapshot, known, prune=request.prune, on_drift=request.on_drift, scope=request.scope,
         renames=request.renames, unmanaged=request.unmanaged,
-        incomplete=desired.bad_keys | desired.bad_images,
+        incomplete=desired.incomplete,
     )  # fmt: skip
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
     _refuse_if_strict(request, contradictions)

@@ -20,7 +20,7 @@ from cvsync.flows.service import Service
 from cvsync.flows.status import read_known, require_project
 from cvsync.known import KnownImages
 from cvsync.labels import METADATA, Labels, fold
-from cvsync.manifest import Name, Problem, Reading, read
+from cvsync.manifest import Name, Problem, Reading, read, shown
 from cvsync.model import Project, ProjectType, Tag
 from cvsync.plan import Prune, diff
 from cvsync.plan.differences import (
@@ -30,6 +30,7 @@ from cvsync.plan.differences import (
     label_differences,
     metadata_differences,
 )
+from cvsync.plan.sides import Sides
 from cvsync.run.marker import is_mark
 from cvsync.snapshot import Snapshot
 
@@ -92,7 +93,8 @@ class Reference:
     tags: Sequence[Tag] | None = None
     """Of a project, tags without images too; a manifest tells only of those that it uses."""
     problems: Sequence[Problem] = ()
-    bad_keys: frozenset[str] = frozenset()
+    incomplete: frozenset[str] = frozenset()
+    """Keys and ids of images of which not all rows can be compared."""
 
 
 async def verify(service: Service, request: VerifyRequest, *, source: Service | None = None) -> Verification:
@@ -124,14 +126,13 @@ async def verify(service: Service, request: VerifyRequest, *, source: Service | 
 async def _of_manifests(service: Service, request: VerifyRequest, type_: ProjectType) -> Reference:
     manifest = await asyncio.to_thread(read, request.manifests, request.reading)
     desired = want(manifest, type_)
-    places = dict(places_of(desired.labels))
-    return Reference(
-        name=", ".join(map(str, request.manifests)),
-        labels=desired.labels,
-        digests=lambda keys: hash_places(service, ((key, places[key]) for key in keys)),
-        problems=desired.problems,
-        bad_keys=desired.bad_keys,
-    )
+
+    def digests(keys: Sequence[str]) -> AsyncIterator[Found]:
+        wanted = set(keys)
+        return hash_places(service, (place for place in places_of(desired.labels) if place[0] in wanted))
+
+    name = ", ".join(map(shown, request.manifests))
+    return Reference(name, desired.labels, digests, problems=desired.problems, incomplete=desired.incomplete)
 
 
 async def _of_project(source: Service, wanted: str) -> Reference:
@@ -154,7 +155,7 @@ async def _compare(
     if request.sample is None:
         known = await content.match(wanted, snapshot, known)
     prune = Prune.KEEP if request.extra_is_fine else Prune.DELETE_ALL
-    plan = diff(wanted, snapshot, known, prune=prune, incomplete=reference.bad_keys)
+    plan = diff(wanted, snapshot, known, prune=prune, incomplete=reference.incomplete)
     pairs = _pairs(wanted, snapshot, known)
     differences = [*_of_rows(reference.problems), *_of_tags(reference, snapshot), *label_differences(plan)]
     present = snapshot.to_labels({})
@@ -188,18 +189,10 @@ async def _compare(
 
 def _pairs(wanted: Labels, snapshot: Snapshot, known: KnownImages) -> dict[str, str]:
     """Give for each key that the project holds its image."""
-    there = set(snapshot.images.column("image_id").to_pylist())
-    hints = wanted.column("image_id")
-    found: dict[str, str] = {}
-    if hints is not None:
-        for key, image_id in zip(wanted.table.column("key").to_pylist(), hints.to_pylist(), strict=True):
-            if image_id in there:
-                found.setdefault(key, image_id)
-    named = set(wanted.keys.to_pylist())
-    for key, image_id in zip(*(known.table.column(c).to_pylist() for c in ("key", "image_id")), strict=True):
-        if key in named and image_id in there:
-            found[key] = image_id
-    return found
+    sides = Sides(wanted, snapshot, known)
+    is_there = sides.key_image >= 0
+    ids = sides.image_ids.take(pa.array(sides.key_image[is_there]))
+    return dict(zip(wanted.keys.filter(pa.array(is_there)).to_pylist(), ids.to_pylist(), strict=True))
 
 
 @dataclass(eq=False)
@@ -246,9 +239,9 @@ class _Content:
         return found
 
     async def _read(self, keys: Sequence[str], image_ids: Sequence[str]) -> None:
-        missing = [key for key in keys if key not in self.here]
-        async for name, digest in self.reference.digests(missing):
-            self.here[name] = digest
+        if missing := [key for key in keys if key not in self.here]:
+            async for name, digest in self.reference.digests(missing):
+                self.here[name] = digest
         missing = [i for i in image_ids if i not in self.there]
         async for name, digest in hash_images(self.service, self.project.id, missing):
             self.there[name] = digest

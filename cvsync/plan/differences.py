@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import pyarrow as pa
 
 from cvsync.events import without_query
 from cvsync.labels import METADATA, Labels, codes_of
@@ -41,9 +40,6 @@ class Difference:
     """What a person calls the image or tag."""
     image_id: str | None = None
     detail: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.image}" + (f" ({self.detail})" if self.detail else "")
 
 
 _KINDS = {
@@ -98,9 +94,8 @@ def metadata_differences(desired: Labels, present: Labels, image_of: dict[str, s
 
 def _first_rows(labels: Labels, names: list[str]) -> dict[str, tuple[str | None, ...]]:
     """Give for each key the cells of its first row."""
-    firsts = np.unique(labels.key_codes, return_index=True)[1]
-    table = labels.table.take(pa.array(firsts))
-    empty = [None] * len(firsts)
+    table = labels.first_rows
+    empty = [None] * len(table)
     columns = [table.column(n).to_pylist() if n in table.column_names else empty for n in names]
     return dict(zip(labels.keys.to_pylist(), zip(*columns, strict=True), strict=True))
 

@@ -159,3 +159,13 @@ def test_stdin_is_still_there_when_the_lock_is_free(
 
     assert (ran.code, locked) == (0, [])
     assert len(terminal.images()) == 2
+
+
+def test_verify_names_a_uri_without_its_secrets(terminal: Terminal, bucket: pafs.FileSystem) -> None:
+    put(bucket, listed(terminal))
+    terminal.push(URI)
+
+    ran = terminal.run("verify", "s3://me:secret@bucket/set/m.csv?session_token=secret")
+
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "compared s3://me@bucket/set/m.csv")
+    assert "secret" not in ran.out + ran.err

@@ -13,6 +13,7 @@ from shelf import Shelf
 
 from cvsync.api.client import open_client
 from cvsync.api.images import FileEntry
+from cvsync.flows.digests import hash_images
 from cvsync.flows.project import NewProject
 from cvsync.flows.verify import Verification, VerifyRequest, verify
 from cvsync.model import Region
@@ -149,6 +150,41 @@ async def test_rows_that_cannot_be_used_are_differences(pushed: Shelf) -> None:
 
     assert found.counts == {"row unusable": 1}
     assert "E012" in found.differences[0].detail
+
+
+async def test_an_image_whose_only_row_is_bad_is_not_extra(shelf: Shelf) -> None:
+    await shelf.push(write_csv(shelf.folder / "m.csv", [{"path": "0.png", "tag": "fork"}]))
+    (image,) = await shelf.images()
+    for ledger in shelf.state.rglob("ledger.sqlite"):
+        ledger.unlink()
+    pulled = {
+        "path": "0.png",
+        "tag": "fork",
+        "image_id": image.id,
+        "left": 3,
+        "top": 0,
+        "width": 1,
+        "height": 1,
+    }
+
+    found = await check(shelf, [pulled])
+
+    assert found.counts == {"row unusable": 1}
+
+
+@pytest.mark.parametrize("api_version", ["v2.2", "v3.3"])
+async def test_an_image_that_goes_meanwhile_is_unreadable(pushed: Shelf, api_version: str) -> None:
+    pushed.api_version = api_version
+    (first, *_) = await pushed.images()
+    gone = "00000000-0000-4000-8000-000000000000"
+    async with pushed.service() as service:
+        project = await pushed.project_id(service.client)
+
+        found = dict([pair async for pair in hash_images(service, project, [gone, first.id])])
+
+    assert found[gone] is None
+    assert found[first.id] is not None
+    assert (await pushed.control("GET", "requests"))["by_operation"].get("GetArtifact") is None
 
 
 async def test_more_than_is_named_can_be_fine(pushed: Shelf) -> None:
