@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from aiohttp import BodyPartReader
+from aiohttp import BodyPartReader, MultipartReader, StreamReader
 
 from cvsync import limits
 from cvsync.emulator import pictures
@@ -107,13 +107,16 @@ async def create_images_from_data(call: Call) -> Reply:
 async def read_files(call: Call) -> list[tuple[str, bytes]]:
     """The files of a body, each with the name that answers give it."""
     request = call.request
+    content = await request.read()
     if not request.content_type.startswith("multipart/"):
-        content = await request.read()
         return [("", content)] if content else []
+    # In one piece: where a boundary comes in two, aiohttp's reader calls what aiohttp has deprecated.
+    body = StreamReader(request.protocol, limit=len(content) + 1, loop=asyncio.get_running_loop())
+    body.feed_data(content)
+    body.feed_eof()
     found: list[tuple[str, bytes]] = []
     try:
-        reader = await request.multipart()
-        async for part in reader:
+        async for part in MultipartReader(request.headers, body):
             if isinstance(part, BodyPartReader) and (name := _name_of(part)) is not None:
                 found.append((name, bytes(await part.read())))
     except (ValueError, AssertionError, RuntimeError) as error:
