@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -73,7 +74,7 @@ async def _hash(
             return name, None
 
     source = iter(items)
-    pending = {asyncio.ensure_future(one(*item)) for item, _ in zip(source, range(_AT_ONCE), strict=False)}
+    pending = {asyncio.ensure_future(one(*item)) for item in islice(source, _AT_ONCE)}
     try:
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)

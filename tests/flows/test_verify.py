@@ -15,7 +15,9 @@ from cvsync.api.client import open_client
 from cvsync.api.images import FileEntry
 from cvsync.flows.digests import hash_images
 from cvsync.flows.project import NewProject
+from cvsync.flows.rebuild import rebuild
 from cvsync.flows.verify import Verification, VerifyRequest, verify
+from cvsync.limits import IDS_PER_URL
 from cvsync.model import Region
 
 Row = dict[str, Any]
@@ -134,6 +136,25 @@ async def test_without_a_ledger_images_are_found_by_their_content(pushed: Shelf)
 
     assert by_name.counts == {"image missing": 10, "image extra": 10}
     assert by_content.is_equal
+
+
+async def test_each_picture_is_read_however_many_there_are(shelf: Shelf) -> None:
+    """More than are read at once, and more than one call asks for."""
+    count = IDS_PER_URL + 37
+    rows = []
+    for n in range(count):
+        (shelf.folder / f"{n}.png").write_bytes(make_png(n, (8, 6)))
+        rows.append({"path": f"{n}.png", "tag": "fork"})
+    await shelf.push(write_csv(shelf.folder / "m.csv", rows))
+
+    proved = await check(shelf, sample=None)
+    for ledger in shelf.state.rglob("ledger.sqlite"):
+        ledger.unlink()
+    async with shelf.service() as service:
+        rebuilt = await rebuild(service, "shelf", (shelf.folder / "m.csv",))
+
+    assert (proved.compared, proved.counts) == (count, {})
+    assert (rebuilt.keys, rebuilt.absent, rebuilt.unreadable) == (count, 0, 0)
 
 
 async def test_a_sample_compares_so_many(pushed: Shelf) -> None:
