@@ -37,6 +37,14 @@ def test_command_is_in_the_readme_and_has_help_with_an_example(name: str) -> Non
     assert f"cvsync {name}" in help_text
 
 
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_examples_in_help_keep_their_lines(name: str) -> None:
+    help_text = commands()[name].get_help(click.Context(commands()[name]))
+
+    assert "\\b" not in help_text
+    assert "\n  Example:\n" in help_text
+
+
 def options() -> list[tuple[str, click.Option]]:
     return [(n, p) for n, c in sorted(commands().items()) for p in c.params if isinstance(p, click.Option)]
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line.")
 @reading_options
 def convert(manifests: tuple[str, ...], out: Path, **options: Any) -> int:
-    r"""Write manifests in another format.
+    """Write manifests in another format.
 
     What the format cannot hold is refused, unless --lossy; then it is listed.
 

@@ -86,7 +86,7 @@ import click
 )
 @click.option("--seed", type=int, default=0, help="Of everything random, training included.")
 def emulate(faults: tuple[str, ...], quirks: tuple[str, ...], **options: Any) -> int:
-    r"""Run a local Custom Vision service until SIGTERM or Ctrl-C.
+    """Run a local Custom Vision service until SIGTERM or Ctrl-C.
 
     Its keys are local-training-key and local-prediction-key, unless CVSYNC_EMULATOR_TRAINING_KEY and
     CVSYNC_EMULATOR_PREDICTION_KEY say otherwise; it also takes the bearer token in CVSYNC_EMULATOR_TOKEN.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @common_options
 def status(**options: Any) -> int:
-    r"""Show what a project holds and what cvsync knows of it.
+    """Show what a project holds and what cvsync knows of it.
 
     \b
     Example:
@@ -61,7 +61,7 @@ def ledger() -> None:
 @ledger.command()
 @common_options
 def show(**options: Any) -> int:
-    r"""Print which key is which image, as CSV.
+    """Print which key is which image, as CSV.
 
     \b
     Example:
@@ -94,7 +94,7 @@ def show(**options: Any) -> int:
 @click.argument("manifests", metavar="MANIFEST…", nargs=-1, required=True)
 @common_options
 def rebuild(manifests: tuple[str, ...], **options: Any) -> int:
-    r"""Find out again which key is which image, by comparing their bytes; writes nothing to the project.
+    """Find out again which key is which image, by comparing their bytes; writes nothing to the project.
 
     \b
     Example:

@@ -21,7 +21,7 @@ from cvsync.errors import CvsyncError
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cvsync")
 def cli() -> None:
-    r"""Keep Azure Custom Vision projects equal to manifests.
+    """Keep Azure Custom Vision projects equal to manifests.
 
     \b
     cvsync plan manifest.csv -p shelf      shows what would change

@@ -54,7 +54,7 @@ _rejects_option = click.option(
 @run_options
 @common_options
 def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
-    r"""Make a project hold what the manifests say.
+    """Make a project hold what the manifests say.
 
     \b
     Example:
@@ -95,7 +95,7 @@ def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
 )
 @common_options
 def plan(exit_code: bool, output: Path | None, **options: Any) -> int:
-    r"""Show what `push` would change, and touch nothing.
+    """Show what `push` would change, and touch nothing.
 
     \b
     Example:
@@ -113,7 +113,7 @@ def plan(exit_code: bool, output: Path | None, **options: Any) -> int:
 @run_options
 @common_options
 def apply(plan_file: Path, rejects: Path | None, **options: Any) -> int:
-    r"""Carry out a plan that `cvsync plan -o PLAN` saved, if the project is as it was then.
+    """Carry out a plan that `cvsync plan -o PLAN` saved, if the project is as it was then.
 
     \b
     Example:

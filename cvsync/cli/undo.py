@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("run_id", metavar="RUN")
 @common_options
 def undo(run_id: str, **options: Any) -> int:
-    r"""Bring back the images that a run deleted or replaced, with their labels.
+    """Bring back the images that a run deleted or replaced, with their labels.
 
     They were saved before they went, unless --no-backup was given. They get new ids. Safe to repeat.
 

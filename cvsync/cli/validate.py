@@ -40,7 +40,7 @@ SHOWN = 3  # rows of a code, before "and N more"
 @click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line.")
 @reading_options
 def validate(manifests: tuple[str, ...], schema: bool, **options: Any) -> int:
-    r"""Look through manifests, and say every problem with its row, its column and what to do.
+    """Look through manifests, and say every problem with its row, its column and what to do.
 
     \b
     Example:

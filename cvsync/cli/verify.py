@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def verify(
     manifests: tuple[str, ...], source: str | None, sample: int | None, all_bytes: bool, **options: Any
 ) -> int:
-    r"""Prove that a project holds what manifests, a pulled folder or another project say.
+    """Prove that a project holds what manifests, a pulled folder or another project say.
 
     Nothing is changed. Exits with 10 if anything differs: an image, a tag, a box, metadata or, where bytes
     are compared, a single byte.
