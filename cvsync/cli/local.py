@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,20 @@ if TYPE_CHECKING:
 NEEDS = "this needs cvsync's `local` extra: pip install 'cvsync[local]'"
 
 
-@asynccontextmanager
-async def local_emulator(
-    data: Path, manifests: Sequence[Name]
-) -> AsyncIterator[tuple[str, str, tuple[Path, str] | None]]:
-    """Run the emulator for as long as the block lasts.
+@dataclass(frozen=True)
+class LocalResource:
+    """An emulator that serves."""
 
-    Gives:
-        Its URL, its training key, and the folder that it serves with the URL of that.
+    url: str
+    training_key: str = field(repr=False)
+    prediction_key: str = field(repr=False)
+    files: tuple[Path, str] | None
+    """The folder that it serves, with the URL of that."""
+
+
+@asynccontextmanager
+async def local_emulator(data: Path, manifests: Sequence[Name]) -> AsyncIterator[LocalResource]:
+    """Run the emulator for as long as the block lasts.
 
     Raises:
         LockedError: Another process has this data folder.
@@ -39,7 +45,8 @@ async def local_emulator(
     with hold_lock(data, run_id="emulator"):
         async with Emulator(replace(EmulatorSettings(data=data, files=folder), **keys())) as emulator:
             files = (folder, f"{emulator.url}/files") if folder else None
-            yield emulator.url, emulator.settings.training_key, files
+            settings = emulator.settings
+            yield LocalResource(emulator.url, settings.training_key, settings.prediction_key, files)
 
 
 def keys() -> dict[str, Any]:

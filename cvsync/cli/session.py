@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsync.cli import exits
 from cvsync.cli.ending import EarlyEndError, Ending, exit_now
 from cvsync.cli.jsonl import JsonOutput
+from cvsync.cli.keys import prediction_key, training_key
 from cvsync.cli.options import LOCAL, Common
 from cvsync.cli.text import TextOutput
 from cvsync.errors import CvsyncError, LockedError, SettingsError
@@ -24,6 +24,7 @@ from cvsync.run.names import new_run_id
 if TYPE_CHECKING:
     from cvsync.flows.service import Judge, Service
     from cvsync.manifest import Name
+    from cvsync.run.workers import Stop
     from cvsync.settings import Settings
 
 Output = TextOutput | JsonOutput
@@ -31,7 +32,6 @@ Files = tuple[Path, str]
 Flow = Callable[["Service", Files | None], Awaitable[int]]
 
 _FIRST_LOCK_WAIT, _LONGEST_LOCK_WAIT = 1.0, 16.0
-_KEY_VARIABLES = ("CVSYNC_TRAINING_KEY", "VISION_TRAINING_KEY", "TRAININGKEY")
 
 
 def execute(common: Common, flow: Flow, *, command: str, manifests: Sequence[Name] = ()) -> int:
@@ -90,7 +90,7 @@ async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Na
     ending.watch(common.deadline)
     calm_collector()
     try:
-        async with _service(common, told, stop, manifests) as (service, files):
+        async with open_resource(common, told, stop, manifests) as (service, files):
             free = _when_free(flow, common.lock_timeout, told)
             code = await free(replace(service, run_id=run_id, judge=_judge(ending)), files)
     except asyncio.CancelledError:
@@ -149,54 +149,70 @@ def _when_free(flow: Flow, timeout: float, observer: Observer) -> Flow:
 
 
 @asynccontextmanager
-async def _service(
-    common: Common, observer: Observer, stop: object, manifests: Sequence[Name]
+async def open_resource(
+    common: Common, observer: Observer, stop: Stop, manifests: Sequence[Name] = ()
 ) -> AsyncIterator[tuple[Service, Files | None]]:
+    """Open the resource that the shared options name, for as long as the block lasts.
+
+    Args:
+        common: Which resource, and how hard to push.
+        observer: Is told what happens.
+        stop: Ends what is under way early.
+        manifests: The local emulator serves the folder that holds them.
+
+    Gives:
+        The resource for a flow; and, of the local emulator, the folder that it serves with the URL of that.
+
+    Raises:
+        SettingsError: An endpoint or a key is missing or wrong.
+        LockedError: Another process has the local emulator's data folder.
+    """
     from cvsync.api.retry import RetryPolicy
     from cvsync.flows.service import open_service
-    from cvsync.run.workers import Stop
 
-    assert isinstance(stop, Stop)
-    policy = RetryPolicy(max_outage=common.max_outage)
+    async with AsyncExitStack() as stack:
+        reached = await _reach(stack, common, manifests)
+        service = await stack.enter_async_context(
+            open_service(
+                reached.settings,
+                state=common.state,
+                destination=reached.destination,
+                observer=observer,
+                stop=stop,
+                policy=RetryPolicy(max_outage=common.max_outage),
+            )
+        )
+        yield service, reached.files
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """A resource that answers, and the credentials for it."""
+
+    settings: Settings
+    destination: str | None = None
+    files: Files | None = None
+
+
+async def _reach(stack: AsyncExitStack, common: Common, manifests: Sequence[Name]) -> _Reached:
     if common.endpoint == LOCAL:
         from cvsync.cli.local import local_emulator
 
-        async with local_emulator(common.local_folder, manifests) as (url, key, files):
-            settings = replace(_settings(common, url), training_key=key)
-            if common.tps is None and common.tps_max is None:
-                settings = replace(settings, tps=math.inf)  # this process has no cap to find
-            destination = f"local {common.local_folder}"
-            async with open_service(
-                settings,
-                state=common.state,
-                destination=destination,
-                observer=observer,
-                stop=stop,
-                policy=policy,
-            ) as service:
-                yield service, files
-        return
+        local = await stack.enter_async_context(local_emulator(common.local_folder, manifests))
+        settings = replace(
+            _settings(common, local.url),
+            training_key=local.training_key,
+            prediction_key=local.prediction_key,
+        )
+        if common.tps is None and common.tps_max is None:
+            settings = replace(settings, tps=math.inf)  # this process has no cap to find
+        return _Reached(settings, f"local {common.local_folder}", local.files)
     settings = _settings(common, _endpoint(common))
     if common.auth == "azure":
         from cvsync.api.token import azure_tokens
 
-        async with (
-            azure_tokens() as token,
-            open_service(
-                replace(settings, token=token),
-                state=common.state,
-                observer=observer,
-                stop=stop,
-                policy=policy,
-            ) as service,
-        ):
-            yield service, None
-        return
-    settings = replace(settings, training_key=_training_key())
-    async with open_service(
-        settings, state=common.state, observer=observer, stop=stop, policy=policy
-    ) as service:
-        yield service, None
+        return _Reached(replace(settings, token=await stack.enter_async_context(azure_tokens())))
+    return _Reached(replace(settings, training_key=training_key(), prediction_key=prediction_key()))
 
 
 def _settings(common: Common, endpoint: str) -> Settings:
@@ -220,18 +236,3 @@ def _endpoint(common: Common) -> str:
     if not common.endpoint.startswith(("http://", "https://")):
         raise SettingsError(f"--endpoint {common.endpoint!r} is neither `local` nor an http(s) URL")
     return common.endpoint
-
-
-def _training_key() -> str:
-    file = os.environ.get("CVSYNC_TRAINING_KEY_FILE")
-    if file:
-        try:
-            return Path(file).read_text().strip()
-        except OSError as error:
-            raise SettingsError(f"CVSYNC_TRAINING_KEY_FILE {file}: {error.strerror}") from error
-    for name in _KEY_VARIABLES:
-        if os.environ.get(name):
-            return os.environ[name]
-    raise SettingsError(
-        "no training key: set CVSYNC_TRAINING_KEY, or CVSYNC_TRAINING_KEY_FILE to a file with it"
-    )
