@@ -38,15 +38,18 @@ class Caller:
         content: bytes | None = None,
         content_type: str = "application/octet-stream",
         is_prediction: bool = False,
-        wants_bytes: bool = False,
+        most_bytes: int | None = None,
     ) -> Answer:
-        """Make one call; parameters that are None are left out, lists are sent comma-separated."""
+        """Make one call; parameters that are None are left out, lists are sent comma-separated.
+
+        With ``most_bytes`` the answer is a file of at most that size.
+        """
         require_operation(self.api_version, operation)
         base = (prediction_base if is_prediction else training_base)(self.api_version)
         texts = tuple((n, _text(v)) for n, v in (params or {}).items() if v is not None)
         body = orjson.dumps(json) if json is not None else content
         kind = content_type if content is not None else "application/json"
-        request = Request(operation, method, f"{base}/{path}", texts, body, kind, is_prediction, wants_bytes)
+        request = Request(operation, method, f"{base}/{path}", texts, body, kind, is_prediction, most_bytes)
         return Answer(operation, await self._transport.send(request))
 
     def _since(self, version: str, option: str, value: Any) -> Any:

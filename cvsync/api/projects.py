@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cvsync.api.call import Caller
+from cvsync.api.download import MOST_BYTES
 from cvsync.api.versions import (
     CLASSIFICATION_TYPE_SINCE,
     HOOKS_SINCE,
@@ -98,10 +99,19 @@ class ProjectCalls(Caller):
         params = {"token": token, "name": self._since(IMPORT_NAME_SINCE, "name", name)}
         return decode(Project, await self._call("ImportProject", "POST", "projects/import", params=params))
 
-    async def get_artifact(self, project_id: str, path: str) -> bytes:
-        """Read what a relative link of a resource in a virtual network means (v3.3 and later)."""
+    async def get_artifact(self, project_id: str, path: str, *, most: int = MOST_BYTES) -> bytes:
+        """Read what a relative link of a resource in a virtual network means (v3.3 and later).
+
+        Args:
+            project_id: Whose link it is.
+            path: The link.
+            most: The file's size at most, as it is held whole.
+
+        Raises:
+            TooLargeError: There is more.
+        """
         params, where = {"path": path}, f"projects/{project_id}/artifacts"
-        answer = await self._call("GetArtifact", "GET", where, params=params, wants_bytes=True)
+        answer = await self._call("GetArtifact", "GET", where, params=params, most_bytes=most)
         content: bytes = answer.value
         return content
 

@@ -22,6 +22,7 @@ from cvsync.errors import (
     ServiceError,
     SettingsError,
     ThrottledError,
+    TooLargeError,
     TransportError,
 )
 from cvsync.settings import Settings
@@ -40,8 +41,8 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     content_type: str = "application/json"
     is_prediction: bool = False
-    wants_bytes: bool = False
-    """Whether the answer is a file, not JSON."""
+    most_bytes: int | None = None
+    """Set if the answer is a file, not JSON: its size at most."""
 
 
 class Transport(Protocol):
@@ -77,7 +78,7 @@ class AiohttpTransport:
                 allow_redirects=False,
                 timeout=timeout_of(request, self._settings.timeout),
             ) as response:
-                content = await response.read()
+                content = await _content(request, response)
                 status, answered = response.status, response.headers
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
             raise SettingsError(f"the endpoint {self._settings.endpoint!r} is no URL") from error
@@ -85,7 +86,7 @@ class AiohttpTransport:
             raise transport_error(request.operation, error) from error
         if not 200 <= status < 300:
             raise service_error(request.operation, status, answered, content)
-        return content if request.wants_bytes else _value(request.operation, content)
+        return _value(request.operation, content) if request.most_bytes is None else content
 
     async def _credentials(self, request: Request) -> dict[str, str]:
         if self._settings.token is not None:
@@ -124,6 +125,18 @@ def _payload(body: bytes | None) -> bytes | io.BytesIO:
     return io.BytesIO(body) if len(body) > _LARGE_BODY_BYTES else body
 
 
+async def _content(request: Request, response: aiohttp.ClientResponse) -> bytes:
+    """Read an answer whole; a file only as far as it may go."""
+    if request.most_bytes is None:
+        return await response.read()
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > request.most_bytes:
+            raise TooLargeError(request.operation, request.most_bytes)
+    return bytes(content)
+
+
 _LARGE_BODY_BYTES = 1 << 18
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0  # pages and single things; a count is a page without its content
@@ -133,7 +146,7 @@ KEEP_ALIVE_SECONDS = 15.0  # well below the idle limits of common gateways, so t
 
 def timeout_of(request: Request, longest: float) -> aiohttp.ClientTimeout:
     """Give the time that one attempt of a request has."""
-    if request.operation.startswith("CreateImagesFrom") or request.wants_bytes:
+    if request.operation.startswith("CreateImagesFrom") or request.most_bytes is not None:
         seconds = longest  # the service downloads up to 64 images meanwhile, or a file comes back
     elif request.operation.endswith("Count"):
         seconds = READ_SECONDS / 2

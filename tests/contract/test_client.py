@@ -18,7 +18,7 @@ from cvsync.api.images import CreateSummary, FileEntry, PredictionEntry, UrlEntr
 from cvsync.api.labels import RegionSummary, TagSummary
 from cvsync.api.versions import PREDICTION_VERSIONS, is_at_least
 from cvsync.emulator import Emulator
-from cvsync.errors import AuthError, NotFoundError, ServiceError, UnsupportedError
+from cvsync.errors import AuthError, NotFoundError, ServiceError, TooLargeError, UnsupportedError
 from cvsync.flows.train import train
 from cvsync.model import (
     BaseModel,
@@ -310,7 +310,11 @@ async def test_metadata_and_whole_listings(client: Client) -> None:
     found = await client.get_images(project, filter_="metadata=shelf eq 'top'")
     assert [i.id for i in found] == [image.id]
     path = urlsplit(found[0].original_image_uri).path
-    assert (await client.get_artifact(project, path)).startswith(b"\x89PNG")
+    artifact = await client.get_artifact(project, path)
+    assert artifact.startswith(b"\x89PNG")
+    assert await client.get_artifact(project, path, most=len(artifact)) == artifact
+    with pytest.raises(TooLargeError):
+        await client.get_artifact(project, path, most=len(artifact) - 1)
     await client.delete_images(project, all_images=True)
     assert await client.get_images(project) == ()
 
