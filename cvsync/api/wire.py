@@ -95,6 +95,55 @@ _KINDS = {
 }  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Plan:
+    """How the fields of a class are filled."""
+
+    kind: Any
+    names: list[str]
+    """As the service spells them."""
+    own: dict[str, int]
+    older: list[tuple[str, int]]
+    """A lower-case name and the field that it fills, as in ``own``: where its own name does not come."""
+    readers: list[_Reader]
+    blank: list[Any]
+    """What a field holds that an answer does not fill."""
+    made: list[tuple[int, Callable[[], Any]]]
+    """The fields whose blank is made anew each time."""
+    needed: frozenset[int]
+    """The fields that an answer must fill."""
+
+    def places(self, names: tuple[str, ...]) -> list[_Place]:
+        """What to do with the names of an object."""
+        plain = [(name, name.lower()) for name in names]
+        # A field's older name fills it only where its own does not come, or is null: so it goes first.
+        found = [(name, n) for name, low in plain for old, n in self.older if low == old]
+        found += [(name, self.own[low]) for name, low in plain if low in self.own]
+        for n in sorted(self.needed.difference(n for _, n in found)):
+            error = _UnreadableError("missing")
+            error.within(self.names[n])
+            raise error
+        return [(name, n, *self.readers[n]) for name, n in found]
+
+
+def _plan(kind: Any) -> _Plan:
+    hints, missing = get_type_hints(kind), dataclasses.MISSING
+    fields = list(enumerate(dataclasses.fields(kind)))
+    return _Plan(
+        kind,
+        names=[_camel(f.name) for _, f in fields],
+        own={f.name.replace("_", ""): n for n, f in fields},
+        older=[(_OLDER_NAMES[kind, f.name], n) for n, f in fields if (kind, f.name) in _OLDER_NAMES],
+        readers=[_reader(hints[f.name]) for _, f in fields],
+        blank=[_BLANKS.get((kind, f.name)) if f.default is missing else f.default for _, f in fields],
+        made=[(n, f.default_factory) for n, f in fields if f.default_factory is not missing],
+        needed=frozenset(
+            n for n, f in fields
+            if f.default is f.default_factory is missing and (kind, f.name) not in _BLANKS
+        ),
+    )  # fmt: skip
+
+
 @cache
 def _decoder(kind: Any) -> Convert:
     """Build the decoder of a class.
@@ -102,31 +151,9 @@ def _decoder(kind: Any) -> Convert:
     It learns what to do with an object's names when it first meets them together: to compare names without
     case costs more than all the rest, and the service always writes the same ones.
     """
-    hints = get_type_hints(kind)
-    fields = dataclasses.fields(kind)
-    own = {f.name.replace("_", ""): n for n, f in enumerate(fields)}
-    older = [(_OLDER_NAMES[kind, f.name], n) for n, f in enumerate(fields) if (kind, f.name) in _OLDER_NAMES]
-    readers = [_reader(hints[f.name]) for f in fields]
-    blank = [_BLANKS.get((kind, f.name)) if f.default is dataclasses.MISSING else f.default for f in fields]
-    made = [
-        (n, f.default_factory) for n, f in enumerate(fields) if f.default_factory is not dataclasses.MISSING
-    ]
-    needed = {
-        n for n, f in enumerate(fields)
-        if f.default is f.default_factory is dataclasses.MISSING and (kind, f.name) not in _BLANKS
-    }  # fmt: skip
+    plan = _plan(kind)
+    blank, made, needed = plan.blank, plan.made, plan.needed
     shapes: dict[tuple[str, ...], list[_Place]] = {}
-
-    def learn(names: tuple[str, ...]) -> list[_Place]:
-        plain = [(name, name.lower()) for name in names]
-        # A field's older name fills it only where its own does not come, or is null: so it goes first.
-        found = [(name, n) for name, low in plain for old, n in older if low == old]
-        found += [(name, own[low]) for name, low in plain if low in own]
-        for n in sorted(needed.difference(n for _, n in found)):
-            error = _UnreadableError("missing")
-            error.within(_camel(fields[n].name))
-            raise error
-        return [(name, n, *readers[n]) for name, n in found]
 
     def decode_one(value: Any) -> Any:
         if type(value) is not dict:
@@ -134,7 +161,7 @@ def _decoder(kind: Any) -> Convert:
         names = tuple(value)
         shape = shapes.get(names)
         if shape is None:
-            shape = learn(names)
+            shape = plan.places(names)
             if len(shapes) < _MOST_SHAPES:
                 shapes[names] = shape
         arguments = blank.copy()
