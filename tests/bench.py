@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from look import all_images
 from plans import make_plan
 
 from cvsync.api.client import Client
 from cvsync.api.download import Downloader
-from cvsync.api.listing import fetch_all_images
 from cvsync.api.transport import Request, Transport
 from cvsync.emulator import Emulator
 from cvsync.errors import ServiceError, TransportError
@@ -121,7 +121,7 @@ class Bench:
         )  # fmt: skip
 
     async def images(self) -> list[Image]:
-        return await fetch_all_images(self.client, self.project_id)
+        return await all_images(self.client, self.project_id)
 
     async def by_key(self) -> dict[str, Counter[Any]]:
         """The labels of each key's image, as the project has them: tag, or tag and left side."""

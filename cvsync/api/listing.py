@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +22,10 @@ _PAGES_AT_ONCE = 8
 _READINGS = 3
 _CHANGING = "the project keeps changing while it is read; stop the other writer and run again"
 
-T = TypeVar("T")
 Count = Callable[[], Awaitable[int]]
-Page = Callable[..., Awaitable[Sequence[Image]]]
+ListImages = Callable[..., Awaitable[Sequence[Image]]]
+Page = tuple[pa.Table, pa.Table]
+"""The images of a page, and their labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Selection:
     filter_: str | None = None
     """An OData condition on metadata, as ``metadata=batch eq 'x'`` (v3.3 and later)."""
 
-    def lists(self, client: Client, project_id: str) -> list[tuple[Count, Page]]:
+    def lists(self, client: Client, project_id: str) -> list[tuple[Count, ListImages]]:
         """Give the service's lists that make up the selection, each with its count."""
         seen = {"iteration_id": self.iteration_id}
         tagged: dict[str, object] = {**seen, "tag_ids": self.tag_ids or None}
@@ -54,8 +54,8 @@ class Selection:
 
 
 def _narrowed(
-    count: Callable[..., Awaitable[int]], page: Page, project_id: str, facts: Mapping[str, object]
-) -> tuple[Count, Page]:
+    count: Callable[..., Awaitable[int]], page: ListImages, project_id: str, facts: Mapping[str, object]
+) -> tuple[Count, ListImages]:
     return partial(count, project_id, **facts), partial(page, project_id, **facts)
 
 
@@ -117,25 +117,19 @@ async def project_type(client: Client, project: Project) -> ProjectType:
     return ProjectType.MULTICLASS if is_multiclass else ProjectType.MULTILABEL
 
 
-async def fetch_all_images(client: Client, project_id: str) -> list[Image]:
-    """Read every image, with labels and without; all are held, about a kilobyte each."""
-    pages = await _whole(client, project_id, EVERYTHING, lambda images: (_ids(images), images))
-    return [image for _, images in pages for image in images]
-
-
 async def _whole(
     client: Client,
     project_id: str,
     selection: Selection,
-    read: Callable[[Sequence[Image]], tuple[pa.Table, T]],
-) -> list[tuple[pa.Table, T]]:
-    """Read all pages, each into a table with its ``image_id``s and whatever else is wanted of it."""
+    read: Callable[[Sequence[Image]], Page],
+) -> list[Page]:
+    """Read all pages."""
     lists = selection.lists(client, project_id)
     for _ in range(_READINGS):
         counts = await asyncio.gather(*(count() for count, _ in lists))
         gate = asyncio.Semaphore(_PAGES_AT_ONCE)
 
-        async def page(list_images: Page, skip: int, gate: asyncio.Semaphore = gate) -> tuple[pa.Table, T]:
+        async def page(list_images: ListImages, skip: int, gate: asyncio.Semaphore = gate) -> Page:
             async with gate:
                 return read(await list_images(order_by="Oldest", skip=skip))
 
@@ -161,10 +155,6 @@ async def fetch_images(client: Client, project_id: str, image_ids: Sequence[str]
     for start in range(0, len(image_ids), IDS_PER_URL):
         found += await client.get_images_by_ids(project_id, image_ids[start : start + IDS_PER_URL])
     return found
-
-
-def _ids(images: Sequence[Image]) -> pa.Table:
-    return pa.table({"image_id": pa.array([image.id for image in images], pa.string())})
 
 
 def _columns(images: Sequence[Image]) -> pa.Table:

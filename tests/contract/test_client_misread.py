@@ -12,7 +12,7 @@ from emulator_fixtures import Api
 
 from cvsync.api.client import Client, open_client
 from cvsync.api.images import FileEntry, UrlEntry
-from cvsync.api.listing import fetch_all_images, fetch_snapshot
+from cvsync.api.listing import fetch_snapshot
 from cvsync.errors import TransportError
 from cvsync.model import Project, ProjectType, Region
 from cvsync.predictions import PredictionQueryToken
@@ -105,7 +105,7 @@ MISREAD: list[tuple[str, Call, Any, str]] = [
     # What a snapshot is made of: tags, counts and pages.
     ("GetTags", snapshot, NULL, "it is null, not a list"),
     ("GetUntaggedImageCount", snapshot, [], "it is a list, not a whole number"),
-    ("GetUntaggedImageCount", lambda c: fetch_all_images(c, ID), "3e10",
+    ("GetUntaggedImageCount", lambda c: c.get_untagged_image_count(ID), "3e10",
      "larger than any number of the service"),
     ("GetTaggedImages", snapshot, {}, "it is an object, not a list"),
     ("GetTaggedImages", snapshot, [IMAGE | {"width": 2**31}], "[0].width is larger than any number"),

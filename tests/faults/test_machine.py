@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from look import all_images
 from make import write_csv
 
 from cvsync import PushRequest, Report, Settings, open_service, push
 from cvsync.api.client import open_client
 from cvsync.api.images import UrlEntry
-from cvsync.api.listing import fetch_all_images
 from cvsync.api.retry import RetryPolicy
 from cvsync.emulator import Emulator, EmulatorSettings
 from cvsync.errors import GuardError
@@ -145,7 +145,7 @@ class History(RuleBasedStateMachine):
         async def edit() -> None:
             async with self._client() as (client, _):
                 for project in await client.get_projects():
-                    own = self._own_images(await fetch_all_images(client, project.id), project.id)
+                    own = self._own_images(await all_images(client, project.id), project.id)
                     tags = await client.get_tags(project.id)
                     if not own or not tags:
                         continue
@@ -245,7 +245,7 @@ class History(RuleBasedStateMachine):
     async def _images(self) -> list[Image]:
         async with self._client() as (client, _):
             (project,) = await client.get_projects()
-            return await fetch_all_images(client, project.id)
+            return await all_images(client, project.id)
 
     def _sources(self) -> list[dict[str, Any]]:
         async def ask() -> list[dict[str, Any]]:

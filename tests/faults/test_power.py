@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from look import all_images
 from make import write_csv
 
 from cvsync import PushRequest, Settings, open_service, push
 from cvsync.api.client import open_client
-from cvsync.api.listing import fetch_all_images
 from cvsync.emulator import Emulator
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
@@ -94,7 +94,7 @@ class Scene:
         settings = Settings(endpoint=emulator.url, training_key="local-training-key")
         async with open_client(settings) as (client, _):
             (project,) = await client.get_projects()
-            images = await fetch_all_images(client, project.id)
+            images = await all_images(client, project.id)
         labels = Counter(frozenset((r.tag_name, round(r.left, 4)) for r in i.regions) for i in images)
         assert labels == Counter(frozenset(found) for found in wanted(ROWS).values()), size
         assert sum(len(image.regions) for image in images) == len(ROWS), size

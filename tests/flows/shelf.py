@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from look import all_images
 
 from cvsync import PushRequest, Report, Service, Settings, apply_plan, make_plan, open_service, push
 from cvsync.api.client import Client, open_client
-from cvsync.api.listing import fetch_all_images
 from cvsync.emulator import Emulator
 from cvsync.events import Event
 from cvsync.flows.plan import save_plan
@@ -69,7 +69,7 @@ class Shelf:
 
     async def images(self) -> list[Image]:
         async with open_client(self.settings) as (client, _):
-            return await fetch_all_images(client, await self.project_id(client))
+            return await all_images(client, await self.project_id(client))
 
     async def tags(self) -> list[str]:
         async with open_client(self.settings) as (client, _):
