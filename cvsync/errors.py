@@ -4,6 +4,7 @@ CvsyncError
 ├── SettingsError       what is missing or contradictory, and the flag and variable that set it
 ├── ManifestError       a manifest that cannot be used: its path and all problems
 ├── MissingProjectError there is no such project
+├── MissingIterationError there is no such iteration, or none that is trained
 ├── PlanError           the manifest cannot be met as it stands
 │   └── GuardError      a plan that may not be applied: delete limit, quota, stale plan
 ├── LockedError         another run holds the lock of this destination
@@ -43,6 +44,10 @@ class ManifestError(CvsyncError):
 
 class MissingProjectError(CvsyncError):
     """There is no such project."""
+
+
+class MissingIterationError(CvsyncError):
+    """There is no such iteration, or none that is trained."""
 
 
 class PlanError(CvsyncError):
