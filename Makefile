@@ -22,9 +22,9 @@ soak: .venv/ready
 
 # What a push costs: memory of 1 k and 1 M rows, and where the time of a batch goes; ten minutes.
 cost: .venv/ready
-	$(BIN)/python tests/soak/push_cost.py 1000
-	$(BIN)/python tests/soak/push_cost.py 1000000
-	$(BIN)/python tests/soak/push_cost.py 64000 --profile
+	$(BIN)/python -m tests.soak.push_cost 1000
+	$(BIN)/python -m tests.soak.push_cost 1000000
+	$(BIN)/python -m tests.soak.push_cost 64000 --profile
 
 check: .venv/ready
 	$(BIN)/ruff check .

@@ -1,17 +1,18 @@
 """The same diff by four engines: read the three files of `generate.py`, count the labels that come and go.
 
-Run as `python engines.py ENGINE FOLDER`; prints one JSON object: seconds from the first read to the last
-count, the peak RSS of the process and what importing the engine takes of it, and the counts.
+Run as `python -m benchmarks.engines ENGINE FOLDER`; prints one JSON object: seconds from the first read to
+the last count, the peak RSS of the process and what importing the engine takes of it, and the counts.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from benchmarks.memory import peak
 
 BOX = ["left", "top", "width", "height"]
 Counts = dict[str, int]
@@ -166,17 +167,13 @@ ENGINES = {
 }  # fmt: skip
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def main(engine: str, folder: Path) -> None:
     run = ENGINES[engine](folder)
-    imported = _peak()
+    imported = peak()
     started = time.perf_counter()
     counts = run()
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "imports": imported, "peak": _peak(), "counts": counts}))
+    print(json.dumps({"seconds": seconds, "imports": imported, "peak": peak(), "counts": counts}))
 
 
 if __name__ == "__main__":

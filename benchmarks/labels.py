@@ -18,7 +18,6 @@ from typing import Any
 
 from benchmarks.generate import generate
 
-HERE = Path(__file__).parent
 DIFF = ("pandas", "polars", "duckdb", "cvsync")
 READ = ("bare read", "cvsync read")
 MB = 1_000_000
@@ -47,7 +46,7 @@ def measure(place: Path, engines: tuple[str, ...], runs: int) -> dict[str, list[
     found: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
     for _ in range(runs):
         for engine in engines:
-            command = [sys.executable, HERE / "engines.py", engine, place]
+            command = [sys.executable, "-m", "benchmarks.engines", engine, place]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found[engine].append(json.loads(done.stdout))
     return found

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import engines, labels, rate, rate_cold
+from benchmarks import engines, labels, memory, rate, rate_cold
 from benchmarks.generate import generate
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_generated_files_differ_in_about_one_label_of_a_hundred(tmp_path: Path) -> None:
@@ -49,6 +53,18 @@ def test_goal_of_the_rate_is_95_percent_of_the_cap_with_less_than_1_percent_refu
 
     assert use.meets_the_goal is is_met
     assert ("MISSED" in str(use)) is not is_met
+
+
+def test_peak_of_a_small_process_is_its_own_however_large_its_parent_is() -> None:
+    large = bytearray(400_000_000)
+    large[:: 1 << 12] = b"x" * -(-len(large) // (1 << 12))  # each page is there
+    code = "from benchmarks import memory; kept = bytearray(b'x') * 50_000_000; print(memory.peak())"
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+
+    small = int(done.stdout)
+    assert memory.peak() > len(large)
+    assert 50_000_000 < small < 200_000_000
 
 
 def event(second: float, name: str, **facts: str) -> str:

@@ -1,6 +1,6 @@
 """What a push costs: memory over the imports, memory a row while a plan is applied, and CPU a batch.
 
-    python tests/soak/push_cost.py ROWS [--profile]
+    python -m tests.soak.push_cost ROWS [--profile]
 
 Pushes a manifest of ROWS rows, an image each, to an emulator in a process of its own that downloads nothing.
 Prints a JSON object with the figures; with --profile also the ten functions that took most of the time.
@@ -13,6 +13,7 @@ import asyncio
 import cProfile
 import gc
 import json
+import multiprocessing
 import pstats
 import resource
 import sys
@@ -24,6 +25,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks import memory
 from cvsync import PushRequest, Settings, open_service, push
 from cvsync.cli.session import calm_collector
 from cvsync.emulator.process import EmulatorProcess
@@ -100,9 +102,10 @@ async def measure(rows: int, *, profile: bool) -> dict[str, Any]:
     imported = resident()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_manifest(folder / "m.parquet", rows)
-        gc.collect()
-        pa.default_memory_pool().release_unused()
+        apart = multiprocessing.get_context("spawn")  # so that no memory of it counts
+        writer = apart.Process(target=write_manifest, args=(folder / "m.parquet", rows))
+        writer.start()
+        writer.join()
         with (
             EmulatorProcess(folder / "emulator", fetch=False, quota="none") as emulator,
             Watch(profile=profile) as watch,
@@ -117,7 +120,7 @@ async def measure(rows: int, *, profile: bool) -> dict[str, Any]:
     assert report.counts["images_created"] == rows
     if watch.profile:
         pstats.Stats(watch.profile, stream=sys.stderr).sort_stats("tottime").print_stats(10)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = memory.peak()
     batches = -(-rows // IMAGES_PER_BATCH)
     return {
         "rows": rows,

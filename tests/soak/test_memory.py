@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("push_cost.py")
+ROOT = Path(__file__).parents[2]
 
 
 def cost(rows: int) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(rows)], capture_output=True, text=True, check=True, timeout=1500
-    )
+        [sys.executable, "-m", "tests.soak.push_cost", str(rows)],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=1500,
+    )  # fmt: skip
     found: dict[str, float] = json.loads(done.stdout)
     sys.stdout.write(f"\n{found}\n")
     return found
