@@ -19,7 +19,10 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 def commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Command]:
     """Every command that does something, by what is typed for it."""
     found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             found |= commands(command, f"{prefix}{name} ")
         else:

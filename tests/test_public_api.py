@@ -28,3 +28,13 @@ def test_version_and_help_load_nothing_heavy(arguments: list[str]) -> None:
     )
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_version_loads_no_verb() -> None:
+    code = (
+        "import sys; from cvsync.cli.main import cli; cli.main(['--version'], standalone_mode=False);"
+        "print(sorted(name for name in sys.modules if name.startswith('cvsync.cli.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "['cvsync.cli.exits', 'cvsync.cli.main']"

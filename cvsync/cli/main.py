@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
 from cvsync import __version__
 from cvsync.cli import exits
-from cvsync.cli.convert import convert
-from cvsync.cli.emulate import emulate
-from cvsync.cli.ledger import ledger, status
-from cvsync.cli.push import apply, plan, push
-from cvsync.cli.undo import undo
-from cvsync.cli.validate import validate
-from cvsync.cli.verify import verify
 from cvsync.errors import CvsyncError
 
+VERBS = {
+    "apply": "push",
+    "convert": "convert",
+    "emulate": "emulate",
+    "ledger": "ledger",
+    "plan": "push",
+    "push": "push",
+    "status": "ledger",
+    "undo": "undo",
+    "validate": "validate",
+    "verify": "verify",
+}
+"""The module of each verb; the command there has the verb's name."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Verbs(click.Group):
+    """Loads a verb when it is asked for, so that `--version` waits for none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Give the names of all verbs."""
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Load a verb; None: there is no such one."""
+        module = VERBS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(import_module(f"cvsync.cli.{module}"), cmd_name)
+        return command
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cvsync")
 def cli() -> None:
     """Keep Azure Custom Vision projects equal to manifests.
@@ -28,18 +52,6 @@ def cli() -> None:
     cvsync push manifest.csv -p shelf      makes it so
     cvsync emulate                         runs the service on this machine
     """
-
-
-cli.add_command(push)
-cli.add_command(plan)
-cli.add_command(apply)
-cli.add_command(status)
-cli.add_command(ledger)
-cli.add_command(emulate)
-cli.add_command(undo)
-cli.add_command(validate)
-cli.add_command(convert)
-cli.add_command(verify)
 
 
 def run() -> None:
