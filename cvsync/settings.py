@@ -21,6 +21,8 @@ class Settings:
     """Scheme and host of the resource, without ``/customvision``."""
     training_key: str = field(default="", repr=False)
     prediction_key: str | None = field(default=None, repr=False)
+    prediction_endpoint: str | None = None
+    """Of the resource that answers predictions; None: ``endpoint``."""
     token: TokenSource | None = field(default=None, repr=False)
     """Gives a bearer token; used in the place of both keys."""
     api_version: str = DEFAULT_API_VERSION
@@ -37,3 +39,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "endpoint", self.endpoint.rstrip("/"))
+
+    def endpoint_for(self, *, is_prediction: bool) -> str:
+        """Say where calls go to."""
+        return (self.prediction_endpoint or self.endpoint if is_prediction else self.endpoint).rstrip("/")

@@ -68,18 +68,23 @@ async def open_client(
     )  # fmt: skip
     loop = asyncio.get_running_loop()
 
-    def share(credential: str) -> AbstractContextManager[Resource]:
+    def share(credential: str, *, is_prediction: bool) -> AbstractContextManager[Resource]:
+        endpoint = settings.endpoint_for(is_prediction=is_prediction)
+
         def make() -> Resource:
-            memory = rates.of(settings.endpoint, credential) if rates is not None else None
+            memory = rates.of(endpoint, credential) if rates is not None else None
             return Resource(memory, clock=loop.time, later=loop.call_later)
 
-        return share_resource(settings.endpoint, credential, terms, observer, make)
+        return share_resource(endpoint, credential, terms, observer, make)
 
     # Whoever signs in with tokens is one user of the resource, whatever the token of the hour is.
     training_key = settings.training_key if settings.token is None else ""
     prediction_key = (settings.prediction_key or "") if settings.token is None else ""
     async with open_session(settings) as session:
-        with share(training_key) as training, share(prediction_key) as prediction:
+        with (
+            share(training_key, is_prediction=False) as training,
+            share(prediction_key, is_prediction=True) as prediction,
+        ):
             bare = AiohttpTransport(settings, session)
             transport = RetryTransport(
                 PaceTransport(bare, training, prediction),

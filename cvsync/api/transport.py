@@ -67,11 +67,12 @@ class AiohttpTransport:
 
     async def send(self, request: Request) -> Any:
         """Send once."""
+        endpoint = self._settings.endpoint_for(is_prediction=request.is_prediction)
         headers = {**await self._credentials(request), "Content-Type": request.content_type}
         try:
             async with self._session.request(
                 request.method,
-                self._settings.endpoint + request.path,
+                endpoint + request.path,
                 params=request.params,
                 data=_payload(request.body),
                 headers=headers,
@@ -81,7 +82,7 @@ class AiohttpTransport:
                 content = await _content(request, response)
                 status, answered = response.status, response.headers
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
-            raise SettingsError(f"the endpoint {self._settings.endpoint!r} is no URL") from error
+            raise SettingsError(f"the endpoint {endpoint!r} is no URL") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise transport_error(request.operation, error) from error
         if not 200 <= status < 300:
@@ -90,7 +91,7 @@ class AiohttpTransport:
 
     async def _credentials(self, request: Request) -> dict[str, str]:
         if self._settings.token is not None:
-            _refuse_regional(self._settings.endpoint)
+            _refuse_regional(self._settings.endpoint_for(is_prediction=request.is_prediction))
             return {"Authorization": f"Bearer {_sendable('token', await self._settings.token())}"}
         if not request.is_prediction:
             return {"Training-Key": _sendable("training key", self._settings.training_key)}

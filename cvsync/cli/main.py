@@ -19,6 +19,7 @@ VERBS = {
     "plan": "push",
     "push": "push",
     "status": "ledger",
+    "test": "test",
     "undo": "undo",
     "validate": "validate",
     "verify": "verify",

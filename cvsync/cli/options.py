@@ -14,6 +14,7 @@ from cvsync.run.settings import BODY_BYTES, GRACE, Adopt, RunSettings
 from cvsync.settings import API_VERSIONS, DEFAULT_API_VERSION
 
 if TYPE_CHECKING:
+    from cvsync.flows.models import ModelChoice
     from cvsync.manifest import Reading
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,6 +29,7 @@ class Common:
     """The values of the shared options."""
 
     endpoint: str | None
+    prediction_endpoint: str | None
     project: str | None
     auth: str
     api_version: str
@@ -72,6 +74,12 @@ _COMMON = (
         envvar=["CVSYNC_ENDPOINT", "VISION_TRAINING_ENDPOINT"],
         metavar="URL|local",
         help="The resource's endpoint; `local` is an emulator on this machine, without any account.",
+    ),
+    click.option(
+        "--prediction-endpoint",
+        envvar=["CVSYNC_PREDICTION_ENDPOINT", "VISION_PREDICTION_ENDPOINT"],
+        metavar="URL",
+        help="The prediction resource's endpoint.  [default: the same]",
     ),
     click.option(
         "--auth",
@@ -384,3 +392,35 @@ def split_run(options: dict[str, Any]) -> tuple[RunSettings, dict[str, Any]]:
         delete_despite_errors=options["delete_despite_errors"],
     )
     return settings, own
+
+
+_MODEL = (
+    click.option(
+        "--iteration", metavar="NAME|ID", help="The iteration that answers.  [default: the last one trained]"
+    ),
+    click.option(
+        "--published", metavar="NAME", help="Ask the prediction endpoint for what is published as NAME."
+    ),
+)
+
+
+def model_options(command: F) -> F:
+    """Add the options that say which model answers; ``take_model`` takes them out again."""
+    for option in reversed(_MODEL):
+        command = option(command)
+    return command
+
+
+def take_model(common: Common, options: dict[str, Any]) -> ModelChoice:
+    """Take the options of ``model_options``, and ``store``, out of a command's."""
+    from cvsync.flows.models import ModelChoice
+
+    iteration, published = options.pop("iteration"), options.pop("published")
+    if iteration and published:
+        raise click.UsageError(
+            "--iteration asks by quick test, --published the prediction endpoint: give one"
+        )
+    return ModelChoice(
+        project=common.required_project(), iteration=iteration, published=published,
+        store=options.pop("store"),
+    )  # fmt: skip

@@ -207,7 +207,7 @@ async def _reach(stack: AsyncExitStack, common: Common, manifests: Sequence[Name
         if common.tps is None and common.tps_max is None:
             settings = replace(settings, tps=math.inf)  # this process has no cap to find
         return _Reached(settings, f"local {common.local_folder}", local.files)
-    settings = _settings(common, _endpoint(common))
+    settings = replace(_settings(common, _endpoint(common)), prediction_endpoint=_prediction_endpoint(common))
     if common.auth == "azure":
         from cvsync.api.token import azure_tokens
 
@@ -225,6 +225,13 @@ def _settings(common: Common, endpoint: str) -> Settings:
         tps=common.tps,
         tps_max=common.tps_max,
     )
+
+
+def _prediction_endpoint(common: Common) -> str | None:
+    url = common.prediction_endpoint
+    if url and not url.startswith(("http://", "https://")):
+        raise SettingsError(f"--prediction-endpoint {url!r} is no http(s) URL")
+    return url or None
 
 
 def _endpoint(common: Common) -> str:

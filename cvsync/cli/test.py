@@ -1,0 +1,91 @@
+"""`cvsync test`: have a model look at pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cvsync.cli.options import common_options, model_options, split_common, take_model
+
+if TYPE_CHECKING:
+    from cvsync.flows.predict import Answer, Shown
+    from cvsync.flows.service import Service
+
+
+@click.command()
+@click.argument("pictures", metavar="IMAGE|URL|FOLDER…", nargs=-1, required=True)
+@click.option(
+    "--threshold", type=click.FloatRange(0, 1), metavar="P",
+    help="Leave out what is less probable.  [default: 0.5 for boxes]",
+)  # fmt: skip
+@click.option(
+    "--top", type=click.IntRange(1), metavar="N",
+    help="Only the N most probable of each picture.  [default: 5 of whole images]",
+)  # fmt: skip
+@click.option(
+    "--store/--no-store", default=None,
+    help="Have the service keep picture and answer, or not.  [default: as the service does: it keeps them]",
+)  # fmt: skip
+@model_options
+@common_options
+def test(pictures: tuple[str, ...], **options: Any) -> int:
+    """Have a model look at pictures, and say what it sees.
+
+    Asks by quick test, with the training key; with --published the prediction endpoint, with the key in
+    CVSYNC_PREDICTION_KEY. The defaults of --threshold and --top are for people: --json tells everything.
+
+    \b
+    Example:
+      cvsync test photo.jpg https://pictures.example/fork.jpg -p shelf
+      cvsync test photos/ -p shelf --published production --threshold 0.8
+    """
+    from cvsync.cli import exits
+    from cvsync.cli.session import execute
+    from cvsync.flows.pictures import find_pictures
+    from cvsync.flows.predict import PredictRequest, Shown, predict
+
+    common, options = split_common(options)
+    threshold, top = options["threshold"], options["top"]
+    request = PredictRequest(
+        model=take_model(common, options),
+        pictures=tuple(find_pictures(pictures)),
+        told=Shown(threshold=threshold or 0.0, top=top),
+    )
+
+    async def run(service: Service, _: object) -> int:
+        def show(answer: Answer) -> None:
+            if not common.json:
+                for line in answer_lines(answer, threshold, top):
+                    click.echo(line)
+
+        refused = await predict(service, request, show)
+        return exits.REFUSED if refused else exits.OK
+
+    return execute(common, run, command="test")
+
+
+def answer_lines(answer: Answer, threshold: float | None, top: int | None) -> Iterator[str]:
+    """Say what was seen in a picture, the most probable first."""
+    if answer.said is None:
+        return  # it is told as refused
+    yield answer.picture.name
+    shown = _shown(answer, threshold, top).of(answer.said)
+    width = max((len(one.tag_name or one.tag_id) for one in shown), default=0)
+    for one in shown:
+        box = one.bounding_box
+        place = f"  at {box.left:.3f} {box.top:.3f}, {box.width:.3f} x {box.height:.3f}" if box else ""
+        yield f"  {one.tag_name or one.tag_id:<{width}}  {one.probability:6.1%}{place}"
+    if not shown:
+        yield "  nothing"
+
+
+def _shown(answer: Answer, threshold: float | None, top: int | None) -> Shown:
+    """Give what people see, where they do not say it: a detector names hundreds of improbable places."""
+    from cvsync.flows.predict import Shown
+
+    assert answer.said is not None
+    has_boxes = any(one.bounding_box for one in answer.said.predictions)
+    least = (0.5 if has_boxes else 0.0) if threshold is None else threshold
+    return Shown(threshold=least, top=(None if has_boxes else 5) if top is None else top)

@@ -1,0 +1,191 @@
+"""`cvsync test`: pictures through a model, by quick test and by the prediction endpoint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from make import make_png, write_csv
+from schema import check_line
+from terminal import BOX, Ran, Terminal
+
+from cvsync.errors import SettingsError
+
+pytestmark = pytest.mark.usefixtures("quick_learner")
+RESOURCE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts/a"
+
+
+def train(terminal: Terminal, *, boxes: bool = False) -> str:
+    """A project of 30 pictures with a trained iteration; its id."""
+    for n in range(30):
+        (terminal.pictures / f"{n}.png").write_bytes(make_png(n, (8, 6)))
+    rows = [
+        {"url": terminal.url(f"{n}.png"), "tag": ("fork", "Löffel")[n % 2]} | (BOX if boxes else {})
+        for n in range(30)
+    ]
+    assert terminal.push(write_csv(terminal.folder / "m.csv", rows), "--train").code == 0
+    path = f"customvision/v3.3/training/projects/{terminal.project()}/iterations"
+    (iteration,) = terminal._ask(path)
+    return str(iteration["id"])
+
+
+def publish(terminal: Terminal, iteration: str, name: str) -> None:
+    path = f"customvision/v3.3/training/projects/{terminal.project()}/iterations/{iteration}/publish"
+    terminal._ask(f"{path}?publishName={name}&predictionId={RESOURCE}", "POST")
+
+
+def predictions(ran: Ran) -> list[dict[str, Any]]:
+    lines = [check_line(line) for line in ran.out.splitlines()]
+    return [line for line in lines if line["ev"] == "prediction"]
+
+
+def calls(terminal: Terminal) -> dict[str, int]:
+    """The predictions since the last `forget`, by operation."""
+    counts = terminal._ask("_emulator/requests")["by_operation"]
+    kinds = ("Quick", "Classify", "Detect")
+    return {name: sum(by.values()) for name, by in counts.items() if name.startswith(kinds)}
+
+
+@pytest.fixture
+def trained(terminal: Terminal) -> Terminal:
+    train(terminal)
+    terminal.forget()
+    return terminal
+
+
+def test_people_see_a_table_of_what_the_last_iteration_says(trained: Terminal) -> None:
+    ran = trained.run("test", trained.pictures / "3.png", trained.url("4.png"))
+
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        str(trained.pictures / "3.png"), "  Löffel   57.6%", "  fork      7.6%",
+        trained.url("4.png"), "  Löffel   57.6%", "  fork      7.6%",
+    ]  # fmt: skip
+    assert calls(trained) == {"QuickTestImage": 1, "QuickTestImageUrl": 1}
+
+
+def test_programs_get_the_pictures_of_a_folder_in_order(trained: Terminal) -> None:
+    (trained.pictures / "deep").mkdir()
+    (trained.pictures / "deep" / "x.PNG").write_bytes(make_png(77, (8, 6)))
+    (trained.pictures / "notes.txt").write_text("no picture")
+    (trained.pictures / ".hidden.png").write_bytes(make_png(78, (8, 6)))
+
+    ran = trained.run("test", trained.pictures, "--json", "-c", "3")
+
+    said = predictions(ran)
+    files = [*trained.pictures.glob("*.png"), trained.pictures / "deep" / "x.PNG"]
+    assert [one["image"] for one in said] == sorted(str(f) for f in files if f.name != ".hidden.png")
+    assert {one["model"] for one in said} == {"Iteration 1"}
+    assert [one["tag"] for one in said[0]["predictions"]] == ["Löffel", "fork"]
+    assert {one["box"] for line in said for one in line["predictions"]} == {None}
+
+
+def test_threshold_and_top_leave_predictions_out(trained: Terminal) -> None:
+    picture = trained.pictures / "3.png"
+
+    assert trained.run("test", picture, "--threshold", "0.9").out.splitlines()[1:] == ["  nothing"]
+    assert len(trained.run("test", picture, "--top", "1").out.splitlines()) == 2
+    (one,) = predictions(trained.run("test", picture, "--top", "1", "--json"))
+    assert [p["tag"] for p in one["predictions"]] == ["Löffel"]
+
+
+def test_boxes_are_shown_from_a_half_and_told_all(terminal: Terminal) -> None:
+    train(terminal, boxes=True)
+    picture = terminal.pictures / "3.png"
+
+    ran = terminal.run("test", picture)
+
+    assert ran.out.splitlines()[1:] == ["  Löffel   57.6%  at 0.100 0.200, 0.300 x 0.400"]
+    (one,) = predictions(terminal.run("test", picture, "--json"))
+    assert [p["box"] for p in one["predictions"]] == [pytest.approx([0.1, 0.2, 0.3, 0.4])] * 2
+
+
+def test_prediction_endpoint_answers_what_is_published(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(terminal, train(terminal, boxes=True), "nightly")
+    monkeypatch.setenv("CVSYNC_PREDICTION_KEY", "local-prediction-key")
+    terminal.forget()
+    arguments = ("test", terminal.pictures / "3.png", terminal.url("3.png"), "--published", "nightly")
+
+    published = predictions(terminal.run(*arguments, "--json"))
+    unkept = predictions(terminal.run(*arguments, "--no-store", "--json"))
+    quick = predictions(terminal.run(*arguments[:3], "--json"))
+
+    assert calls(terminal) == {
+        "DetectImage": 1, "DetectImageUrl": 1, "DetectImageWithNoStore": 1, "DetectImageUrlWithNoStore": 1,
+        "QuickTestImage": 1, "QuickTestImageUrl": 1,
+    }  # fmt: skip
+    assert {one["model"] for one in published} == {"nightly"}
+    assert [[one["predictions"] for one in said] for said in (published, unkept)] == [
+        [one["predictions"] for one in quick]
+    ] * 2
+    kept = f"customvision/v3.3/training/projects/{terminal.project()}/predictions/query"
+    assert len(terminal._ask(kept, "POST", {})["results"]) == 4
+
+
+def test_prediction_endpoint_may_be_another_resource(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(terminal, train(terminal), "nightly")
+    picture = terminal.pictures / "3.png"
+    monkeypatch.setenv("CVSYNC_PREDICTION_KEY", "local-prediction-key")
+
+    here = terminal.run(
+        "test", picture, "--published", "nightly", "--prediction-endpoint", terminal.emulator.url
+    )
+    nowhere = terminal.run(
+        "test", picture, "--published", "nightly", "--prediction-endpoint", "pictures.test"
+    )
+
+    assert here.code == 0
+    assert nowhere.code == 2
+    assert "--prediction-endpoint" in nowhere.err
+
+
+def test_prediction_endpoint_needs_its_key(terminal: Terminal) -> None:
+    train(terminal)
+
+    ran = terminal.run("test", terminal.pictures / "3.png", "--published", "nightly")
+
+    assert ran.code == 2
+    assert "CVSYNC_PREDICTION_KEY" in ran.err
+
+
+def test_name_that_is_not_published_and_iteration_that_is_not_there(
+    trained: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CVSYNC_PREDICTION_KEY", "local-prediction-key")
+    picture = trained.pictures / "3.png"
+
+    assert trained.run("test", picture, "--published", "nightly").code == 7
+    assert trained.run("test", picture, "--iteration", "Iteration 9").code == 7
+    assert trained.run("test", picture, "--iteration", "Iteration 1").code == 0
+
+
+def test_what_is_no_picture_is_told_and_the_others_are_judged(trained: Terminal) -> None:
+    bad, big = trained.folder / "bad.png", trained.folder / "big.png"
+    bad.write_text("no picture")
+    with big.open("wb") as file:
+        file.truncate(6_000_001)
+
+    ran = trained.run(
+        "test", bad, trained.pictures / "3.png", big, trained.url("gone.png?sig=secret"), "--json"
+    )
+
+    assert ran.code == 3
+    assert [one["image"] for one in predictions(ran)] == [str(trained.pictures / "3.png")]
+    refused = [line for line in map(json.loads, ran.out.splitlines()) if line["ev"] == "item_refused"]
+    assert [one["code"] for one in refused] == ["BadRequestImageFormat", "E110", "BadRequestImageUrl"]
+    assert "secret" not in ran.out + ran.err
+
+
+def test_what_is_not_there_is_told_before_any_call(trained: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name, said in (("gone.png", "no file"), ("empty", "no picture in it"), ("ftp://x/y.png", "no file")):
+        with pytest.raises(SettingsError, match=said):
+            trained.run("test", trained.pictures / "3.png", tmp_path / name if ":" not in name else name)
+
+    assert calls(trained) == {}
