@@ -13,7 +13,7 @@ import pyarrow as pa
 from cvsync.labels import TEXT, Labels, as_column, codes_of
 from cvsync.manifest import Manifest, Problem
 from cvsync.model import ProjectType
-from cvsync.plan import Plan
+from cvsync.plan import NewTag, Plan
 from cvsync.plan.fit import misfits
 
 
@@ -21,15 +21,23 @@ from cvsync.plan.fit import misfits
 class Desired:
     """The labels that a project should hold, and the rows that it cannot."""
 
-    manifest: Manifest
+    manifest: Manifest | None
+    """Where they stand; None: in no file, but in another project."""
     type: ProjectType
     labels: Labels
-    problems: list[Problem]
+    problems: Sequence[Problem]
     """Of the manifest itself, and of rows that do not fit the project's type."""
     bad_keys: frozenset[str]
     """Images with such a row: they never count as gone."""
     bad_images: frozenset[str]
     """And those whose ids such rows tell."""
+    tags: Sequence[NewTag] = ()
+    """Tags that the project should have whether or not an image carries them."""
+
+    @property
+    def is_rejects(self) -> bool:
+        """Whether these are the mended rows of an earlier run, and so only a part of what is wanted."""
+        return self.manifest is not None and self.manifest.is_rejects
 
     @property
     def incomplete(self) -> frozenset[str]:
@@ -43,23 +51,28 @@ class Desired:
 
 def want(manifest: Manifest, type_: ProjectType) -> Desired:
     """Split a manifest into what a project of a type can hold and what it cannot."""
-    labels = manifest.labels
-    problems, bad_keys = [*manifest.problems], set(manifest.bad_keys)
-    bad_images = set(manifest.bad_images)
-    unfit = [*misfits(labels, type_)]
-    if unfit:
-        rows = labels.table.take(pa.array([m.position for m in unfit])).to_pylist()
-        for misfit, row in zip(unfit, rows, strict=True):
-            problems.append(
-                Problem(misfit.code, row["source"], row["row"], "tag", row["tag"], misfit.message)
-            )
-            bad_keys.add(row["key"])
-            if row.get("image_id"):
-                bad_images.add(row["image_id"])
-        keep = np.ones(len(labels), bool)
-        keep[[m.position for m in unfit]] = False
-        labels = labels.take(keep)
-    return Desired(manifest, type_, labels, problems, frozenset(bad_keys), frozenset(bad_images))
+    bad = frozenset(manifest.bad_keys), frozenset(manifest.bad_images)
+    return fit(Desired(manifest, type_, manifest.labels, manifest.problems, *bad))
+
+
+def fit(desired: Desired) -> Desired:
+    """Set those labels apart that a project of the type cannot hold."""
+    unfit = [*misfits(desired.labels, desired.type)]
+    if not unfit:
+        return desired
+    problems, bad_keys, bad_images = [*desired.problems], set(desired.bad_keys), set(desired.bad_images)
+    rows = desired.labels.table.take(pa.array([m.position for m in unfit])).to_pylist()
+    for misfit, row in zip(unfit, rows, strict=True):
+        problems.append(Problem(misfit.code, row["source"], row["row"], "tag", row["tag"], misfit.message))
+        bad_keys.add(row["key"])
+        if row.get("image_id"):
+            bad_images.add(row["image_id"])
+    keep = np.ones(len(desired.labels), bool)
+    keep[[m.position for m in unfit]] = False
+    return replace(
+        desired, labels=desired.labels.take(keep), problems=problems,
+        bad_keys=frozenset(bad_keys), bad_images=frozenset(bad_images),
+    )  # fmt: skip
 
 
 def with_urls(plan: Plan, folder: Path, url: str) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
 from cvsync.manifest import Name, Problem, Reading, absolute, read, remember, shown
-from cvsync.model import Project
+from cvsync.model import Project, ProjectType
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.adopt import Unmanaged
 from cvsync.plan.drift import OnDrift
@@ -32,15 +32,11 @@ from cvsync.snapshot import Snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanRequest:
-    """What a project is to be made equal to, and within which bounds."""
+class Aim:
+    """Which project is to be made equal to something, and within which bounds."""
 
-    manifests: tuple[Name, ...]
-    """Files, folders, globs, URIs of storage, or ``-`` for stdin."""
     project: str
     """Name or id."""
-    reading: Reading = field(default_factory=Reading)
-    """How to understand the manifests, where they do not say it themselves."""
     create: NewProject | None = None
     """How to make the project if it does not exist; None: it must."""
     prune: Prune = Prune.KEEP
@@ -53,6 +49,26 @@ class PlanRequest:
     tier: Tier = Tier.S0
     strict: bool = False
     """Refuse everything if one row is bad."""
+
+    @property
+    def reference(self) -> str:
+        """What it is to be made equal to, for messages."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRequest(Aim):
+    """What a project is to be made equal to: manifests."""
+
+    manifests: tuple[Name, ...]
+    """Files, folders, globs, URIs of storage, or ``-`` for stdin."""
+    reading: Reading = field(default_factory=Reading)
+    """How to understand the manifests, where they do not say it themselves."""
+
+    @property
+    def reference(self) -> str:
+        """The manifests' names."""
+        return ", ".join(map(shown, self.manifests))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +98,17 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
     """Write a plan into a file that only its owner may read, to be applied later.
 
     Raises:
-        SettingsError: The project does not exist yet.
+        SettingsError: The project does not exist yet, or the plan is not of manifests.
         PlanError: The file cannot be written.
     """
+    manifest = prepared.desired.manifest
+    if manifest is None:
+        raise SettingsError("only a plan made from manifests can be saved: links of images are over too soon")
     if not prepared.plan.project_id:
         raise SettingsError("a plan can be saved only for a project that exists; create it first")
     saved = SavedPlan(
         _placed(prepared.plan), service.destination, fingerprint_state(prepared.snapshot),
-        manifest=remember(prepared.desired.manifest),
+        manifest=remember(manifest),
     )  # fmt: skip
     try:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
@@ -117,47 +136,62 @@ async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Pr
     )  # fmt: skip
     _refuse_if_strict(request, manifest.problems)
     inferred = infer_type(manifest.labels)
-    project = await find_project(service.client, request.project)
+    return await find_or_create(service, request, inferred, lambda type_: want(manifest, type_), dry=dry)
+
+
+async def find_or_create(
+    service: Service, aim: Aim, inferred: ProjectType, want: Callable[[ProjectType], Desired], *, dry: bool
+) -> tuple[Project, Desired]:
+    """Find or make the project, and see what it can hold of what is wanted.
+
+    Args:
+        service: Of the project.
+        aim: Which project, and whether it may be made.
+        inferred: The type that a new one gets, unless the user says otherwise.
+        want: Gives what a project of a type should hold.
+        dry: Whether nothing may be touched: a new project then has no id.
+    """
+    project = await find_project(service.client, aim.project)
     if project is not None:
         type_ = await project_type(service.client, project)
-    elif request.create is None:
-        raise MissingProjectError(f"there is no project {request.project!r}; --create-project makes it")
+    elif aim.create is None:
+        raise MissingProjectError(f"there is no project {aim.project!r}; --create-project makes it")
     else:
-        type_ = choose_type(service.client, request.create, inferred=inferred)
-    desired = want(manifest, type_)
-    _refuse_if_strict(request, desired.problems)
+        type_ = choose_type(service.client, aim.create, inferred=inferred)
+    desired = want(type_)
+    _refuse_if_strict(aim, desired.problems)
     tell_problems(service, desired.problems)
     if project is None:
-        assert request.create is not None
+        assert aim.create is not None
         if dry:
-            project = Project("", request.project)
+            project = Project("", aim.project)
         else:
-            project = await create_project(service.client, request.project, request.create, inferred=inferred)
+            project = await create_project(service.client, aim.project, aim.create, inferred=inferred)
             tell(service.observer, "project_created", project=project.id, title=project.name, type=str(type_))
     return project, desired
 
 
 async def prepare(
-    service: Service, request: PlanRequest, project: Project, desired: Desired, known: KnownImages
+    service: Service, aim: Aim, project: Project, desired: Desired, known: KnownImages
 ) -> Prepared:
-    """Diff a manifest with the project as it is now, and see that the plan keeps within bounds."""
+    """Diff what is wanted with the project as it is now, and see that the plan keeps within bounds."""
     if project.id:
         snapshot = await fetch_snapshot(service.client, project, desired.type)
     else:
         snapshot = Snapshot.empty(project, desired.type)
     plan = diff(
-        desired.labels, snapshot, known, prune=request.prune, on_drift=request.on_drift, scope=request.scope,
-        renames=request.renames, unmanaged=request.unmanaged,
-        incomplete=desired.incomplete,
+        desired.labels, snapshot, known, prune=aim.prune, on_drift=aim.on_drift, scope=aim.scope,
+        renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete,
+        tags=desired.tags,
     )  # fmt: skip
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
-    _refuse_if_strict(request, contradictions)
+    _refuse_if_strict(aim, contradictions)
     tell_problems(service, contradictions)
-    if request.prune is not Prune.KEEP:
+    if aim.prune is not Prune.KEEP:
         named = len(set(desired.labels.keys.to_pylist()) | desired.bad_keys)
-        check_source(plan, named=named, known=len(known), is_rejects=desired.manifest.is_rejects)
-    check_losses(plan, guard=request.guard)
-    check_quota(plan, request.tier)
+        check_source(plan, named=named, known=len(known), is_rejects=desired.is_rejects)
+    check_losses(plan, guard=aim.guard)
+    check_quota(plan, aim.tier)
     tell(service.observer, "plan_summary", **summary(plan))
     return Prepared(plan, desired.with_problems(contradictions), snapshot)
 
@@ -182,10 +216,9 @@ def summary(plan: Plan) -> dict[str, int | float]:
     }
 
 
-def _refuse_if_strict(request: PlanRequest, problems: Sequence[object]) -> None:
-    if request.strict and problems:
-        names = ", ".join(map(shown, request.manifests))
-        raise ManifestError(names, [*map(str, problems), "nothing was sent (--strict)"])
+def _refuse_if_strict(aim: Aim, problems: Sequence[object]) -> None:
+    if aim.strict and problems:
+        raise ManifestError(aim.reference, [*map(str, problems), "nothing was sent (--strict)"])
 
 
 def tell_problems(service: Service, problems: Sequence[Problem]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cvsync.api.client import Client
-from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, is_at_least
+from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, TARGET_PLATFORMS_SINCE, is_at_least
 from cvsync.errors import SettingsError
 from cvsync.model import Domain, Project, ProjectType
 from cvsync.run.once import once
@@ -27,6 +27,9 @@ class NewProject:
     domain: str | None = None
     """Name or id; None: General, compact if it is to be exported."""
     exportable: bool = False
+    description: str | None = None
+    platforms: tuple[str, ...] = ()
+    """Where its models are to run, where the API version lets one say so."""
 
 
 async def find_project(client: Client, wanted: str) -> Project | None:
@@ -65,8 +68,13 @@ async def create_project(
     has_choice = is_at_least(client.api_version, CLASSIFICATION_TYPE_SINCE)
     kind = type_.value.capitalize() if type_ is not ProjectType.DETECTION and has_choice else None
 
+    platforms = new.platforms if is_at_least(client.api_version, TARGET_PLATFORMS_SINCE) else ()
+
     async def create() -> Project:
-        return await client.create_project(name, domain_id=domain.id, classification_type=kind)
+        return await client.create_project(
+            name, description=new.description, domain_id=domain.id, classification_type=kind,
+            target_export_platforms=platforms or None,
+        )  # fmt: skip
 
     async def look() -> Project | None:
         return await find_project(client, name)

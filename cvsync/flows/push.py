@@ -9,7 +9,7 @@ from pathlib import Path
 from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.desired import Desired
 from cvsync.flows.export import ExportTarget, export
-from cvsync.flows.plan import PlanRequest, meet, prepare
+from cvsync.flows.plan import Aim, PlanRequest, meet, prepare
 from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.service import Service
 from cvsync.flows.train import train
@@ -43,15 +43,31 @@ async def push(service: Service, request: PushRequest) -> Report:
     """
     project, desired = await meet(service, request, dry=False)
     with hold(service, project.id, request.run) as carrier:
-        await carrier.settle(desired.type, desired.labels)
-        prepared = await prepare(service, request, project, desired, carrier.ledger.known())
-        try:
-            await carrier.carry_out(prepared.plan, files=request.files)
-        finally:
-            await asyncio.to_thread(_reject, carrier, prepared.desired, request.rejects)
+        await make_equal(
+            service, request, project, desired, carrier, files=request.files, rejects=request.rejects
+        )
         if not service.stop.requested:
             await _make_model(service, request, project, carrier.report)
     return carrier.report
+
+
+async def make_equal(
+    service: Service,
+    aim: Aim,
+    project: Project,
+    desired: Desired,
+    carrier: Carrier,
+    *,
+    files: Files | None = None,
+    rejects: Path | None = None,
+) -> None:
+    """Make a project hold what is wanted: settle what dead runs left, plan, carry out, write rejects."""
+    await carrier.settle(desired.type, desired.labels)
+    prepared = await prepare(service, aim, project, desired, carrier.ledger.known())
+    try:
+        await carrier.carry_out(prepared.plan, files=files)
+    finally:
+        await asyncio.to_thread(_reject, carrier, prepared.desired, rejects)
 
 
 def _reject(carrier: Carrier, desired: Desired, wanted: Path | None) -> None:

@@ -88,6 +88,7 @@ class NewTag:
     name: str
     type: str | None = None
     """As the service says it: ``Regular``, ``Negative``; None: as the service sees fit."""
+    description: str | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.type})" if self.type not in (None, "Regular") else self.name

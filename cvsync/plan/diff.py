@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from cvsync import limits
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
-from cvsync.labels import Labels
+from cvsync.labels import Labels, fold
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Conflict, Extent, Kind, NewTag, Plan
 from cvsync.plan.adopt import Unmanaged, adopt, with_adopted
@@ -48,6 +48,7 @@ def diff(
     renames: Mapping[str, str] | None = None,
     unmanaged: Unmanaged = Unmanaged.LEAVE,
     incomplete: Collection[str] = (),
+    tags: Sequence[NewTag] = (),
     tolerance: float = TOLERANCE,
 ) -> Plan:
     """Work out the actions that make a project match its manifest.
@@ -65,6 +66,7 @@ def diff(
         unmanaged: What happens to images that no key is known to be.
         incomplete: Keys of which a row could not be read, and ids that such rows tell: these images never
             count as gone and keep all their labels.
+        tags: Tags that the project should have whether or not an image carries them.
         tolerance: How far apart the numbers of two boxes may be that are the same box.
 
     Returns:
@@ -75,7 +77,7 @@ def diff(
         PlanError: The manifest and the project contradict each other about a tag.
     """
     scope = scope or TagScope()
-    sides = Sides(desired, snapshot, known, incomplete, renames)
+    sides = Sides(desired, snapshot, known, incomplete, renames, tags)
     adopted = adopt(sides) if unmanaged is Unmanaged.ADOPT else KNOWN_SCHEMA.empty_table()
     if len(adopted):
         sides = replace(sides, known=with_adopted(known, adopted))
@@ -98,7 +100,7 @@ def diff(
     return Plan(
         project_id=snapshot.project.id,
         type=snapshot.type,
-        new_tags=_used(new_tags, table),
+        new_tags=_used(new_tags, table, tags),
         renames=sides.tag_renames,
         table=table,
         unchanged=int(sides.named.sum()) - int(changes.touched.sum()),
@@ -205,7 +207,8 @@ def _gone(sides: Sides, prune: Prune) -> Rows:
     return np.flatnonzero((candidates & ~old | doomed) & ~sides.named & ~sides.is_incomplete)
 
 
-def _used(tags: tuple[NewTag, ...], table: pa.Table) -> tuple[NewTag, ...]:
-    """Keep the tags that a row of the plan needs."""
+def _used(tags: Sequence[NewTag], table: pa.Table, wanted: Sequence[NewTag]) -> tuple[NewTag, ...]:
+    """Keep the tags that a row of the plan needs, and those that are wanted anyway."""
     names = set(pc.unique(table.column("tag")).to_pylist())
-    return tuple(tag for tag in tags if tag.name in names)
+    folded = {fold(tag.name) for tag in wanted}
+    return tuple(tag for tag in tags if tag.name in names or fold(tag.name) in folded)

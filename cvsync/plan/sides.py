@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,12 +37,15 @@ class Sides:
     known: KnownImages
     incomplete: Collection[str] = ()
     renames: Mapping[str, str] | None = None
+    tags: Sequence[NewTag] = ()
 
     def __post_init__(self) -> None:
         self.tag_renames, names = _renamed(self.snapshot, self.renames or {})
         self.names = TagNames(names)
         codes, values = codes_of(self.desired.table.column("tag"))
         self.desired_tag = apply_codes(np.array(self.names.codes(values.to_pylist()), np.int64), codes)
+        self.told_tags = dict(zip(self.names.codes(tag.name for tag in self.tags), self.tags, strict=True))
+        """By code, what is told of tags beside the labels."""
         codes, values = codes_of(self.snapshot.labels.column("tag_id"))
         position = {tag.id: code for code, tag in enumerate(self.snapshot.tags)}
         tags = [position[value] for value in values.to_pylist()]
@@ -177,7 +180,11 @@ class Sides:
         if clashes:
             raise PlanError("; ".join(clashes) + "; rename the one or delete the other")
         first = len(self.snapshot.tags)
-        return tuple(NewTag(name, types.get(first + n)) for n, name in enumerate(self.names.new))
+        told = self.told_tags
+        return tuple(
+            NewTag(name, types.get(code), told[code].description if code in told else None)
+            for code, name in enumerate(self.names.new, first)
+        )
 
     def is_negative(self) -> Mask:
         """For each tag whether it says that there is nothing on the image."""
@@ -187,12 +194,12 @@ class Sides:
         return flags
 
     def _tag_types(self) -> dict[int, str]:
+        types = {code: tag.type for code, tag in self.told_tags.items() if tag.type}
         column = self.desired.column("tag_type")
         if column is None:
-            return {}
+            return types
         codes, values = codes_of(column)
         pairs = np.unique(np.c_[self.desired_tag, codes][(codes >= 0) & (self.desired_tag >= 0)], axis=0)
-        types: dict[int, str] = {}
         for tag, code in pairs.tolist():
             type_ = values[code].as_py()
             if types.setdefault(tag, type_) != type_:

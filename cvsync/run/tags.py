@@ -114,7 +114,9 @@ class Tags:
                 work.ledger.intend_again(batch_id)
             is_first = False
             try:
-                await work.client.create_tag(work.project_id, tag.name, type_=tag.type)
+                await work.client.create_tag(
+                    work.project_id, tag.name, description=tag.description, type_=tag.type
+                )
             except ServiceError as error:
                 if error.code != _NOT_UNIQUE:  # somebody else made it meanwhile: as good
                     raise
