@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cvsync.events import Event
     from cvsync.flows.apply import apply_plan
     from cvsync.flows.carry import Report
+    from cvsync.flows.migrate import MigrateRequest, migrate
     from cvsync.flows.plan import PlanRequest, make_plan
     from cvsync.flows.push import PushRequest, push
     from cvsync.flows.service import Service, open_service
@@ -29,6 +30,7 @@ _HOMES = {
     "Event": "cvsync.events",
     "Labels": "cvsync.labels",
     "Manifest": "cvsync.manifest",
+    "MigrateRequest": "cvsync.flows.migrate",
     "PlanRequest": "cvsync.flows.plan",
     "PushRequest": "cvsync.flows.push",
     "Reading": "cvsync.manifest",
@@ -37,6 +39,7 @@ _HOMES = {
     "Settings": "cvsync.settings",
     "apply_plan": "cvsync.flows.apply",
     "make_plan": "cvsync.flows.plan",
+    "migrate": "cvsync.flows.migrate",
     "open_client": "cvsync.api.client",
     "open_service": "cvsync.flows.service",
     "push": "cvsync.flows.push",
@@ -45,9 +48,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "Client", "CvsyncError", "Event", "Labels", "Manifest", "PlanRequest", "PushRequest", "Reading", "Report",
-    "Service", "Settings",
-    "__version__", "apply_plan", "make_plan", "open_client", "open_service", "push", "read", "write",
+    "Client", "CvsyncError", "Event", "Labels", "Manifest", "MigrateRequest", "PlanRequest",
+    "PushRequest", "Reading", "Report", "Service", "Settings",
+    "__version__", "apply_plan", "make_plan", "migrate", "open_client", "open_service", "push", "read",
+    "write",
 ]  # fmt: skip
 
 

@@ -7,19 +7,20 @@ from pathlib import Path
 
 from cvsync.errors import SettingsError
 
+SOURCE = ("CVSYNC_FROM_TRAINING_KEY",)
 TRAINING = ("CVSYNC_TRAINING_KEY", "VISION_TRAINING_KEY", "TRAININGKEY")
 PREDICTION = ("CVSYNC_PREDICTION_KEY", "VISION_PREDICTION_KEY", "PREDICTIONKEY")
 
 
-def training_key() -> str:
-    """Give the key that everything but predicting takes.
+def training_key(names: tuple[str, ...] = TRAINING) -> str:
+    """Give the key that everything but predicting takes, from the first variable that is set.
 
     Raises:
         SettingsError: There is none, or its file cannot be read.
     """
-    key = _find(TRAINING)
+    key = _find(names)
     if key is None:
-        raise SettingsError(f"no training key: set {TRAINING[0]}, or {TRAINING[0]}_FILE to a file with it")
+        raise SettingsError(f"no training key: set {names[0]}, or {names[0]}_FILE to a file with it")
     return key
 
 

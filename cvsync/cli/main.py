@@ -16,6 +16,7 @@ VERBS = {
     "convert": "convert",
     "emulate": "emulate",
     "ledger": "ledger",
+    "migrate": "migrate",
     "plan": "push",
     "push": "push",
     "status": "ledger",

@@ -248,10 +248,27 @@ def take_reading(options: dict[str, Any], **more: Any) -> Reading:
     )
 
 
+create_project_option = click.option(
+    "--create-project", is_flag=True, help="Create the project if it does not exist."
+)
+quota_option = click.option(
+    "--quota",
+    type=click.Choice(["S0", "F0", "none"]),
+    default="S0",
+    show_default=True,
+    help="Whose limits the plan is checked against: the tier of the resource.",
+)
+rejects_option = click.option(
+    "--rejects",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
+)
+
 _MANIFEST = (
     # Texts, no paths: a path would fold the double slash of s3://.
     click.argument("manifests", metavar="MANIFEST…", nargs=-1, required=True),
-    click.option("--create-project", is_flag=True, help="Create the project if it does not exist."),
+    create_project_option,
     click.option(
         "--type",
         "type_",
@@ -292,15 +309,20 @@ _MANIFEST = (
     ),
     click.option("--only", multiple=True, metavar="TAG", help="Leave all other tags alone. May be repeated."),
     click.option("--exclude", multiple=True, metavar="TAG", help="Leave this tag alone. May be repeated."),
-    click.option(
-        "--quota",
-        type=click.Choice(["S0", "F0", "none"]),
-        default="S0",
-        show_default=True,
-        help="Whose limits the plan is checked against: the tier of the resource.",
-    ),
+    quota_option,
     click.option("--strict", is_flag=True, help="Send nothing if a single row is bad."),
 )
+
+
+def take_renames(option: str, texts: tuple[str, ...]) -> dict[str, str]:
+    """Read what an option says of tags and their other names, as ``OLD=NEW``."""
+    pairs = {}
+    for text in texts:
+        old, equals, new = (part.strip() for part in text.partition("="))
+        if not equals or not old or not new:
+            raise click.UsageError(f"{option} {text!r} is not OLD=NEW")
+        pairs[old] = new
+    return pairs
 
 
 def manifest_options(command: F) -> F:

@@ -11,25 +11,22 @@ from cvsync.cli.options import (
     Common,
     common_options,
     manifest_options,
+    rejects_option,
     run_options,
     split_common,
     split_run,
     take_reading,
+    take_renames,
 )
 
 if TYPE_CHECKING:
     from cvsync.flows.carry import Report
     from cvsync.flows.plan import PlanRequest
     from cvsync.flows.service import Service
+    from cvsync.plan import Plan
+    from cvsync.plan.quota import Tier
 
 Files = tuple[Path, str]
-
-_rejects_option = click.option(
-    "--rejects",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
-)
 
 
 @click.command()
@@ -50,7 +47,7 @@ _rejects_option = click.option(
     show_default=True,
     help="Where exported models go.",
 )
-@_rejects_option
+@rejects_option
 @run_options
 @common_options
 def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
@@ -78,7 +75,7 @@ def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
             **vars(request), rejects=ends["rejects"], files=files, train=ends["train"], exports=targets,
             export_folder=ends["export_dir"], run=settings,
         )  # fmt: skip
-        return _show_report(common, await flow(service, whole))
+        return show_report(common, await flow(service, whole))
 
     return execute(common, run, command="push", manifests=request.manifests)
 
@@ -109,7 +106,7 @@ def plan(exit_code: bool, output: Path | None, **options: Any) -> int:
 
 @click.command()
 @click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
-@_rejects_option
+@rejects_option
 @run_options
 @common_options
 def apply(plan_file: Path, rejects: Path | None, **options: Any) -> int:
@@ -128,7 +125,7 @@ def apply(plan_file: Path, rejects: Path | None, **options: Any) -> int:
 
     async def run(service: Service, files: Files | None) -> int:
         report = await apply_plan(service, plan_file, files=files, rejects=rejects, settings=settings)
-        return _show_report(common, report)
+        return show_report(common, report)
 
     return execute(common, run, command="apply")
 
@@ -165,20 +162,10 @@ def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool =
         on_drift=OnDrift(options["on_drift"]),
         unmanaged=Unmanaged.ADOPT if options["adopt_unmanaged"] else Unmanaged.LEAVE,
         scope=scope,
-        renames=dict(_renames(options["renames"])),
+        renames=take_renames("--rename", options["renames"]),
         tier=Tier(options["quota"]),
         strict=options["strict"],
     )
-
-
-def _renames(texts: tuple[str, ...]) -> list[tuple[str, str]]:
-    pairs = []
-    for text in texts:
-        old, equals, new = text.partition("=")
-        if not equals or not old.strip() or not new.strip():
-            raise click.UsageError(f"--rename {text!r} is not OLD=NEW")
-        pairs.append((old.strip(), new.strip()))
-    return pairs
 
 
 def _show_plan(
@@ -190,34 +177,40 @@ def _show_plan(
     output: Path | None = None,
 ) -> int:
     from cvsync.cli import exits
-    from cvsync.cli.plan_text import plan_lines
     from cvsync.cli.session import execute
-    from cvsync.events import tell
     from cvsync.flows import plan as flow
 
     async def run(service: Service, _: Files | None) -> int:
         prepared = await flow.make_plan(service, request)
-        plan = prepared.plan
-        if common.json:
-            for action in plan.actions():
-                kind = action.kind.name.lower()
-                tell(service.observer, "action", kind=kind, image=action.name, text=str(action))
-        else:
-            facts = flow.summary(plan)
-            for line in plan_lines(plan, facts, request.tier, everything=common.verbose):
-                click.echo(line)
+        show_plan(common, service, prepared.plan, request.tier)
         if output is not None:
             flow.save_plan(service, prepared, output)
             if not common.json:
                 click.echo(f"saved: {output}; `cvsync apply {output}` carries it out")
         if prepared.desired.problems:
             return exits.REFUSED
-        return exits.DIFFERENT if tell_difference and not plan.is_empty else exits.OK
+        return exits.DIFFERENT if tell_difference and not prepared.plan.is_empty else exits.OK
 
     return execute(common, run, command=command, manifests=request.manifests)
 
 
-def _show_report(common: Common, report: Report) -> int:
+def show_plan(common: Common, service: Service, plan: Plan, tier: Tier) -> None:
+    """Show what would change: as text, or as an event an action."""
+    from cvsync.cli.plan_text import plan_lines
+    from cvsync.events import tell
+    from cvsync.flows.plan import summary
+
+    if common.json:
+        for action in plan.actions():
+            kind = action.kind.name.lower()
+            tell(service.observer, "action", kind=kind, image=action.name, text=str(action))
+        return
+    for line in plan_lines(plan, summary(plan), tier, everything=common.verbose):
+        click.echo(line)
+
+
+def show_report(common: Common, report: Report) -> int:
+    """Show what came of a run, and give the exit code."""
     from cvsync.cli import exits, text
 
     if not common.json:

@@ -54,11 +54,17 @@ class TextOutput:
         for warning in facts["warnings"]:
             self._say(f"warning: {warning}")
 
+    def _on_source(self, facts: Mapping[str, Any]) -> None:
+        self._say(
+            f"source: {facts['type']} project {facts['title']} ({facts['project']}), "
+            f"{facts['images']:,} images, {facts['labels']:,} labels, {facts['tags']:,} tags"
+        )
+
     def _on_project_created(self, facts: Mapping[str, Any]) -> None:
         self._say(f"created {facts['type']} project {facts['title']} ({facts['project']})")
 
     def _on_run_start(self, facts: Mapping[str, Any]) -> None:
-        self._shows_plan = facts["command"] in ("plan", "push --dry-run")
+        self._shows_plan = facts["command"] in ("plan", "push --dry-run", "migrate --dry-run")
 
     def _on_plan_summary(self, facts: Mapping[str, Any]) -> None:
         if self._shows_plan:

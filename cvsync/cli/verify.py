@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvsync.cli.options import common_options, reading_options, split_common, take_reading
+from cvsync.cli.source import open_source, source_options, split_source
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the report to a file: .json, .md or .txt.",
 )
+@source_options
 @reading_options
 @common_options
 def verify(
@@ -47,6 +49,7 @@ def verify(
     Example:
       cvsync verify manifest.parquet -p shelf --all-bytes --report shelf.md
       cvsync verify --source shelf -p shelf-copy --sample 100
+      cvsync verify --from-endpoint https://old.example.com --source shelf -p shelf --all-bytes
     """
     from cvsync.cli import exits
     from cvsync.cli.report import SUFFIXES, report_lines, write_report
@@ -59,6 +62,7 @@ def verify(
     if all_bytes and sample is not None:
         raise click.UsageError("--all-bytes compares every image; leave out --sample")
     common, options = split_common(options)
+    other, options = split_source(options)
     report: Path | None = options["report"]
     if report is not None and report.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--report {report}: the name ends in none of {', '.join(SUFFIXES)}")
@@ -69,7 +73,8 @@ def verify(
     )  # fmt: skip
 
     async def run(service: Service, _: object) -> int:
-        found = await flow(service, request)
+        async with open_source(other, common, service) as reference:
+            found = await flow(service, request, source=reference)
         if not common.json:
             for line in report_lines(found, everything=common.verbose):
                 click.echo(line)

@@ -157,7 +157,10 @@ async def _compare(
     prune = Prune.KEEP if request.extra_is_fine else Prune.DELETE_ALL
     plan = diff(wanted, snapshot, known, prune=prune, incomplete=reference.incomplete)
     pairs = _pairs(wanted, snapshot, known)
-    differences = [*_of_rows(reference.problems), *_of_tags(reference, snapshot), *label_differences(plan)]
+    of_tags = _of_tags(reference, snapshot)
+    if request.extra_is_fine:
+        of_tags = (d for d in of_tags if d.kind is not Differs.TAG_EXTRA)
+    differences = [*_of_rows(reference.problems), *of_tags, *label_differences(plan)]
     present = snapshot.to_labels({})
     differences += metadata_differences(_unmarked(wanted), present, pairs)
     chosen = pairs

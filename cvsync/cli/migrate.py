@@ -1,0 +1,113 @@
+"""`cvsync migrate`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cvsync.cli.options import (
+    common_options,
+    create_project_option,
+    quota_option,
+    rejects_option,
+    run_options,
+    split_common,
+    split_run,
+    take_renames,
+)
+from cvsync.cli.source import open_source, source_options, split_source
+
+if TYPE_CHECKING:
+    from cvsync.flows.migrate import MigrateRequest
+    from cvsync.flows.service import Service
+
+
+@click.command()
+@click.argument("source", metavar="SRC")
+@click.argument("copy", metavar="DST")
+@source_options
+@create_project_option
+@click.option("--domain", metavar="NAME|ID", help="Of a new project.  [default: the source's]")
+@click.option(
+    "--tag", "with_tags", multiple=True, metavar="TAG", help="Only images with this tag. May be repeated."
+)
+@click.option("--tagged", "which", flag_value="tagged", help="Only images with a label.")
+@click.option("--untagged", "which", flag_value="untagged", help="Only images without a label.")
+@click.option(
+    "--tag-map",
+    "tag_map",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Give a tag another name in the copy. May be repeated.",
+)
+@click.option(
+    "--on-drift",
+    type=click.Choice(["source", "project", "stop"]),
+    default="source",
+    show_default=True,
+    help="Who is right about images that were edited in the copy since the last run.",
+)
+@quota_option
+@click.option("--dry-run", is_flag=True, help="Show what would change, and touch nothing.")
+@rejects_option
+@run_options
+@common_options
+def migrate(source: str, copy: str, dry_run: bool, **options: Any) -> int:
+    """Make project DST hold what project SRC holds: images, tags, boxes and metadata.
+
+    The projects may be of different resources, regions and API versions; the source is only read. The second
+    run sends only what changed. The target downloads images from the source's links, and what it cannot is
+    sent through this machine.
+
+    \b
+    Example:
+      cvsync migrate shelf shelf-2 --create-project
+      cvsync migrate --from-endpoint https://old.example.com shelf shelf --create-project
+    """
+    from cvsync.cli import exits
+    from cvsync.cli.push import show_plan, show_report
+    from cvsync.cli.session import execute
+    from cvsync.flows import migrate as flow
+
+    common, options = split_common(options)
+    common = replace(common, project=copy)
+    origin, options = split_source(options)
+    request = _request(source, copy, options)
+
+    async def run(service: Service, _: object) -> int:
+        async with open_source(origin, common, service) as other:
+            if not dry_run:
+                return show_report(common, await flow.migrate(other, service, request))
+            prepared = await flow.plan_migration(other, service, request)
+            show_plan(common, service, prepared.plan, request.tier)
+            return exits.REFUSED if prepared.desired.problems else exits.OK
+
+    return execute(common, run, command="migrate --dry-run" if dry_run else "migrate")
+
+
+def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:
+    from cvsync.flows.migrate import MigrateRequest, Which
+    from cvsync.flows.project import NewProject
+    from cvsync.plan.drift import OnDrift
+    from cvsync.plan.quota import Tier
+
+    settings, options = split_run(options)
+    if options["with_tags"] and options["which"] == "untagged":
+        raise click.UsageError("--untagged and --tag leave no image")
+    drift, rejects = options["on_drift"], options["rejects"]
+    assert rejects is None or isinstance(rejects, Path)
+    return MigrateRequest(
+        source=source,
+        project=copy,
+        create=NewProject(domain=options["domain"]) if options["create_project"] else None,
+        on_drift=OnDrift.MANIFEST if drift == "source" else OnDrift(drift),
+        tier=Tier(options["quota"]),
+        which=Which(options["which"] or "all"),
+        with_tags=options["with_tags"],
+        tag_map=take_renames("--tag-map", options["tag_map"]),
+        rejects=rejects,
+        run=settings,
+    )

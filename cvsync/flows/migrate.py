@@ -1,0 +1,166 @@
+"""Making a project equal to another one: `cvsync migrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+from cvsync.api.client import Client
+from cvsync.api.listing import EVERYTHING, Selection, fetch_contents, project_type
+from cvsync.errors import PlanError, SettingsError
+from cvsync.events import tell
+from cvsync.flows.carry import Report, hold
+from cvsync.flows.desired import Desired, fit
+from cvsync.flows.plan import Aim, Prepared, find_or_create, prepare
+from cvsync.flows.project import NewProject
+from cvsync.flows.push import make_equal
+from cvsync.flows.service import Service
+from cvsync.flows.source import renamed_tags, wanted_labels
+from cvsync.flows.status import read_known, require_project
+from cvsync.labels import fold
+from cvsync.model import Domain, Project, ProjectType
+from cvsync.plan import NewTag
+from cvsync.run.settings import RunSettings
+from cvsync.snapshot import Snapshot
+
+
+class Which(Enum):
+    """Which images of a project are meant."""
+
+    ALL = "all"
+    TAGGED = "tagged"  # those with a label
+    UNTAGGED = "untagged"  # those without
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrateRequest(Aim):
+    """What a project is to be made equal to: another project."""
+
+    source: str
+    """Name or id of the project that is copied."""
+    which: Which = Which.ALL
+    with_tags: tuple[str, ...] = ()
+    """Only images with one of these tags; by name."""
+    tag_map: Mapping[str, str] = field(default_factory=dict)
+    """Tags that the copy names otherwise: the source's name -> the copy's."""
+    rejects: Path | None = None
+    """Where refused rows go; None: a file in the run's folder."""
+    run: RunSettings = field(default_factory=RunSettings)
+
+    @property
+    def reference(self) -> str:
+        """The source's name."""
+        return f"project {self.source}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all images are meant."""
+        return self.which is Which.ALL and not self.with_tags
+
+
+async def migrate(source: Service, service: Service, request: MigrateRequest) -> Report:
+    """Make a project hold what another one holds; safe to repeat after any end, and then only for changes.
+
+    The ids of the source's images are the keys in the copy's ledger. Holds both sides as columns, about 600
+    bytes an image.
+
+    Args:
+        source: Of the project that is copied; it is only read.
+        service: Of the copy.
+        request: What is copied, and within which bounds.
+
+    Raises:
+        MissingProjectError: There is no such project, or no copy and none may be made.
+        PlanError: The copy cannot hold what the source does.
+        GuardError: It would do more than it may; nothing was sent.
+        LockedError: Another run works on the copy.
+        ServiceError: A service refused the run as a whole.
+        TransportError: No answer came, however often it was tried.
+    """
+    project, desired = await _meet(source, service, request, dry=False)
+    with hold(service, project.id, request.run) as carrier:
+        await make_equal(service, request, project, desired, carrier, rejects=request.rejects)
+    return carrier.report
+
+
+async def plan_migration(source: Service, service: Service, request: MigrateRequest) -> Prepared:
+    """Work out what ``migrate`` would do, and touch nothing; raises as it does."""
+    project, desired = await _meet(source, service, request, dry=True)
+    return await prepare(service, request, project, desired, read_known(service, project))
+
+
+async def _meet(
+    source: Service, service: Service, request: MigrateRequest, *, dry: bool
+) -> tuple[Project, Desired]:
+    """Read the source, find or make the copy, and see what of the one the other can hold."""
+    origin = await require_project(source, request.source)
+    type_ = await project_type(source.client, origin)
+    contents = renamed_tags(await _read(source, origin, type_, request), request.tag_map)
+    tell(
+        source.observer, "source", project=origin.id, title=origin.name, type=str(type_),
+        images=len(contents), labels=contents.labels.num_rows, tags=len(contents.tags),
+    )  # fmt: skip
+    if request.create is not None:
+        request = replace(request, create=await _like(source.client, service.client, origin, request.create))
+
+    def want(of_copy: ProjectType) -> Desired:
+        return _want(contents, of_copy, is_whole=request.is_whole)
+
+    project, desired = await find_or_create(service, request, type_, want, dry=dry)
+    if (source.destination, origin.id) == (service.destination, project.id):
+        raise SettingsError(f"project {origin.name} cannot be copied onto itself; name another one")
+    return project, desired
+
+
+async def _read(source: Service, project: Project, type_: ProjectType, request: MigrateRequest) -> Snapshot:
+    """Read the images that are meant, with their links."""
+    selection = EVERYTHING
+    if request.with_tags:
+        ids = {fold(tag.name): tag.id for tag in await source.client.get_tags(project.id)}
+        unknown = [name for name in request.with_tags if fold(name) not in ids]
+        if unknown:
+            raise SettingsError(f"project {project.name} has no tag {', '.join(unknown)}")
+        selection = Selection(tag_ids=tuple(ids[fold(name)] for name in request.with_tags))
+    contents = await fetch_contents(source.client, project, type_, selection)
+    if request.which is Which.ALL:
+        return contents
+    is_tagged = np.zeros(len(contents), bool)
+    is_tagged[np.asarray(contents.labels.column("image"))] = True
+    return contents.keep(is_tagged if request.which is Which.TAGGED else ~is_tagged)
+
+
+async def _like(source: Client, copy: Client, origin: Project, new: NewProject) -> NewProject:
+    """Say how a project is made that is like another, but for what the user says otherwise."""
+    domain = await source.get_domain(origin.settings.domain_id or "")
+    return replace(
+        new,
+        domain=new.domain or _counterpart(domain, await copy.get_domains()),
+        description=origin.description or None,
+        platforms=origin.settings.target_export_platforms,
+    )
+
+
+def _counterpart(domain: Domain, others: tuple[Domain, ...]) -> str:
+    """Name a domain so that another resource or API version finds it: by its id, else by its name."""
+    return domain.id if any(other.id == domain.id for other in others) else domain.name
+
+
+def _want(contents: Snapshot, type_: ProjectType, *, is_whole: bool) -> Desired:
+    """Say what a project of a type should hold to be a copy."""
+    if (contents.type is ProjectType.DETECTION) != (type_ is ProjectType.DETECTION):
+        raise PlanError(
+            f"project {contents.project.name} is {contents.type} and the copy is {type_}: "
+            "the one has boxes where the other has none"
+        )
+    worn = set(contents.labels.column("tag_id").unique().to_pylist())
+    tags = [
+        NewTag(tag.name, tag.type, tag.description or None)
+        for tag in contents.tags
+        if is_whole or tag.id in worn
+    ]
+    labels = wanted_labels(contents)
+    return fit(Desired(None, type_, labels, [], frozenset(), frozenset(), tags=tags))
