@@ -151,8 +151,7 @@ class IterationCalls(Caller):
     async def get_image_performance_count(
         self, project_id: str, iteration_id: str, *, tag_ids: Sequence[str] | None = None
     ) -> int:
-        """Count an iteration's test images."""
-        at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
+        """Count an iteration's test images; with one of any number of tags."""
         path = f"projects/{project_id}/iterations/{iteration_id}/performance/images/count"
         params = {"tagIds": tag_ids}
         return decode(int, await self._call("GetImagePerformanceCount", "GET", path, params=params))

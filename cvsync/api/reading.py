@@ -54,8 +54,7 @@ class ReadCalls(Caller):
         tagging_status: str | None = None,
         filter_: str | None = None,
     ) -> int:
-        """Count images; arguments as for ``get_images`` (v3.3 and later)."""
-        at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
+        """Count images; arguments as for ``get_images``, with any number of tags (v3.3 and later)."""
         params = {
             "iterationId": iteration_id, "tagIds": tag_ids, "taggingStatus": tagging_status,
             "$filter": filter_,
@@ -102,8 +101,7 @@ class ReadCalls(Caller):
     async def get_tagged_image_count(
         self, project_id: str, *, iteration_id: str | None = None, tag_ids: Sequence[str] | None = None
     ) -> int:
-        """Count the images with labels."""
-        at_most(MAX_TAG_FILTER, tag_ids, "tags to filter by")
+        """Count the images with labels; with one of any number of tags."""
         params = {"iterationId": iteration_id, "tagIds": tag_ids}
         path = f"projects/{project_id}/images/tagged/count"
         return decode(int, await self._call("GetTaggedImageCount", "GET", path, params=params))

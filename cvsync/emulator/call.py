@@ -11,6 +11,7 @@ from aiohttp import web
 
 from cvsync.emulator.errors import NotModelled, ServiceFault
 from cvsync.emulator.numbers import is_guid
+from cvsync.emulator.quotas import NO_LIMIT
 from cvsync.emulator.shapes import Shapes
 from cvsync.emulator.site import Site
 from cvsync.emulator.store import projects
@@ -128,7 +129,7 @@ class Call:
         value = self.text(name)
         return guid(value) if value else None
 
-    def ids(self, name: str, *, at_most: int) -> list[str]:
+    def ids(self, name: str, *, at_most: int = NO_LIMIT) -> list[str]:
         """A list in the query: csv, as the spec has it, or repeated."""
         values = [part.strip() for text in self._query.get(name.lower(), []) for part in text.split(",")]
         found = list(dict.fromkeys(guid(value) for value in values if value))

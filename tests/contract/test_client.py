@@ -121,6 +121,7 @@ async def test_images_in_and_out(client: Client, make_picture: Any) -> None:
     assert again.images[0].status == "OKDuplicate"
     assert not files.is_batch_successful
     assert await client.get_tagged_image_count(project) == 11
+    assert await client.get_tagged_image_count(project, tag_ids=[tags["cat"], *IDS[:30]]) == 6
     assert await client.get_untagged_image_count(project) == 0
     page = await client.get_tagged_images(project, tag_ids=[tags["cat"]], order_by="Oldest", take=3, skip=1)
     assert len(page) == 3
@@ -421,7 +422,8 @@ BOX = Region(ID, 0.1, 0.1, 0.1, 0.1)
         ("update_image_metadata", {"image_ids": IDS[:257], "metadata": {}}),
         ("get_images_by_ids", {"image_ids": IDS[:257]}),
         ("get_images", {"tag_ids": IDS[:21]}),
-        ("get_tagged_image_count", {"tag_ids": IDS[:21]}),
+        ("get_tagged_images", {"tag_ids": IDS[:21]}),
+        ("get_image_performances", {"iteration_id": ID, "tag_ids": IDS[:21]}),
         ("delete_prediction", {"prediction_ids": IDS[:65]}),
         ("query_predictions", {"query": PredictionQueryToken(tags=(PredictionQueryTag(ID),) * 3)}),
         ("suggest_tags_and_regions", {"iteration_id": ID, "image_ids": IDS[:65]}),

@@ -19,28 +19,27 @@ STATUSES = {"All": None, "Tagged": True, "Untagged": False}
 
 
 async def get_images(call: Call) -> Reply:
-    return _page(call, _selection(call, STATUSES[call.choice("taggingStatus", list(STATUSES), "All")]))
+    return _page(call, _status(call))
 
 
 async def get_tagged_images(call: Call) -> Reply:
-    return _page(call, _selection(call, True))
+    return _page(call, True)
 
 
 async def get_untagged_images(call: Call) -> Reply:
-    return _page(call, _selection(call, False))
+    return _page(call, False)
 
 
 async def get_image_count(call: Call) -> Reply:
-    tagged = STATUSES[call.choice("taggingStatus", list(STATUSES), "All")]
-    return Reply(images.count(call.db, _selection(call, tagged)))
+    return _count(call, _status(call))
 
 
 async def get_tagged_image_count(call: Call) -> Reply:
-    return Reply(images.count(call.db, _selection(call, True)))
+    return _count(call, True)
 
 
 async def get_untagged_image_count(call: Call) -> Reply:
-    return Reply(images.count(call.db, _selection(call, False)))
+    return _count(call, False)
 
 
 async def get_images_by_ids(call: Call) -> Reply:
@@ -107,12 +106,16 @@ async def _flat(call: Call) -> dict[str, str]:
     return pairs(orjson.loads(await call.request.read()))
 
 
-def _selection(call: Call, tagged: bool | None) -> Selection:
+def _status(call: Call) -> bool | None:
+    return STATUSES[call.choice("taggingStatus", list(STATUSES), "All")]
+
+
+def _selection(call: Call, tagged: bool | None, tag_ids: list[str]) -> Selection:
     where = call.text("$filter") if call.version >= (3, 3) else None
     return Selection(
         frame=iterations.frame_of(call.db, call.project(), call.id("iterationId")),
         tagged=tagged,
-        tag_ids=call.ids("tagIds", at_most=limits.MAX_TAG_FILTER),
+        tag_ids=tag_ids,
         where=filters.parse(where) if where and where.strip() else None,
     )
 
@@ -124,10 +127,16 @@ def page_size(call: Call) -> int:
     return call.number("take", DEFAULT_PAGE, maximum=limits.MAX_PAGE)
 
 
-def _page(call: Call, selection: Selection) -> Reply:
+def _count(call: Call, tagged: bool | None) -> Reply:
+    # spec: the lists of tags that narrow a count have no bound.
+    return Reply(images.count(call.db, _selection(call, tagged, call.ids("tagIds"))))
+
+
+def _page(call: Call, tagged: bool | None) -> Reply:
+    tag_ids = call.ids("tagIds", at_most=limits.MAX_TAG_FILTER)
     found = images.page(
         call.db,
-        selection,
+        _selection(call, tagged, tag_ids),
         oldest=call.choice("orderBy", ORDERS, "Newest") == "Oldest",
         take=page_size(call),
         skip=call.number("skip", 0),

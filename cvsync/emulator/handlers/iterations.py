@@ -202,7 +202,8 @@ async def get_image_performances(call: Call) -> Reply:
     """
     iteration = _trained_in_path(call)
     held_out = iterations.held_out(call.db, iteration)
-    found = _performance_images(call, iteration, held_out)
+    tag_ids = call.ids("tagIds", at_most=limits.MAX_TAG_FILTER)
+    found = _performance_images(call, iteration, held_out, tag_ids)
     if call.choice("orderBy", ORDERS, "Newest") == "Oldest":
         found = found[::-1]
     skip = call.number("skip", 0)
@@ -222,11 +223,13 @@ async def get_image_performances(call: Call) -> Reply:
 
 async def get_image_performance_count(call: Call) -> Reply:
     iteration = _trained_in_path(call)
-    return Reply(len(_performance_images(call, iteration, iterations.held_out(call.db, iteration))))
+    held_out = iterations.held_out(call.db, iteration)
+    return Reply(len(_performance_images(call, iteration, held_out, call.ids("tagIds"))))
 
 
-def _performance_images(call: Call, iteration: Iteration, held_out: dict[str, str]) -> list[ImageRecord]:
-    tag_ids = call.ids("tagIds", at_most=limits.MAX_TAG_FILTER)
+def _performance_images(
+    call: Call, iteration: Iteration, held_out: dict[str, str], tag_ids: list[str]
+) -> list[ImageRecord]:
     selection = Selection(frame=iteration.frame, tagged=True, tag_ids=tag_ids)
     found = images.page(call.db, selection, oldest=False, take=-1, skip=0)
     return [image for image in found if call.version < (3, 0) or image.id in held_out]

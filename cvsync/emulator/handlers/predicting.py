@@ -179,7 +179,7 @@ def _stored_shape(call: Call, stored: StoredPrediction) -> dict[str, Any]:
 
 
 async def delete_prediction(call: Call) -> Reply:
-    ids = call.ids("ids", at_most=10**6)
+    ids = call.ids("ids")
     if not ids:
         raise ServiceFault("BadRequestPredictionIdsMissing", "ids is required")
     if len(ids) > limits.MAX_PREDICTIONS_PER_CALL:
