@@ -60,10 +60,11 @@ class Gate:
     async def _pass(self, request: web.Request, found: Match) -> web.StreamResponse | None:
         """Answer one call; None: the connection is to be reset."""
         try:
+            _check_length(request)
             self._check_key(request, found)
             wait = self.shaping.admit(found.route.rate_class)
             if wait:
-                raise GatewayFault(429, _throttle_message(found, wait), retry_after=wait)
+                raise GatewayFault(429, self._throttle_message(found, wait), retry_after=wait)
         except GatewayFault as refusal:
             return self._refuse(refusal)
         fault, shuffle = self.faults.pick(found.route.operation)
@@ -96,6 +97,15 @@ class Gate:
             "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a"
             " valid key for an active subscription and use a correct regional API endpoint for your"
             " resource.",
+        )
+
+    def _throttle_message(self, found: Match, wait: int) -> str:
+        api = "Prediction" if found.route.is_prediction else "Training"
+        tier = "F0" if self.site.settings.quota == "F0" else "S0"
+        return (  # issue: the gateway's words, met on other services of its family
+            f"Requests to the {found.route.operation} Operation under Custom Vision {api} API"
+            f" ({found.version_text}) have exceeded call rate limit of your current CustomVision.{api} {tier}"
+            f" pricing tier. Please retry after {wait} second{'s' if wait > 1 else ''}."
         )
 
     async def _serve(self) -> None:
@@ -132,6 +142,13 @@ class Gate:
         return response
 
 
+def _check_length(request: web.Request) -> None:
+    """docs: a POST without a body says so by `Content-Length: 0`, as curl does with `-d ''`."""
+    is_told = "Content-Length" in request.headers or "Transfer-Encoding" in request.headers
+    if request.method in ("POST", "PATCH") and not is_told:
+        raise GatewayFault(411, "Length Required")
+
+
 def _is_equal(given: str, secret: str) -> bool:
     # A header may hold bytes that are no UTF-8; they must not end in an exception.
     return hmac.compare_digest(given.encode(errors="replace"), secret.encode())
@@ -160,15 +177,6 @@ def _stranger(request: web.Request) -> GatewayFault:
     if routes.is_old(request.path):
         return NotModelled("training API versions before v2.0")
     return GatewayFault(404, "Resource not found")
-
-
-def _throttle_message(found: Match, wait: int) -> str:
-    api = "Prediction" if found.route.is_prediction else "Training"
-    return (  # issue: the gateway's words, met on other services of its family
-        f"Requests to the {found.route.operation} Operation under Custom Vision {api} API"
-        f" ({found.version_text}) have exceeded call rate limit of your current CustomVision.{api} S0 pricing"
-        f" tier. Please retry after {wait} second{'s' if wait > 1 else ''}."
-    )
 
 
 def _answer_fault(fault: Fault) -> web.Response:

@@ -1,3 +1,4 @@
+import asyncio
 import itertools
 
 import pytest
@@ -18,6 +19,8 @@ async def test_answers_have_the_headers_of_the_service(emulator_api):
     assert new.headers["Content-Type"] == "application/json; charset=utf-8"
     assert new.headers["apim-request-id"] == new.headers["Request-Id"]
     assert new.headers["x-content-type-options"] == "nosniff"
+    assert new.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
+    assert {"Date", "Content-Length"} <= {*new.headers}
     assert "Request-Id" not in old.headers
 
 
@@ -69,6 +72,15 @@ async def test_a_rate_cap_throttles_each_class_for_itself(start_api, kind):
     assert throttled.headers["Retry-After"] == "1"
     assert "Please retry after 1 second" in throttled.value["error"]["message"]
     assert (await api.post("projects?name=x")).status == 200
+
+
+async def test_a_429_names_the_tier(start_api):
+    api = await start_api(tps=1, quota="F0")
+
+    answers = [await api.get("domains") for _ in range(3)]
+
+    throttled = next(answer for answer in answers if answer.status == 429)
+    assert "CustomVision.Training F0 pricing tier" in throttled.value["error"]["message"]
 
 
 def test_a_bucket_fills_steadily_and_a_window_at_once():
@@ -147,6 +159,23 @@ async def test_types_of_bodies(emulator_api, version, kind, body, status):
         )
     if body == b"":
         assert answer.value["message"] == "Not enough images for training"
+
+
+@pytest.mark.parametrize(("head", "status"), [("", b"411"), ("Content-Length: 0\r\n", b"400")])
+async def test_a_post_without_a_body_says_so(emulator_api, head, status):
+    """CONTRACT 2: it needs `Content-Length: 0`, which `curl -X POST` alone does not send."""
+    path = f"/customvision/v3.3/training/projects/{await emulator_api.project()}/train"
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", int(emulator_api.emulator.url.rsplit(":")[-1])
+    )
+
+    writer.write(
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nTraining-Key: local-training-key\r\n{head}\r\n".encode()
+    )
+    line = await reader.readline()
+
+    writer.close()
+    assert line.split()[1] == status
 
 
 async def test_a_body_that_cannot_be_read_is_refused_like_any_other(emulator_api):
