@@ -13,10 +13,12 @@ class Quota:
     images: int
     tags: int
     iterations: int
+    predictions: int = NO_LIMIT
+    """In a month."""
 
 
 QUOTAS = {
-    "F0": Quota(projects=2, images=5_000, tags=50, iterations=20),
+    "F0": Quota(projects=2, images=5_000, tags=50, iterations=20, predictions=10_000),
     "S0": Quota(projects=100, images=100_000, tags=500, iterations=20),
     "none": Quota(projects=NO_LIMIT, images=NO_LIMIT, tags=NO_LIMIT, iterations=NO_LIMIT),
 }

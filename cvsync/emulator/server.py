@@ -19,6 +19,7 @@ from cvsync.emulator.importing import Importer
 from cvsync.emulator.links import Links
 from cvsync.emulator.settings import EmulatorSettings
 from cvsync.emulator.site import Site
+from cvsync.emulator.store import predictions
 from cvsync.emulator.store.schema import Store
 from cvsync.emulator.training import Trainer
 
@@ -52,6 +53,7 @@ class Emulator:
         await asyncio.to_thread(settings.data.mkdir, parents=True, exist_ok=True, mode=0o700)
         store = Store(settings.data / "state.sqlite")
         stack.callback(store.close)
+        predictions.forget_old(store.db)
         blobs = Blobs(settings.data / "images")
         await asyncio.to_thread(blobs.sweep, store.contents())
         fetcher = await stack.enter_async_context(Fetcher(settings.fetch_timeout))

@@ -10,7 +10,7 @@ import published
 import pytest
 from emulator_fixtures import Api
 
-from cvsync.emulator.quotas import QUOTAS
+from cvsync.emulator.quotas import NO_LIMIT, QUOTAS
 from cvsync.emulator.routes import ROUTES, TRAINING_VERSIONS
 
 CONTRACT = published.FOLDER / "CONTRACT.md"
@@ -81,10 +81,12 @@ def test_each_version_has_as_many_operations_as_the_table_says() -> None:
 
 def test_quotas_are_those_of_the_table() -> None:
     """CONTRACT 4."""
-    table = {row[0]: [int(cell.replace(",", "").split()[0]) for cell in row[1:] if cell[0].isdigit()]
-             for row in rows(4) if len(row) == 3}  # fmt: skip
+    numbers = {row[0]: [cell.replace(",", "").split()[0] for cell in row[1:]] for row in rows(4)}
+    table = {name: [NO_LIMIT if cell == "unlimited" else int(cell) for cell in cells if cell[0].isdigit() or
+             cell == "unlimited"] for name, cells in numbers.items() if len(cells) == 2}  # fmt: skip
     names = {"projects": "Projects per resource", "images": "Training images per project",
-             "tags": "Tags per project", "iterations": "Iterations per project"}  # fmt: skip
+             "tags": "Tags per project", "iterations": "Iterations per project",
+             "predictions": "Predictions / month"}  # fmt: skip
 
     for place, tier in enumerate(("F0", "S0")):
         quota = dataclasses.asdict(QUOTAS[tier])

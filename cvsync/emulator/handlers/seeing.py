@@ -17,6 +17,7 @@ from cvsync.emulator.fetch import FetchError
 from cvsync.emulator.handlers.creating import read_files
 from cvsync.emulator.numbers import now, single
 from cvsync.emulator.pictures import Picture, PictureError
+from cvsync.emulator.quotas import NO_LIMIT
 from cvsync.emulator.store import iterations, predictions, tags
 from cvsync.emulator.store.iterations import Iteration
 from cvsync.emulator.store.tags import Tag
@@ -72,6 +73,14 @@ async def _seen(call: Call, content: bytes, max_bytes: int) -> Seen:
     return Seen(picture, content, False)
 
 
+def count(call: Call, new: int) -> None:
+    """Count predictions, or refuse them, where a month has only so many."""
+    at_most = call.site.quota.predictions
+    if at_most < NO_LIMIT:
+        with call.site.store.writing() as db:
+            predictions.count(db, new, at_most=at_most)
+
+
 async def predict(
     call: Call,
     iteration: Iteration,
@@ -82,6 +91,7 @@ async def predict(
     typed: bool | None = None,
 ) -> tuple[dict[str, Any], int]:
     """Ask a model; the answer without its date, and the moment it was made."""
+    count(call, 1)
     candidates = in_order(await call.site.trainer.predict(iteration, seen.content))
     prediction_id, moment = str(uuid.uuid4()), now()
     project = call.project()

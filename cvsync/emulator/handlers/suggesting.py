@@ -13,7 +13,7 @@ from cvsync.emulator.call import Call, Reply, guid, items, one_of, optional_text
 from cvsync.emulator.candidates import Candidate, as_text, in_order, uncertainty
 from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.handlers.predicting import DEFAULT_RESULTS
-from cvsync.emulator.handlers.seeing import names_in, names_of, prediction_shapes
+from cvsync.emulator.handlers.seeing import count, names_in, names_of, prediction_shapes
 from cvsync.emulator.numbers import naive_milliseconds, now, single, zulu_milliseconds
 from cvsync.emulator.store import images, iterations, predictions
 from cvsync.emulator.store.images import ImageRecord
@@ -28,8 +28,9 @@ async def suggest_tags_and_regions(call: Call) -> Reply:
     iteration = _iteration(call)
     wanted = call.required_ids("imageIds", at_most=limits.MAX_PREDICTIONS_PER_CALL)
     project = call.project()
-    found = images.by_ids(call.db, project.workspace, wanted)
-    made = [await _suggest(call, iteration, image) for image in found if not image.tags]
+    found = [image for image in images.by_ids(call.db, project.workspace, wanted) if not image.tags]
+    count(call, len(found))  # docs: billed like predictions
+    made = [await _suggest(call, iteration, image) for image in found]
     with call.site.store.writing() as db:
         predictions.keep_suggestions(db, project, made)
     names = names_of(call.db, iteration)
@@ -58,12 +59,12 @@ async def query_suggested_images(call: Call) -> Reply:
     body = await call.json()
     tag_ids, threshold = _filter(body)
     sort = one_of(body.get("sortby") or SORTS[0], SORTS, "sortBy")
-    count, skip = _count(body.get("maxcount")), _position(body.get("continuation"))
+    most, skip = _most(body.get("maxcount")), _position(body.get("continuation"))
     iteration, project = _iteration(call), call.project()
     found = predictions.suggestions(call.db, project, iteration.id, tag_ids, threshold)
     if sort == SORTS[1]:
         found = found[::-1]
-    take = count or DEFAULT_RESULTS
+    take = most or DEFAULT_RESULTS
     keys = images.keys_of(call.db, project.workspace, [one.image for one in found[skip : skip + take]])
     records = {record.id: record for record in images.load(call.db, list(keys.values()))}
     token = {
@@ -71,7 +72,7 @@ async def query_suggested_images(call: Call) -> Reply:
         "threshold": threshold,
         "session": optional_text(body.get("session"), "session") or f"{len(found)}:{project.pk}",
         "continuation": str(skip + take) if len(found) > skip + take else None,
-        "maxCount": count,
+        "maxCount": most,
         "sortBy": sort,
     }
     results = [_shape(call, iteration, one, records[one.image]) for one in found[skip : skip + take]]
@@ -113,7 +114,7 @@ def _filter(body: dict[str, Any]) -> tuple[list[str], float]:
     return tag_ids, real(body.get("threshold") or 0, "threshold")
 
 
-def _count(value: object) -> int:
+def _most(value: object) -> int:
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limits.MAX_PAGE:

@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from cvsync.emulator.numbers import now
+from cvsync.emulator.errors import ServiceFault
+from cvsync.emulator.numbers import TICKS_PER_SECOND, naive, now
 from cvsync.emulator.store.images import as_json
 from cvsync.emulator.store.projects import Project
 
@@ -29,8 +30,30 @@ class StoredPrediction:
     candidates: str
 
 
+_LIFETIME = 30 * 24 * 3600 * TICKS_PER_SECOND  # docs: of predictions, and of suggestions
 COLUMNS = ", ".join(field.name for field in fields(StoredPrediction))
 _SELECT = f"SELECT {COLUMNS} FROM predictions "  # noqa: S608
+
+
+def count(db: sqlite3.Connection, new: int, *, at_most: int) -> None:
+    """Count predictions of this month. docs: a free resource has so many; inferred: the code."""
+    month = f"predictions of {naive(now())[:7]}"
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (month,)).fetchone()
+    total = (row[0] if row else 0) + new
+    if total > at_most:
+        raise ServiceFault("BadRequestExceededQuota", f"A month has {at_most} predictions")
+    db.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (month, total))
+
+
+def _oldest() -> int:
+    """The moment before which nothing is kept any more."""
+    return now() - _LIFETIME
+
+
+def forget_old(db: sqlite3.Connection) -> None:
+    """Delete what has been kept for its time; no read shows it anyway."""
+    for table in ("predictions", "suggestions"):
+        db.execute(f"DELETE FROM {table} WHERE created < ?", (_oldest(),))  # noqa: S608
 
 
 def keep(
@@ -59,8 +82,8 @@ def keep(
 
 def by_ids(db: sqlite3.Connection, project: Project, ids: Sequence[str]) -> dict[str, StoredPrediction]:
     rows = db.execute(
-        _SELECT + "WHERE project = ? AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
-        (project.pk, as_json(ids)),
+        _SELECT + "WHERE project = ? AND created >= ? AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
+        (project.pk, _oldest(), as_json(ids)),
     )
     return {row[1]: StoredPrediction(*row) for row in rows}
 
@@ -92,7 +115,7 @@ def query(
     conditions: list[tuple[str, object]] = [
         (" AND iteration = ?", wanted.iteration),
         (" AND application = ?", wanted.application or None),
-        (" AND created >= ?", wanted.start),
+        (" AND created >= ?", max(wanted.start or 0, _oldest())),
         (" AND created <= ?", wanted.end),
     ]
     for text, value in conditions:
@@ -144,9 +167,10 @@ def suggestions(
     rows = db.execute(
         "SELECT s.iteration, s.image, s.created, s.uncertainty, s.candidates FROM suggestions s"
         " JOIN images i ON i.frame = ? AND i.id = s.image AND i.tagged = 0"
-        " WHERE s.project = ? AND s.iteration = ? AND EXISTS(SELECT 1 FROM json_each(s.candidates)"
+        " WHERE s.project = ? AND s.iteration = ? AND s.created >= ?"
+        " AND EXISTS(SELECT 1 FROM json_each(s.candidates)"
         " WHERE value ->> 1 >= ? AND (? OR value ->> 0 IN (SELECT value FROM json_each(?))))"
         " ORDER BY s.uncertainty, i.sort",
-        (project.workspace, project.pk, iteration, threshold, not tag_ids, as_json(tag_ids)),
+        (project.workspace, project.pk, iteration, _oldest(), threshold, not tag_ids, as_json(tag_ids)),
     )
     return [Suggestion(*row) for row in rows]

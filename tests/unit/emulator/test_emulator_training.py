@@ -6,7 +6,10 @@ import zipfile
 
 import pytest
 
+from cvsync.emulator import quotas
 from cvsync.emulator.candidates import Candidate, most_probable
+from cvsync.emulator.numbers import TICKS_PER_SECOND, now
+from cvsync.emulator.store import predictions
 
 COMPACT = "0732100f-1a38-4e49-a514-c9b44c697ab5"
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
@@ -131,8 +134,6 @@ async def test_iterations_are_listed_oldest_first(emulator_api):
 
 
 async def test_the_number_of_iterations_is_limited(start_api, monkeypatch):
-    from cvsync.emulator import quotas
-
     monkeypatch.setitem(quotas.QUOTAS, "S0", quotas.Quota(projects=9, images=99, tags=9, iterations=1))
     api = await start_api()
     project = await ready(api)
@@ -334,6 +335,51 @@ async def test_quick_tests_are_kept_and_listed(emulator_api):
     assert len(left) == 1
     assert (await api.delete(f"projects/{project}/predictions?ids={left[0]['id']}")).status == 204
     assert (await api.post(f"projects/{project}/predictions/query", {})).value["results"] == []
+
+
+async def test_predictions_and_suggestions_are_kept_for_30_days(start_api, tmp_path, monkeypatch):
+    """CONTRACT 4 and 16."""
+    data = tmp_path / "kept"
+    api = await start_api(data=data)
+    project = await ready(api)
+    query = f"?iterationId={(await api.trained(project))['id']}"
+    new = (await api.add(project, "new"))[0]["image"]["id"]
+    await api.post(f"projects/{project}/tagsandregions/suggestions{query}&imageIds={new}")
+    kept = (await api.post(f"projects/{project}/quicktest/url", {"url": "u"})).value["id"]
+
+    for days, count in [(29, 1), (31, 0)]:
+        later = now() + days * 24 * 3600 * TICKS_PER_SECOND
+        monkeypatch.setattr(predictions, "now", lambda later=later: later)
+        stored = await api.post(f"projects/{project}/predictions/query", {})
+        suggested = await api.post(f"projects/{project}/images/suggested{query}", {})
+        assert [len(answer.value["results"]) for answer in (stored, suggested)] == [count, count]
+    made = await api.post(f"projects/{project}/images/predictions", {"images": [{"id": kept}]})
+    assert made.value["images"][0]["status"] == "ErrorSource"
+    await start_api(data=data)
+    monkeypatch.setattr(predictions, "now", now)
+    assert (await api.post(f"projects/{project}/predictions/query", {})).value["results"] == []
+
+
+async def test_the_free_tier_has_so_many_predictions_a_month(start_api, monkeypatch):
+    """CONTRACT 4; inferred: the code."""
+    monkeypatch.setitem(
+        quotas.QUOTAS, "F0", quotas.Quota(projects=9, images=99, tags=9, iterations=9, predictions=3)
+    )
+    api = await start_api(quota="F0")
+    project = await ready(api)
+    query = f"?iterationId={(await api.trained(project))['id']}"
+    ids = ",".join(one["image"]["id"] for one in await api.add(project, "a", "b"))
+    quick = f"projects/{project}/quicktest/url"
+    suggestions = f"projects/{project}/tagsandregions/suggestions{query}&imageIds={ids}"
+
+    seen = [await api.post(path, body) for path, body in [
+        (f"{quick}?store=false", {"url": "u"}), (suggestions, None), (quick, {"url": "u"}),
+    ]]  # fmt: skip
+
+    assert [answer.status for answer in seen] == [200, 200, 400]
+    assert seen[2].value["code"] == "BadRequestExceededQuota"
+    monkeypatch.setattr(predictions, "now", lambda: now() + 31 * 24 * 3600 * TICKS_PER_SECOND)
+    assert (await api.post(quick, {"url": "u"})).status == 200
 
 
 async def test_predictions_are_found_by_tag_and_probability(emulator_api):
