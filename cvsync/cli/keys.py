@@ -1,8 +1,9 @@
-"""Where keys come from: the environment, or a file that it names; never an option."""
+"""Where keys come from: the environment, a file that it names, or what a profile names; never an option."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from cvsync.errors import SettingsError
@@ -12,33 +13,64 @@ TRAINING = ("CVSYNC_TRAINING_KEY", "VISION_TRAINING_KEY", "TRAININGKEY")
 PREDICTION = ("CVSYNC_PREDICTION_KEY", "VISION_PREDICTION_KEY", "PREDICTIONKEY")
 
 
-def training_key(names: tuple[str, ...] = TRAINING) -> str:
-    """Give the key that everything but predicting takes, from the first variable that is set.
+@dataclass(frozen=True)
+class KeyNames:
+    """Where the keys of a resource stand: in variables, or else where its profile says."""
+
+    profile: str | None = None
+    training_key_file: Path | None = None
+    training_key_env: str | None = None
+    prediction_key_file: Path | None = None
+    prediction_key_env: str | None = None
+    training: tuple[str, ...] = TRAINING
+    """Variables; the first that is set has the key. The first of all may also name a file, with ``_FILE``."""
+    prediction: tuple[str, ...] = PREDICTION
+
+
+def training_key(names: KeyNames) -> str:
+    """Give the key that everything but predicting takes.
 
     Raises:
         SettingsError: There is none, or its file cannot be read.
     """
-    key = _find(names)
-    if key is None:
-        raise SettingsError(f"no training key: set {names[0]}, or {names[0]}_FILE to a file with it")
-    return key
+    key = _find(names.training, names, names.training_key_file, names.training_key_env)
+    if key is not None:
+        return key
+    if not names.training:
+        raise SettingsError(
+            f"profile {names.profile} says nothing of a key: give it training_key_file or training_key_env"
+        )
+    variable = names.training[0]
+    raise SettingsError(f"no training key: set {variable}, or {variable}_FILE to a file with it")
 
 
-def prediction_key() -> str | None:
+def prediction_key(names: KeyNames) -> str | None:
     """Give the key of the prediction endpoint; None: there is none, and only predicting needs it.
 
     Raises:
         SettingsError: Its file cannot be read.
     """
-    return _find(PREDICTION)
+    return _find(names.prediction, names, names.prediction_key_file, names.prediction_key_env)
 
 
-def _find(names: tuple[str, ...]) -> str | None:
-    file_variable = f"{names[0]}_FILE"
-    file = os.environ.get(file_variable)
-    if file:
-        return _read(Path(file), file_variable)
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+def _find(variables: tuple[str, ...], names: KeyNames, file: Path | None, variable: str | None) -> str | None:
+    key = _of_environment(variables)
+    if key is not None:
+        return key
+    if file is not None:
+        return _read(file, f"profile {names.profile}: ")
+    if variable is not None:
+        if not os.environ.get(variable):
+            raise SettingsError(f"profile {names.profile} takes its key from {variable}, which is not set")
+        return os.environ[variable]
+    return None
+
+
+def _of_environment(variables: tuple[str, ...]) -> str | None:
+    for file_variable in (f"{name}_FILE" for name in variables[:1]):
+        if os.environ.get(file_variable):
+            return _read(Path(os.environ[file_variable]), f"{file_variable} ")
+    return next((os.environ[name] for name in variables if os.environ.get(name)), None)
 
 
 def _read(file: Path, told_by: str) -> str:
@@ -46,4 +78,4 @@ def _read(file: Path, told_by: str) -> str:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is no text"
-        raise SettingsError(f"{told_by} {file}: {reason}") from error
+        raise SettingsError(f"{told_by}{file}: {reason}") from error

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", metavar="SRC")
 @click.argument("copy", metavar="DST")
-@source_options
+@source_options("--from")
+@click.option("--to", metavar="PROFILE", help="The target's resource, as a profile of cvsync.toml says it.")
 @create_project_option
 @click.option("--domain", metavar="NAME|ID", help="Of a new project.  [default: the source's]")
 @click.option(
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 @rejects_option
 @run_options
 @common_options
-def migrate(source: str, copy: str, dry_run: bool, **options: Any) -> int:
+def migrate(source: str, copy: str, to: str | None, dry_run: bool, **options: Any) -> int:
     """Make project DST hold what project SRC holds: images, tags, boxes and metadata.
 
     The projects may be of different resources, regions and API versions; the source is only read. The second
@@ -65,6 +66,7 @@ def migrate(source: str, copy: str, dry_run: bool, **options: Any) -> int:
     \b
     Example:
       cvsync migrate shelf shelf-2 --create-project
+      cvsync migrate --from old shelf --to new shelf --create-project
       cvsync migrate --from-endpoint https://old.example.com shelf shelf --create-project
     """
     from cvsync.cli import exits
@@ -73,7 +75,7 @@ def migrate(source: str, copy: str, dry_run: bool, **options: Any) -> int:
     from cvsync.flows import migrate as flow
 
     common, options = split_common(options)
-    common = replace(common, project=copy)
+    common = replace(common.at(to) if to else common, project=copy)
     origin, options = split_source(options)
     request = _request(source, copy, options)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cvsync.cli.deadline import Deadline
+from cvsync.cli.common import LOCAL, Common, common_options, split_common
 from cvsync.run.settings import BODY_BYTES, GRACE, Adopt, RunSettings
-from cvsync.settings import API_VERSIONS, DEFAULT_API_VERSION
 
 if TYPE_CHECKING:
     from cvsync.flows.models import ModelChoice
@@ -19,162 +17,28 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+__all__ = [
+    "LOCAL",
+    "READABLE",
+    "WRITTEN",
+    "Common",
+    "common_options",
+    "create_project_option",
+    "manifest_options",
+    "model_options",
+    "quota_option",
+    "reading_options",
+    "rejects_option",
+    "run_options",
+    "split_common",
+    "split_run",
+    "take_model",
+    "take_reading",
+    "take_renames",
+]
 
-LOCAL = "local"
+
 _MB = 1_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Common:
-    """The values of the shared options."""
-
-    endpoint: str | None
-    prediction_endpoint: str | None
-    project: str | None
-    auth: str
-    api_version: str
-    state_dir: Path | None
-    local_data: Path | None
-    concurrency: int
-    tps: float | None
-    tps_max: float | None
-    max_outage: float
-    deadline: float | None
-    lock_timeout: float
-    json: bool
-    quiet: bool
-    verbose: bool
-
-    @property
-    def state(self) -> Path:
-        """The root of all state."""
-        from platformdirs import user_state_path
-
-        return self.state_dir or user_state_path("cvsync", appauthor=False)
-
-    @property
-    def local_folder(self) -> Path:
-        """Where the emulator of ``--endpoint local`` keeps its projects."""
-        from platformdirs import user_data_path
-
-        return (self.local_data or user_data_path("cvsync", appauthor=False) / "local").resolve()
-
-    def required_project(self) -> str:
-        """Give the project, or say how to name it."""
-        if not self.project:
-            raise click.UsageError("which project? Give -p/--project NAME, or set CVSYNC_PROJECT")
-        return self.project
-
-
-_COMMON = (
-    click.option("-p", "--project", envvar="CVSYNC_PROJECT", metavar="NAME|ID", help="The project."),
-    click.option(
-        "-e",
-        "--endpoint",
-        envvar=["CVSYNC_ENDPOINT", "VISION_TRAINING_ENDPOINT"],
-        metavar="URL|local",
-        help="The resource's endpoint; `local` is an emulator on this machine, without any account.",
-    ),
-    click.option(
-        "--prediction-endpoint",
-        envvar=["CVSYNC_PREDICTION_ENDPOINT", "VISION_PREDICTION_ENDPOINT"],
-        metavar="URL",
-        help="The prediction resource's endpoint.  [default: the same]",
-    ),
-    click.option(
-        "--auth",
-        envvar="CVSYNC_AUTH",
-        type=click.Choice(["key", "azure"]),
-        default="key",
-        show_default=True,
-        help="Sign in with CVSYNC_TRAINING_KEY, or as Azure knows you (Entra ID).",
-    ),
-    click.option(
-        "--api-version",
-        envvar="CVSYNC_API_VERSION",
-        type=click.Choice(API_VERSIONS),
-        default=DEFAULT_API_VERSION,
-        show_default=True,
-        help="The version of the service's API.",
-    ),
-    click.option(
-        "--state-dir",
-        envvar="CVSYNC_STATE_DIR",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where cvsync remembers what it did.  [default: the user's state folder]",
-    ),
-    click.option(
-        "--local-data",
-        envvar="CVSYNC_LOCAL_DATA",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where `--endpoint local` keeps its projects.  [default: the user's data folder]",
-    ),
-    click.option(
-        "-c",
-        "--concurrency",
-        envvar="CVSYNC_CONCURRENCY",
-        type=click.IntRange(1, 256),
-        default=16,
-        show_default=True,
-        help="Requests in flight at most.",
-    ),
-    click.option(
-        "--tps",
-        envvar="CVSYNC_TPS",
-        type=click.FloatRange(0, min_open=True),
-        metavar="N",
-        help="Requests a second, of each kind.  [default: as many as the service takes]",
-    ),
-    click.option(
-        "--tps-max",
-        envvar="CVSYNC_TPS_MAX",
-        type=click.FloatRange(0, min_open=True),
-        metavar="N",
-        help="Requests a second at most, of what the service takes.",
-    ),
-    click.option(
-        "--max-outage",
-        envvar="CVSYNC_MAX_OUTAGE",
-        type=click.FloatRange(0),
-        default=1800.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long to wait for the service to come back while it fails.",
-    ),
-    click.option(
-        "--deadline",
-        envvar="CVSYNC_DEADLINE",
-        type=Deadline(),
-        help="End the run by then: requests in flight finish, the rest waits for the next run.",
-    ),
-    click.option(
-        "--lock-timeout",
-        envvar="CVSYNC_LOCK_TIMEOUT",
-        type=click.FloatRange(0),
-        default=0.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long to wait while another run is at work on the project.",
-    ),
-    click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line."),
-    click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),
-    click.option("-v", "--verbose", is_flag=True, help="List everything."),
-)
-
-
-def common_options(command: F) -> F:
-    """Add the shared options to a command; it is given them as ``common``."""
-    for option in reversed(_COMMON):
-        command = option(command)
-    return command
-
-
-def split_common(options: dict[str, Any]) -> tuple[Common, dict[str, Any]]:
-    """Take the shared options out of a command's."""
-    names = Common.__dataclass_fields__
-    own = {name: value for name, value in options.items() if name not in names}
-    return Common(**{name: options[name] for name in names}), own
-
 
 READABLE = (
     "csv", "tsv", "parquet", "jsonl", "json", "azureml", "vertex", "rekognition", "coco", "yolo", "voc",

@@ -212,7 +212,8 @@ async def _reach(stack: AsyncExitStack, common: Common, manifests: Sequence[Name
         from cvsync.api.token import azure_tokens
 
         return _Reached(replace(settings, token=await stack.enter_async_context(azure_tokens())))
-    return _Reached(replace(settings, training_key=training_key(), prediction_key=prediction_key()))
+    keys = common.keys
+    return _Reached(replace(settings, training_key=training_key(keys), prediction_key=prediction_key(keys)))
 
 
 def _settings(common: Common, endpoint: str) -> Settings:

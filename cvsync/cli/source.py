@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cvsync.cli.keys import SOURCE, training_key
-from cvsync.cli.options import Common
+from cvsync.cli.keys import SOURCE, KeyNames
+from cvsync.cli.options import LOCAL, Common
+from cvsync.cli.session import open_resource
 from cvsync.errors import SettingsError
 from cvsync.settings import API_VERSIONS
 
@@ -39,15 +40,30 @@ _OPTIONS = (
 class Source:
     """The values of the options that name the other resource."""
 
+    from_profile: str | None
     from_endpoint: str | None
     from_api_version: str | None
 
 
-def source_options(command: F) -> F:
-    """Add the options that name the other resource; ``split_source`` takes them out again."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+def source_options(*names: str) -> Callable[[F], F]:
+    """Add the options that name the other resource; ``split_source`` takes them out again.
+
+    Args:
+        names: Further names of ``--from-profile``.
+    """
+    profile = click.option(
+        "--from-profile",
+        *names,
+        metavar="PROFILE",
+        help="The source's resource, as a profile of cvsync.toml says it.  [default: the same resource]",
+    )
+
+    def add(command: F) -> F:
+        for option in reversed((profile, *_OPTIONS)):
+            command = option(command)
+        return command
+
+    return add
 
 
 def split_source(options: dict[str, Any]) -> tuple[Source, dict[str, Any]]:
@@ -62,25 +78,35 @@ async def open_source(source: Source, common: Common, service: Service) -> Async
     """Open the other resource for as long as the block lasts; by default it is the one that is open already.
 
     Raises:
-        SettingsError: The endpoint is no URL, or its key is missing.
+        SettingsError: There is no such profile, the endpoint is no URL, or the key is missing.
     """
-    from cvsync.api.retry import RetryPolicy
-    from cvsync.flows.service import open_service
-    from cvsync.settings import Settings
+    resource = _resource(source, common)
+    if resource is None or _is_one_emulator(resource, common):
+        yield service
+        return
+    async with open_resource(resource, service.observer, service.stop) as (other, _):
+        yield other
 
+
+def _resource(source: Source, common: Common) -> Common | None:
+    """Give the other resource; None: it is the one that is open."""
+    if source.from_profile is not None:
+        if source.from_endpoint is not None:
+            raise SettingsError(
+                "--from-profile and --from-endpoint both name the source's resource: give one"
+            )
+        return common.at(source.from_profile)
     if source.from_endpoint is None:
         if source.from_api_version not in (None, common.api_version):
             raise SettingsError("--from-api-version is of another resource; give its --from-endpoint too")
-        yield service
-        return
+        return None
     if not source.from_endpoint.startswith(("http://", "https://")):
         raise SettingsError(f"--from-endpoint {source.from_endpoint!r} is no http(s) URL")
-    settings = Settings(
-        endpoint=source.from_endpoint, training_key=training_key(SOURCE), concurrency=common.concurrency,
-        api_version=source.from_api_version or common.api_version, tps=common.tps, tps_max=common.tps_max,
+    return replace(
+        common, endpoint=source.from_endpoint, api_version=source.from_api_version or common.api_version,
+        auth="key", key_names=KeyNames(training=SOURCE, prediction=()),
     )  # fmt: skip
-    async with open_service(
-        settings, state=common.state, observer=service.observer, stop=service.stop,
-        policy=RetryPolicy(max_outage=common.max_outage),
-    ) as other:  # fmt: skip
-        yield other
+
+
+def _is_one_emulator(one: Common, other: Common) -> bool:
+    return one.endpoint == other.endpoint == LOCAL and one.local_folder == other.local_folder

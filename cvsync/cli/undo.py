@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import Common, common_options
+from cvsync.cli.options import common_options, split_common
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service
@@ -29,7 +29,7 @@ def undo(run_id: str, **options: Any) -> int:
     from cvsync.cli.session import execute
     from cvsync.flows.undo import undo as flow
 
-    common = Common(**options)
+    common, _ = split_common(options)
     project = common.required_project()
 
     async def run(service: Service, _: tuple[Path, str] | None) -> int:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the report to a file: .json, .md or .txt.",
 )
-@source_options
+@source_options()
 @reading_options
 @common_options
 def verify(

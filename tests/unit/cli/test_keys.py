@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cvsync.cli import keys
+from cvsync.cli.keys import KeyNames
 from cvsync.errors import SettingsError
 
 KINDS = [(keys.training_key, "TRAINING", "TRAININGKEY"), (keys.prediction_key, "PREDICTION", "PREDICTIONKEY")]
@@ -20,7 +21,7 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("find", "word", "old"), KINDS)
 def test_a_file_comes_before_a_variable_and_that_before_older_names(
-    find: Callable[[], str], word: str, old: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    find: Callable[[KeyNames], str], word: str, old: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "key").write_text("of a file\n")
     found = []
@@ -32,15 +33,15 @@ def test_a_file_comes_before_a_variable_and_that_before_older_names(
         (f"CVSYNC_{word}_KEY_FILE", str(tmp_path / "key")),
     ):
         monkeypatch.setenv(name, value)
-        found.append(find())
+        found.append(find(KeyNames()))
 
     assert found == ["of an old name", "of a fallback", "of a variable", "of a file"]
 
 
 def test_only_the_training_key_must_be_there() -> None:
-    assert keys.prediction_key() is None
+    assert keys.prediction_key(KeyNames()) is None
     with pytest.raises(SettingsError, match="CVSYNC_TRAINING_KEY_FILE"):
-        keys.training_key()
+        keys.training_key(KeyNames())
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"\xff\xfe", "is no text")])
@@ -52,4 +53,4 @@ def test_a_file_that_cannot_be_read_is_named(
     monkeypatch.setenv("CVSYNC_TRAINING_KEY_FILE", str(tmp_path / "key"))
 
     with pytest.raises(SettingsError, match=f"CVSYNC_TRAINING_KEY_FILE .*key: {reason}"):
-        keys.training_key()
+        keys.training_key(KeyNames())

@@ -1,0 +1,109 @@
+"""Two resources by their profiles, each with its key in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from terminal import StartServed, Terminal
+
+from cvsync.cli import session
+from cvsync.cli.main import cli
+from cvsync.errors import SettingsError
+
+
+@pytest.fixture
+def two(terminal: Terminal, start_served: StartServed) -> Path:
+    """The file with profiles `old` and `new`, whose keys differ."""
+    other = start_served(fetch=True, training_key="the-other-key")
+    for name, key in (("old", "local-training-key"), ("new", "the-other-key")):
+        (terminal.folder / f"{name}.key").write_text(f"{key}\n")
+    path = terminal.folder / "cvsync.toml"
+    path.write_text(
+        f"""
+[profile.old]
+endpoint = "{terminal.emulator.url}"
+project = "shelf"
+training_key_file = "old.key"
+state_dir = "state"
+
+[profile.new]
+endpoint = "{other.url}"
+project = "copy"
+training_key_file = "new.key"
+state_dir = "state"
+
+[profile.bare]
+endpoint = "{other.url}"
+"""
+    )
+    return path
+
+
+def run(config: Path, *arguments: object, **environment: str) -> tuple[int, str]:
+    words = [*map(str, arguments), "--config", str(config)]
+    result = CliRunner().invoke(cli, words, env=environment, standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return result.return_value, result.stdout
+
+
+def test_a_project_is_compared_with_one_of_another_resource(
+    two: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = terminal.manifest(terminal.rows(4))
+    for profile in ("old", "new"):
+        assert run(two, "push", manifest, "--create-project", "--profile", profile)[0] == 0
+
+    compare = ("verify", "--source", "shelf", "--from-profile", "old", "--profile", "new")
+    same = run(two, *compare, "--all-bytes")
+    terminal.manifest(terminal.rows(3))
+    run(two, "push", manifest, "--delete", "--max-delete", "5", "--profile", "old")
+    other = run(two, *compare)
+
+    assert same == (0, same[1])
+    assert "4 named, 4 there" in same[1]
+    assert other[0] == 10
+    assert "3 named, 4 there" in other[1]
+
+
+def test_a_key_of_the_environment_is_not_sent_to_a_second_resource(two: Path) -> None:
+    compare = ("verify", "--source", "copy", "--from-profile", "bare", "--profile", "old", "--json")
+    code, out = run(two, *compare, CVSYNC_TRAINING_KEY="local-training-key")
+
+    assert code == 2
+    assert "profile bare says nothing of a key" in out
+
+
+def test_two_profiles_of_one_local_emulator_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "calm_collector", lambda: None)
+    (tmp_path / "cvsync.toml").write_text(
+        "".join(
+            f'[profile.{name}]\nendpoint = "local"\nlocal_data = "data"\nstate_dir = "state"\n'
+            for name in ("a", "b")
+        )
+    )
+    compare = ("verify", "-p", "shelf", "--source", "shelf", "--from-profile", "b", "--profile", "a")
+
+    assert run(tmp_path / "cvsync.toml", *compare)[0] == 7  # no such project, but no lock stood in the way
+
+
+def test_a_project_is_copied_from_one_profile_to_another(two: Path, terminal: Terminal) -> None:
+    manifest = terminal.manifest(terminal.rows(4))
+    run(two, "push", manifest, "--create-project", "--profile", "old")
+
+    copied = run(two, "migrate", "--from", "old", "shelf", "--to", "new", "copy", "--create-project")
+    again = run(two, "migrate", "--from", "old", "shelf", "--to", "new", "copy")
+
+    assert copied == (0, "2 tags created, 4 images created, 4 labels added\n")
+    assert again == (0, "nothing to do\n")
+
+
+def test_a_source_is_named_once_and_by_a_profile_that_there_is(two: Path) -> None:
+    twice = ("--from-profile", "old", "--from-endpoint", "https://old.test")
+    code, out = run(two, "verify", "--source", "x", *twice, "--profile", "new", "--json")
+
+    assert (code, "give one" in out) == (2, True)
+    with pytest.raises(SettingsError, match="did you mean 'new'"):
+        run(two, "verify", "m.csv", "--profile", "knew")
