@@ -38,3 +38,17 @@ def test_version_loads_no_verb() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "['cvsync.cli.exits', 'cvsync.cli.main']"
+
+
+def test_commands_do_without_pandas_and_leave_it_to_whoever_wants_it_later() -> None:
+    code = (
+        "import sys; from cvsync.cli import process; process.arrange();"
+        "import numpy as np, pyarrow as pa; pa.array(np.zeros(3)); print('pandas' in sys.modules);"
+        "import pandas as pd; from cvsync import Labels;"
+        "frame = pd.DataFrame({'key': ['a', None], 'left': [0.5, float('nan')]});"
+        "labels = Labels.from_pandas(frame);"
+        "print(labels.table.column('left').to_pylist(), len(labels.to_pandas()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines() == ["False", "[0.5, None] 2"]

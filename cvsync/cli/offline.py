@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cvsync.cli import exits
+from cvsync.cli import exits, process
 from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.text import TextOutput
 from cvsync.errors import CvsyncError
@@ -20,6 +20,7 @@ def run_offline(work: Callable[[Output], int], *, command: str, json: bool, quie
     if json:
         output = JsonOutput(run=new_run_id(), destination=None)
     output(Event("run_start", {"command": command, "project": None}))
+    process.arrange()
     code, reason = exits.UNEXPECTED, None
     try:
         code = work(output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvsync.cli import exits
+from cvsync.cli import exits, process
 from cvsync.cli.ending import EarlyEndError, Ending, exit_now
 from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.keys import prediction_key, training_key
@@ -88,7 +87,7 @@ async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Na
     assert task is not None
     ending = Ending(stop, task, told.error, told.give_up)
     ending.watch(common.deadline)
-    calm_collector()
+    process.arrange()
     try:
         async with open_resource(common, told, stop, manifests) as (service, files):
             free = _when_free(flow, common.lock_timeout, told)
@@ -117,15 +116,6 @@ def _judge(ending: Ending) -> Judge:
         return None if error is None else End(exits.exit_code(error), describe(error))
 
     return judge
-
-
-def calm_collector() -> None:
-    """Have Python look for garbage less often: answers are many small objects, and none are in cycles.
-
-    An eighth of the time of a batch goes into looking otherwise.
-    """
-    gc.freeze()  # what was imported stays anyway
-    gc.set_threshold(20_000, 20, 20)
 
 
 def _when_free(flow: Flow, timeout: float, observer: Observer) -> Flow:

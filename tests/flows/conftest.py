@@ -9,7 +9,7 @@ from make import make_png
 from shelf import Shelf
 from terminal import StartServed, Terminal
 
-from cvsync.cli import session
+from cvsync.cli import process
 
 StartShelf = Callable[..., Awaitable[Shelf]]
 
@@ -39,7 +39,7 @@ async def shelf(start_shelf: StartShelf) -> Shelf:
 @pytest.fixture
 def terminal(start_served: StartServed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A command line with no project yet."""
-    monkeypatch.setattr(session, "calm_collector", lambda: None)  # this process goes on afterwards
+    monkeypatch.setattr(process, "arrange", lambda: None)  # this process goes on afterwards
     (tmp_path / "pictures").mkdir()
     emulator = start_served(fetch=True, files=tmp_path / "pictures")
     return Terminal(emulator, tmp_path / "pictures", tmp_path, tmp_path / "state")

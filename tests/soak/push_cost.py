@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import memory
 from cvsync import PushRequest, Settings, open_service, push
-from cvsync.cli.session import calm_collector
+from cvsync.cli import process
 from cvsync.emulator.process import EmulatorProcess
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
@@ -98,7 +98,7 @@ class Watch:
 
 
 async def measure(rows: int, *, profile: bool) -> dict[str, Any]:
-    calm_collector()  # as the command does
+    process.arrange()  # as the command does
     imported = resident()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
