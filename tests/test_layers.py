@@ -14,6 +14,7 @@ VALUES = {
     "model",
     "predictions",
     "labels",
+    "scores",
     "snapshot",
     "known",
     "events",

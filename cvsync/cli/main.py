@@ -15,6 +15,7 @@ VERBS = {
     "apply": "push",
     "convert": "convert",
     "emulate": "emulate",
+    "evaluate": "evaluate",
     "ledger": "ledger",
     "migrate": "migrate",
     "plan": "push",

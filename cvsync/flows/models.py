@@ -14,6 +14,7 @@ from cvsync.flows.iterations import choose_iteration
 from cvsync.flows.pictures import Picture
 from cvsync.flows.service import Service
 from cvsync.flows.status import require_project
+from cvsync.labels import fold
 from cvsync.model import Iteration, Project, ProjectType
 from cvsync.predictions import ImagePrediction
 
@@ -76,6 +77,12 @@ class Model:
             if not is_of_picture(error):
                 raise
             return Refusal(error.code, _words(error))
+
+    async def tags(self, iteration_id: str | None) -> frozenset[str]:
+        """Give the names of the tags that an iteration knows, folded."""
+        return frozenset(
+            fold(tag.name) for tag in await self.client.get_tags(self.project.id, iteration_id=iteration_id)
+        )
 
     def _unusable(self, picture: Picture) -> Refusal | None:
         assert picture.file is not None

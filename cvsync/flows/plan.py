@@ -18,7 +18,7 @@ from cvsync.flows.project import NewProject, choose_type, create_project, find_p
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
-from cvsync.manifest import Name, Problem, Reading, absolute, read, remember, shown
+from cvsync.manifest import Manifest, Name, Problem, Reading, absolute, read, remember, shown
 from cvsync.model import Project, ProjectType
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.adopt import Unmanaged
@@ -126,14 +126,24 @@ def _placed(plan: Plan) -> Plan:
     return replace(plan, table=table)
 
 
-async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Project, Desired]:
-    """Read the manifest, find or make the project, and see what of the one the other can hold."""
-    manifest = await asyncio.to_thread(read, request.manifests, request.reading)
+async def read_manifest(service: Service, manifests: Sequence[Name], reading: Reading) -> Manifest:
+    """Read manifests, and tell what they are.
+
+    Raises:
+        ManifestError: They cannot be used.
+    """
+    manifest = await asyncio.to_thread(read, manifests, reading)
     tell(
         service.observer, "manifest", rows=manifest.rows, labels=len(manifest.labels),
         images=len(manifest.labels.keys), convention=manifest.convention,
         warnings=[*map(str, manifest.warnings)],
     )  # fmt: skip
+    return manifest
+
+
+async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Project, Desired]:
+    """Read the manifest, find or make the project, and see what of the one the other can hold."""
+    manifest = await read_manifest(service, request.manifests, request.reading)
     _refuse_if_strict(request, manifest.problems)
     inferred = infer_type(manifest.labels)
     return await find_or_create(service, request, inferred, lambda type_: want(manifest, type_), dry=dry)

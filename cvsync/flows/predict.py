@@ -89,17 +89,19 @@ async def look_at_all(
 def tell_answer(service: Service, model: Model, answer: Answer, shown: Shown) -> None:
     """Tell what a model says of one picture, or why it says nothing."""
     if answer.said is None:
-        assert answer.refusal is not None
-        refusal = answer.refusal
-        tell(
-            service.observer, "item_refused", code=refusal.code, reason=refusal.reason,
-            image=answer.picture.name,
-        )  # fmt: skip
+        tell_refusal(service, answer)
         return
     tell(
         service.observer, "prediction", image=answer.picture.name, model=model.title,
         iteration=answer.said.iteration, predictions=[_facts(one) for one in shown.of(answer.said)],
     )  # fmt: skip
+
+
+def tell_refusal(service: Service, answer: Answer) -> None:
+    """Tell why there is no answer for a picture."""
+    assert answer.refusal is not None
+    code, reason = answer.refusal.code, answer.refusal.reason
+    tell(service.observer, "item_refused", code=code, reason=reason, image=answer.picture.name)
 
 
 def _facts(one: Prediction) -> dict[str, Any]:

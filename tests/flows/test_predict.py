@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from make import make_png, write_csv
-from schema import check_line
-from terminal import BOX, Ran, Terminal
+from make import make_png
+from terminal import Terminal
+from trained import calls, events, predictions, publish, train
 
 from cvsync.errors import SettingsError
 
 pytestmark = pytest.mark.usefixtures("quick_learner")
-RESOURCE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts/a"
-
-
-def train(terminal: Terminal, *, boxes: bool = False) -> str:
-    """A project of 30 pictures with a trained iteration; its id."""
-    for n in range(30):
-        (terminal.pictures / f"{n}.png").write_bytes(make_png(n, (8, 6)))
-    rows = [
-        {"url": terminal.url(f"{n}.png"), "tag": ("fork", "Löffel")[n % 2]} | (BOX if boxes else {})
-        for n in range(30)
-    ]
-    assert terminal.push(write_csv(terminal.folder / "m.csv", rows), "--train").code == 0
-    path = f"customvision/v3.3/training/projects/{terminal.project()}/iterations"
-    (iteration,) = terminal._ask(path)
-    return str(iteration["id"])
-
-
-def publish(terminal: Terminal, iteration: str, name: str) -> None:
-    path = f"customvision/v3.3/training/projects/{terminal.project()}/iterations/{iteration}/publish"
-    terminal._ask(f"{path}?publishName={name}&predictionId={RESOURCE}", "POST")
-
-
-def predictions(ran: Ran) -> list[dict[str, Any]]:
-    lines = [check_line(line) for line in ran.out.splitlines()]
-    return [line for line in lines if line["ev"] == "prediction"]
-
-
-def calls(terminal: Terminal) -> dict[str, int]:
-    """The predictions since the last `forget`, by operation."""
-    counts = terminal._ask("_emulator/requests")["by_operation"]
-    kinds = ("Quick", "Classify", "Detect")
-    return {name: sum(by.values()) for name, by in counts.items() if name.startswith(kinds)}
 
 
 @pytest.fixture
@@ -177,8 +143,11 @@ def test_what_is_no_picture_is_told_and_the_others_are_judged(trained: Terminal)
 
     assert ran.code == 3
     assert [one["image"] for one in predictions(ran)] == [str(trained.pictures / "3.png")]
-    refused = [line for line in map(json.loads, ran.out.splitlines()) if line["ev"] == "item_refused"]
-    assert [one["code"] for one in refused] == ["BadRequestImageFormat", "E110", "BadRequestImageUrl"]
+    assert [one["code"] for one in events(ran, "item_refused")] == [
+        "BadRequestImageFormat",
+        "E110",
+        "BadRequestImageUrl",
+    ]
     assert "secret" not in ran.out + ran.err
 
 
