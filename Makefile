@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo test soak cost check format bench-emulator bench-labels bench-rate bench-rate-matrix \
-	bench-cold clean
+	bench-cold bench bench-quick bench-full clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -50,6 +50,18 @@ bench-rate-matrix: .venv/ready
 # What a cold start costs beside the least that any client needs; a minute.
 bench-cold: .venv/ready
 	$(BIN)/python -m benchmarks.rate_cold
+
+# Everything beside what people use today, into benchmarks/RESULTS.md; half an hour on a quiet machine.
+bench: .venv/bench
+	$(BIN)/python -m benchmarks
+
+# A look at the same, in less than three minutes; writes nothing.
+bench-quick: .venv/bench
+	$(BIN)/python -m benchmarks --effort quick
+
+# Every setting with every other; hours.
+bench-full: .venv/bench
+	$(BIN)/python -m benchmarks --effort full
 
 .venv/bench: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'

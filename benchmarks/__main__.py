@@ -1,0 +1,86 @@
+"""All comparisons, one after the other, into RESULTS.md and the pictures beside it.
+
+    make bench         everything, under half an hour
+    make bench-quick   less work of each kind, under three minutes
+    make bench-full    the whole cross of settings
+
+Nothing else should run on the machine meanwhile; the load before each part is in the report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+from benchmarks import files, nightly, plots, scaling, startup, upload
+from benchmarks.effort import Effort
+from benchmarks.tables import Table
+
+HERE = Path(__file__).parent
+SEED = 0
+PARTS: dict[str, Callable[..., Iterator[Table]]] = {
+    "start-up": startup.tables,
+    "upload by URL": upload.tables,
+    "upload of bytes": files.tables,
+    "nightly": nightly.tables,
+    "scaling": scaling.tables,
+}
+VERSIONS = ("cvsync", "aiohttp", "pyarrow", "pandas", "polars", "duckdb",
+            "azure-cognitiveservices-vision-customvision", "cvsutils", "coco2customvision")  # fmt: skip
+
+
+def machine() -> Iterator[str]:
+    """Say what the figures were measured on."""
+    yield f"Measured {date.today().isoformat()} on {os.cpu_count()} cores, {_processor()}, "
+    yield f"{_memory():.0f} GB, {platform.system()}, Python {platform.python_version()}; seed {SEED}. "
+    yield ", ".join(f"{name} {importlib.metadata.version(name)}" for name in VERSIONS) + "."
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _memory() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--effort", choices=[e.value for e in Effort], default=Effort.USUAL.value)
+    parser.add_argument("--only", choices=PARTS, action="append", help="print these parts, write nothing")
+    options = parser.parse_args()
+    effort = Effort(options.effort)
+    is_report = effort is not Effort.QUICK and not options.only
+    lines, began = ["# Results", "", *["".join(machine())], ""], time.monotonic()
+    for name, tables in PARTS.items():
+        if options.only and name not in options.only:
+            continue
+        load, started = os.getloadavg()[0], time.monotonic()
+        lines += [f"## {name.capitalize()}", ""]
+        for table in tables(effort):
+            print("\n".join([*table.lines(), ""]), flush=True)
+            lines += [*table.lines(), ""]
+            if table.picture and is_report:
+                plots.draw_bars(HERE / table.picture, table.title, table.unit, table.bars)
+        lines += [
+            f"Load of the machine before: {load:.1f}; this part took {time.monotonic() - started:.0f} s.",
+            "",
+        ]
+    lines.append(f"The whole took {(time.monotonic() - began) / 60:.1f} minutes.")
+    if is_report:
+        (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

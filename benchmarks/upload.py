@@ -1,0 +1,212 @@
+"""Uploading by URL beside other clients, and what was lost on the way.
+
+Every client runs in a process of its own, from its start to its exit, against an emulator that downloads
+nothing, but where URLs lead nowhere, and answers after a lognormal time of the stated median. Project and
+tags are there already.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.effort import Effort
+from benchmarks.process import Ran, run
+from benchmarks.scene import Scene, draw_pictures, open_scene, write_manifest
+from benchmarks.tables import Table, median
+
+CREATE = "CreateImagesFromUrls"
+BATCH = 64
+SHORT_SECONDS, REPEATS = 10, 3
+ONE_A_CALL = "SDK, one image a call"
+MOVE_SCRIPT_IMAGES = 64
+CLIENTS = ("cvsync", "SDK loop", "SDK, 8 threads", "coco2customvision", ONE_A_CALL)
+WAITING = ("SDK loop", "coco2customvision", ONE_A_CALL)
+BAD_EVERY = 100
+THROTTLED = f"{CREATE}:status,status=429,retry_after=1,rate=0.05,seed=0"
+LOST = f"{CREATE}:reset_after,rate=0.01,seed=0"
+"""With this seed the 41st call of a hundred is struck, and no other."""
+PICTURE = (16, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The service that all clients meet."""
+
+    title: str
+    images: int
+    latency: float
+    tps: float | None = None
+    faults: tuple[str, ...] = ()
+    bad: int = 0
+    """Every so many-th URL leads nowhere; 0: none."""
+    repeats: int = REPEATS
+    together: bool = False
+    """Whether the clients that wait for each answer run at the same time, each with an emulator of its own:
+    where an answer takes seconds they do not disturb each other."""
+    picture: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One client's run."""
+
+    ran: Ran
+    images: int
+    """That the manifest named, without those whose URL leads nowhere."""
+    missing: int
+    boxes_missing: int
+    boxes_doubled: int
+    calls: int
+    throttled: int
+
+    @property
+    def rate(self) -> float:
+        """Images that arrived, a second."""
+        return (self.images - self.missing) / self.ran.seconds
+
+
+def upload(client: str, setting: Setting) -> Upload:
+    """Have a client upload in a scene of its own."""
+    if client == ONE_A_CALL:
+        setting = replace(setting, images=min(setting.images, MOVE_SCRIPT_IMAGES))
+    with TemporaryDirectory() as name:
+        pictures = Path(name)
+        if setting.bad:
+            draw_pictures(pictures, setting.images, PICTURE)
+        with open_scene(
+            tps=setting.tps, latency=setting.latency, faults=setting.faults,
+            fetch=bool(setting.bad), files=pictures if setting.bad else None,
+        ) as scene:  # fmt: skip
+            base = f"{scene.url}/files" if setting.bad else "https://pictures.test"
+            manifest = write_manifest(scene.folder, setting.images, base=base, bad=setting.bad)
+            return judge(scene, setting, run_client(client, scene, manifest), base)
+
+
+def run_client(client: str, scene: Scene, manifest: Path) -> Ran:
+    """Run a client's whole program."""
+    if client == "cvsync":
+        return scene.run_cvsync("push", manifest, "--quota", "none", "-q")
+    command = [sys.executable, "-m", "benchmarks.clients", client, scene.url, scene.project, manifest]
+    return run(command)
+
+
+def judge(scene: Scene, setting: Setting, ran: Ran, base: str) -> Upload:
+    """Compare what the project holds with what the manifest names."""
+    bad = setting.images // setting.bad if setting.bad else 0
+    wanted = setting.images - bad
+    by_status = scene.calls().get(CREATE, {})
+    calls, throttled = sum(by_status.values()), by_status.get("429", 0)
+    held = scene.held()
+    assert all(source.startswith(base) for source in held.sources)
+    return Upload(
+        ran, wanted, wanted - held.images, max(0, wanted - held.regions), max(0, held.regions - held.images),
+        calls, throttled,
+    )  # fmt: skip
+
+
+def repeat(client: str, setting: Setting) -> list[Upload]:
+    """Run a client three times if a run is short, else once."""
+    runs = [upload(client, setting)]
+    while len(runs) < setting.repeats and runs[0].ran.seconds < SHORT_SECONDS:
+        runs.append(upload(client, setting))
+    return runs
+
+
+def compare(setting: Setting, clients: Sequence[str] = CLIENTS) -> Table:
+    """Measure all clients in one setting."""
+    waiting = [client for client in clients if setting.together and client in WAITING]
+    found = {client: repeat(client, setting) for client in clients if client not in waiting}
+    with ThreadPoolExecutor(max(1, len(waiting))) as pool:
+        found |= dict(zip(waiting, pool.map(lambda client: [upload(client, setting)], waiting), strict=True))
+    figures = {client: _figures(client, found[client], setting) for client in clients}
+    columns = [*next(iter(figures.values()))]
+    rows = [[client, *row.values()] for client, row in figures.items()]
+    bars = {client: row["images/s"] for client, row in figures.items()}
+    return Table(
+        setting.title,
+        ["client", *columns],
+        rows,
+        [*_notes(setting)],
+        bars,
+        "images a second",
+        setting.picture,
+    )
+
+
+def _figures(client: str, runs: list[Upload], setting: Setting) -> dict[str, Any]:
+    """Give the medians, or for one image a call what they come to for all images."""
+    images, alone = runs[0].images, client == ONE_A_CALL
+    rate = median([u.rate for u in runs])
+    cap = {"% of the cap": 100 * rate / (1 if alone else BATCH) / setting.tps} if setting.tps else {}
+    seconds = median([u.ran.seconds for u in runs])
+    return {
+        "images/s": rate,
+        **cap,
+        "seconds": seconds * (setting.images / MOVE_SCRIPT_IMAGES if alone else 1),
+        "runs": len(runs),
+        "429s %": median([100 * u.throttled / max(u.calls, 1) for u in runs]),
+        "images lost": f"{median([u.missing for u in runs]):,} of {images:,}",
+        "boxes lost": median([u.boxes_missing for u in runs]),
+        "boxes doubled": median([u.boxes_doubled for u in runs]),
+        "exit": runs[0].ran.code,
+    }
+
+
+def _notes(setting: Setting) -> Iterator[str]:
+    yield f"One image a call: {MOVE_SCRIPT_IMAGES} images, the seconds scaled to {setting.images:,}."
+    if setting.together:
+        yield "The clients that wait for each answer ran at the same time, each with its own emulator."
+    if setting.bad:
+        yield (
+            f"One URL in {setting.bad} leads nowhere and does not count as lost; "
+            "here the emulator downloads and decodes, from itself."
+        )
+
+
+def settings(effort: Effort) -> Iterator[Setting]:
+    """Give the services of a report."""
+    if effort is Effort.FULL:
+        yield from cross()
+        return
+    size = 640 if effort is Effort.QUICK else 6_400
+    start = f"{size:,} images, answers after 0.2 s"
+    clean = Setting(start, size, 0.2, picture="upload.png")
+    throttled = Setting(f"{start}, a 429 in 5 % of calls", size, 0.2, faults=(THROTTLED,))
+    if effort is Effort.QUICK:
+        yield replace(clean, repeats=1)
+        yield replace(throttled, repeats=1)
+        return
+    yield clean
+    yield Setting(f"{size:,} images, answers after 2 s", size, 2.0, together=True)
+    yield Setting("1,280 images, answers after 0.2 s, a cap of 2 calls a second", 1_280, 0.2, 2)
+    yield Setting(f"{start}, a cap of 10 calls a second", size, 0.2, 10, picture="upload_capped.png")
+    yield throttled
+    yield Setting(f"{start}, 1 % of URLs lead nowhere", size, 0.2, bad=BAD_EVERY)
+    yield Setting(f"{start}, a lost answer in 1 % of calls", size, 0.2, faults=(LOST,))
+
+
+def cross() -> Iterator[Setting]:
+    """Give every time of an answer with every cap and every fault."""
+    faults: dict[str, dict[str, Any]] = {
+        "nothing fails": {},
+        "a 429 in 5 % of calls": {"faults": (THROTTLED,)},
+        "1 % of URLs lead nowhere": {"bad": BAD_EVERY},
+        "a lost answer in 1 % of calls": {"faults": (LOST,)},
+    }
+    for latency, tps, (said, fault) in product((0.2, 2.0), (None, 2, 10), faults.items()):
+        images = 1_280 if tps == 2 else 6_400
+        cap = f"a cap of {tps} calls a second" if tps else "no cap"
+        title = f"{images:,} images, answers after {latency:g} s, {cap}, {said}"
+        yield Setting(title, images, latency, tps, together=latency > 1, **fault)
+
+
+def tables(effort: Effort) -> Iterator[Table]:
+    """Measure everything."""
+    yield from map(compare, settings(effort))
