@@ -39,6 +39,8 @@ OPTIONAL = pa.schema(  # columns that are there only where somebody gave them
         pa.field("image_id", TEXT),  # of the image where it was pulled from; a hint, never an identity
         pa.field("image_width", pa.int32()),  # pixels
         pa.field("image_height", pa.int32()),
+        pa.field("sha256", TEXT),  # of a pulled file, in hex; where no version is told, it is the version
+        pa.field("size", pa.int64()),  # of a pulled file, in bytes
     ]
 )
 METADATA = "metadata."  # columns of this prefix are image metadata, TEXT each
@@ -149,6 +151,13 @@ def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.
     if used[:-1].all():
         return codes, values
     return np.append(np.cumsum(used[:-1]) - 1, -1)[codes], values.filter(pa.array(used[:-1]))
+
+
+def same_texts(one: pa.ChunkedArray | None, other: pa.ChunkedArray | None) -> bool:
+    """Tell whether two text columns say the same, whatever their dictionaries; None says nothing."""
+    if one is None or other is None:
+        return one is other
+    return bool(one.cast(pa.string()).equals(other.cast(pa.string())))
 
 
 def distinct(column: pa.Array) -> pa.Array:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import aiohttp
 
@@ -20,7 +23,24 @@ from cvsync.limits import MAX_IMAGE_BYTES
 
 MOST_BYTES = 10 * MAX_IMAGE_BYTES  # of an image in a project; it may have come there under other limits
 _CHUNK_BYTES = 1 << 20
+_START_BYTES = 12  # what tells the kinds of pictures apart
 _ERROR_BYTES = 1 << 16  # of an error's body; what it says stands at its beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a link led to."""
+
+    size: int
+    sha256: bytes
+    start: bytes
+    """The first bytes, which tell what it is."""
+
+    @classmethod
+    def write(cls, content: bytes, part: Path) -> Received:
+        """Write what was received otherwise."""
+        part.write_bytes(content)
+        return cls(len(content), hashlib.sha256(content).digest(), content[:_START_BYTES])
 
 
 class Downloader:
@@ -45,14 +65,27 @@ class Downloader:
             TransportError: The connection failed.
         """
         part = path.with_name(path.name + ".part")
-        try:
-            with part.open("wb") as file:
-                size = await self._fetch(url, file.write, most)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        with _whole(part) as file:
+            size = await self._fetch(url, file.write, most)
         await asyncio.to_thread(part.replace, path)
         return size
+
+    async def receive(self, url: str, part: Path, *, most: int = MOST_BYTES) -> Received:
+        """Fetch a link into a file that the caller names as it should be when it is whole.
+
+        Nothing is left of one that is not; raises as ``download`` does.
+        """
+        digest, start = hashlib.sha256(), bytearray()
+        with _whole(part) as file:
+
+            def take(chunk: bytes) -> None:
+                if len(start) < _START_BYTES:
+                    start.extend(chunk[:_START_BYTES])
+                digest.update(chunk)
+                file.write(chunk)
+
+            size = await self._fetch(url, take, most)
+        return Received(size, digest.digest(), bytes(start[:_START_BYTES]))
 
     async def digest(self, url: str, *, most: int = MOST_BYTES) -> str:
         """Give the SHA-256 of what a link leads to, in hex; raises as ``download`` does."""
@@ -77,3 +110,14 @@ class Downloader:
         except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
             raise transport_error(operation, error) from error
         return size
+
+
+@contextmanager
+def _whole(part: Path) -> Iterator[IO[bytes]]:
+    """Open a file that is deleted again unless the block comes to its end."""
+    try:
+        with part.open("wb") as file:
+            yield file
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

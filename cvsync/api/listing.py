@@ -36,6 +36,8 @@ class Selection:
     """As an iteration saw them."""
     tag_ids: tuple[str, ...] = ()
     """Only images with one of these, at most 20."""
+    tagged: bool | None = None
+    """Only images with labels, or only those without; None: both."""
     filter_: str | None = None
     """An OData condition on metadata, as ``metadata=batch eq 'x'`` (v3.3 and later)."""
 
@@ -44,10 +46,15 @@ class Selection:
         seen = {"iteration_id": self.iteration_id}
         tagged: dict[str, object] = {**seen, "tag_ids": self.tag_ids or None}
         if self.filter_ is not None:
-            found = {**tagged, "filter_": self.filter_}
+            status = {None: None, True: "Tagged", False: "Untagged"}[self.tagged]
+            found = {**tagged, "filter_": self.filter_, "tagging_status": status}
             return [_narrowed(client.get_image_count, client.get_images, project_id, found)]
-        lists = [_narrowed(client.get_tagged_image_count, client.get_tagged_images, project_id, tagged)]
-        if not self.tag_ids:
+        lists = []
+        if self.tagged is not False:
+            lists.append(
+                _narrowed(client.get_tagged_image_count, client.get_tagged_images, project_id, tagged)
+            )
+        if self.tagged is not True and not self.tag_ids:
             counted, read = client.get_untagged_image_count, client.get_untagged_images
             lists.append(_narrowed(counted, read, project_id, seen))
         return lists

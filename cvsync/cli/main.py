@@ -19,6 +19,7 @@ VERBS = {
     "ledger": "ledger",
     "migrate": "migrate",
     "plan": "push",
+    "pull": "pull",
     "push": "push",
     "status": "ledger",
     "test": "test",

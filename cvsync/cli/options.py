@@ -45,6 +45,7 @@ READABLE = (
     "folders",
 )  # fmt: skip
 WRITTEN = tuple(name for name in READABLE if name != "json")
+PULLED = tuple(name for name in WRITTEN if name != "folders")  # whose images lie in folders of their own
 
 _READING = (
     click.option(

@@ -70,15 +70,26 @@ class TextOutput:
         if self._shows_plan:
             return  # it is the result, on stdout
         self._say(f"plan: {plan_line(facts)}")
-        changes = sum(facts[name] for name in _CHANGES)
-        if changes and sys.stderr.isatty() and not self._quiet:
+        self._begin(sum(facts[name] for name in _CHANGES))
+
+    def _begin(self, images: int) -> None:
+        if images and sys.stderr.isatty() and not self._quiet:
             from tqdm import tqdm
 
-            self._bar = tqdm(total=changes, unit="image", file=sys.stderr, smoothing=0.1)
+            self._bar = tqdm(total=images, unit="image", file=sys.stderr, smoothing=0.1)
+
+    def _on_pull_summary(self, facts: Mapping[str, Any]) -> None:
+        self._say(
+            f"pull: {facts['images']:,} images, {facts['labels']:,} labels; {facts['there']:,} there, "
+            f"{facts['to_fetch']:,} to fetch"
+        )
+        self._begin(facts["to_fetch"])
 
     def _on_batch_done(self, facts: Mapping[str, Any]) -> None:
         if self._bar is not None:
             self._bar.update(facts["items"])
+
+    _on_images_fetched = _on_batch_done
 
     def _on_item_refused(self, facts: Mapping[str, Any]) -> None:
         self._refused += 1

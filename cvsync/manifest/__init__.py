@@ -8,10 +8,10 @@ from cvsync.manifest.problems import Oddity, Problem, Problems
 from cvsync.manifest.reader import Manifest, read
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rejects import rejects_suffix, write_refused, write_rejects
-from cvsync.manifest.writer import Written, write
+from cvsync.manifest.writer import Written, format_of, refuse_unfit, write, write_beside
 
 __all__ = [
     "FORMATS", "Box", "Loss", "Manifest", "Name", "Oddity", "Problem", "Problems", "Reading", "Units",
-    "Written", "absolute", "is_remote", "read", "recall", "rejects_suffix", "remember", "shown", "write",
-    "write_refused", "write_rejects",
+    "Written", "absolute", "format_of", "is_remote", "read", "recall", "refuse_unfit", "rejects_suffix",
+    "remember", "shown", "write", "write_beside", "write_refused", "write_rejects",
 ]  # fmt: skip

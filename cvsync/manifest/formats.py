@@ -55,7 +55,7 @@ class Format:
     """Whether it is written as a folder."""
 
 
-_OWN = Holds(columns=EVERY_COLUMN)
+_OWN = Holds(columns=EVERY_COLUMN | {"sha256"})
 
 FORMATS = {
     form.name: form
@@ -118,6 +118,7 @@ FORMATS = {
 }
 _TABLES = (".csv", ".tsv", ".tab", ".psv", ".parquet", ".pq")
 _LINES = (".jsonl", ".ndjson", ".manifest")
+COCO_NAME = "manifest.json"  # as pulled folders call it
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # of folders of images
 
 
@@ -226,7 +227,7 @@ def _shards(folder: Place, form: Format | None) -> list[Place]:
         return described
     if form is not None and form.kind is not Kind.TABLE:
         return [child for child in folder.children(deep=True) if child.suffix in (*_LINES, ".json")]
-    coco = [c for c in folder.children(deep=True) if c.base.endswith(".coco.json")]
+    coco = [c for c in folder.children(deep=True) if c.base.endswith(".coco.json") or c.base == COCO_NAME]
     if coco:
         return coco
     tables = [c for c in children if c.suffix in (*_TABLES, *_LINES) and c.base != INDEX]

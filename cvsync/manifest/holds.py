@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cvsync.labels import BOX, METADATA, Labels
+from cvsync.labels import BOX, METADATA, Labels, same_texts
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.texts import Mask, Texts
 
@@ -204,6 +204,13 @@ def _drop_columns(fitted: Fitted, holds: Holds) -> None:
         holds = replace(holds, columns=holds.columns - {"size"})
     gone = []
     for name in table.column_names:
+        if name == "sha256" and name not in holds.columns:
+            gone.append(name)
+            if not same_texts(table.column(name), fitted.labels.column("version")):
+                fitted.losses.append(
+                    Loss("cells of sha256", len(table) - table.column(name).null_count, False)
+                )
+            continue
         group = "metadata" if name.startswith(METADATA) else "size" if name in SIZE else name
         if group not in EVERY_COLUMN - {"key"} or group in holds.columns:
             continue

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvsync import limits
-from cvsync.labels import BOX, METADATA, OPTIONAL, SCHEMA, Labels
+from cvsync.labels import BOX, METADATA, OPTIONAL, SCHEMA, Labels, same_texts
 
 VERSION = 1
 _BOX_TEXT = "fraction 0 to 1 of the image, single precision; all four, or none for a tag of the whole image"
@@ -47,6 +47,8 @@ COLUMNS = (
     Column("image_id", "string", "the id of the image where it was pulled from"),
     Column("image_width", "integer", "width of the image in pixels", (("minimum", 1),)),
     Column("image_height", "integer", "height of the image in pixels", (("minimum", 1),)),
+    Column("sha256", "string", "of the file that was pulled; where there is no `version`, it is the version"),
+    Column("size", "integer", "bytes of the file that was pulled", (("minimum", 0),)),
 )
 
 
@@ -87,6 +89,8 @@ def own_table(labels: Labels) -> pa.Table:
         column = table.column(name)
         if column.null_count < len(column) or name == "tag":
             columns[name] = column
+    if same_texts(columns.get("sha256"), columns.get("version")):
+        columns.pop("version", None)  # whoever reads takes the hash for it
     if not {"url", "path"} & columns.keys():  # a manifest of nothing still says what it is
         columns = {"url": table.column("url"), **columns}
     return pa.table(columns)

@@ -26,6 +26,8 @@ class Target:
     """Where it will be."""
     copy_images: bool = False
     """Whether images go into the folder."""
+    has_images: bool = False
+    """Whether images that lie in the final folder already stay where they are."""
 
     @contextmanager
     def open(self) -> Iterator[Any]:
@@ -63,3 +65,22 @@ def fresh(path: Path, *, overwrite: bool, is_folder: bool, copy_images: bool) ->
         if part.is_dir():
             shutil.rmtree(part)
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def joined(folder: Path) -> Iterator[Target]:
+    """Give a folder to write to; in the end its parts take the place of those of their name in another.
+
+    The other folder may hold more, as the images that are written about.
+    """
+    part = folder / f".{os.getpid()}.part"
+    try:
+        part.mkdir(parents=True)
+        yield Target(part, folder, has_images=True)
+        for new in sorted(part.iterdir()):
+            old = folder / new.name
+            if old.is_dir():
+                shutil.rmtree(old)
+            new.replace(old)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -80,7 +80,10 @@ class TreeWriter:
         stem, suffix = posixpath.splitext(_name_of(cells))
         if suffix.lower() not in IMAGES:
             stem, suffix = stem + suffix, ".jpg"
-        name = self._free(posixpath.join(under, stem)) + suffix
+        if self._target.has_images and source is not None and not source.startswith(("/", "..")):
+            name: str = source
+        else:
+            name = self._free(posixpath.join(under, stem)) + suffix
         row = {column: cells[column] for column in cells if column in _CARRIED or column.startswith(METADATA)}
         row |= {"path": name, "key": cells.get("own_key") or cells["key"]}
         if source is not None:

@@ -150,9 +150,9 @@ def write_voc(labels: Labels, target: Target) -> None:
     tree = TreeWriter(target)
     (target.path / ANNOTATIONS).mkdir()
     for image in images_of(labels):
-        name = posixpath.relpath(tree.place(image, under=PICTURES), PICTURES)
+        folder, name = posixpath.split(tree.place(image, under=PICTURES))
         root = Element("annotation")
-        _add(root, "folder", PICTURES)
+        _add(root, "folder", folder)
         _add(root, "filename", name)
         if image.size:
             size = SubElement(root, "size")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +14,16 @@ import pyarrow.compute as pc
 from cvsync.errors import ManifestError, SettingsError
 from cvsync.labels import Labels
 from cvsync.manifest.formats import FORMATS, Format
-from cvsync.manifest.holds import Loss, fit, label_losses
+from cvsync.manifest.holds import Fitted, Loss, fit, label_losses
 from cvsync.manifest.identity import path_keys, url_keys
-from cvsync.manifest.target import fresh
+from cvsync.manifest.target import Target, fresh, joined
 from cvsync.manifest.texts import Texts
 
 _BY_SUFFIX = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl",
     ".ndjson": "jsonl", ".manifest": "rekognition", ".json": "coco",
 }  # fmt: skip
+_SUFFIX_OF = {"azureml": "jsonl", "vertex": "jsonl", "rekognition": "manifest", "coco": "json"}
 
 
 @dataclass(frozen=True)
@@ -78,23 +80,64 @@ def write(
         SettingsError: The format cannot be told, or something is there already.
     """
     form = format_of(path, format)
-    assert form.write is not None
+    fitted = _fit(labels, form, str(path), lossy=lossy)
+    where = fresh(path, overwrite=overwrite, is_folder=form.is_folder, copy_images=copy_images)
+    return _write(fitted, form, path, path if form.is_folder else path.parent, where)
+
+
+def write_beside(labels: Labels, folder: Path, format: str, *, lossy: bool = False) -> Written:
+    """Write labels as a manifest into the folder that their images lie in, replacing an earlier one.
+
+    Its name is ``name_in(folder, format)``; formats that are folders themselves share the folder with the
+    images, which stay where they are. Raises as ``write`` does.
+    """
+    form = format_of(folder, format)
+    path = name_in(folder, form)
+    fitted = _fit(labels, form, str(path), lossy=lossy)
+    where = (
+        joined(folder) if form.is_folder else fresh(path, overwrite=True, is_folder=False, copy_images=False)
+    )
+    return _write(fitted, form, path, folder, where)
+
+
+def name_in(folder: Path, form: Format) -> Path:
+    """Say what a manifest of a format is called that lies beside its images."""
+    return folder if form.is_folder else folder / f"manifest.{_SUFFIX_OF.get(form.name, form.name)}"
+
+
+def refuse_unfit(labels: Labels, folder: Path, format: str) -> None:
+    """Say before the work what ``write_beside`` would refuse.
+
+    Raises:
+        ManifestError: The format cannot hold the labels.
+    """
+    form = format_of(folder, format)
+    _fit(labels, form, str(name_in(folder, form)), lossy=False)
+
+
+def _fit(labels: Labels, form: Format, name: str, *, lossy: bool) -> Fitted:
     fitted = fit(labels, form.holds)
     refused = label_losses(fitted.losses)
     if refused and not lossy:
         raise ManifestError(
-            str(path),
+            name,
             [
                 f"{form.name} cannot hold {', '.join(map(str, refused))}",
                 "nothing was written (--lossy leaves them out)",
             ],
         )
+    return fitted
+
+
+def _write(
+    fitted: Fitted, form: Format, path: Path, folder: Path, where: AbstractContextManager[Target]
+) -> Written:
+    assert form.write is not None
     losses = fitted.losses
-    folder = path if form.is_folder else path.parent
     placed, keys_lost = _placed(fitted.labels, folder, has_keys="key" in form.holds.columns)
     if keys_lost:
         losses = [*losses, Loss("keys that are not the image's place", keys_lost, False)]
-    with fresh(path, overwrite=overwrite, is_folder=form.is_folder, copy_images=copy_images) as target:
+    with where as target:
         form.write(placed, target)
     return Written(path, form, tuple(losses))
 

@@ -255,18 +255,19 @@ def write_yolo(labels: Labels, target: Target) -> None:
     ]
     number = {name: n for n, name in enumerate(names)}
     tree = TreeWriter(target)
-    (target.path / "images" / "train").mkdir(parents=True)
-    (target.path / "labels" / "train").mkdir(parents=True)
+    where = "images" if target.has_images else "images/train"
+    for folder in (label_path(f"{where}/x"), *(() if target.has_images else (f"{where}/x",))):
+        (target.path / folder).parent.mkdir(parents=True)
     for image in images_of(labels):
         lines = [
             " ".join([str(number[label.tag]), *map(repr, centre(label.box))]) + "\n"
             for label in image.labels
             if label.box
         ]
-        (target.path / label_path(tree.place(image, under="images/train"))).write_text(
+        (target.path / label_path(tree.place(image, under=where))).write_text(
             "".join(lines), encoding="utf-8", newline=""
         )
     tree.finish()
-    described = {"path": ".", "train": "images/train", "val": "images/train", "names": dict(enumerate(names))}
+    described = {"path": ".", "train": where, "val": where, "names": dict(enumerate(names))}
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
     (target.path / NAMES[0]).write_text(text, encoding="utf-8")

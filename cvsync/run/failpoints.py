@@ -18,6 +18,8 @@ NAMES = (
     "after-outcome",  # it is committed, and nobody knows yet
     "before-backup",  # images are about to be saved before they are deleted
     "after-backup",  # they are saved, and still there
+    "before-image",  # an image is downloaded whole, and has no name yet
+    "after-image",  # it has its name, and is not recorded yet
 )
 _ANY = "any"
 

@@ -1,0 +1,105 @@
+"""`cvsync pull`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cvsync.cli.options import PULLED, common_options, split_common
+
+if TYPE_CHECKING:
+    from cvsync.flows.pull import PullReport
+    from cvsync.flows.service import Service
+
+
+@click.command()
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
+    help="The folder to pull into: a new one, or one of an earlier pull of the project.",
+)  # fmt: skip
+@click.option(
+    "-f", "--format", "format_", type=click.Choice(PULLED), default="parquet", show_default=True,
+    help="Of the manifest.",
+)  # fmt: skip
+@click.option("--no-images", is_flag=True, help="Pull labels alone.")
+@click.option("--lossy", is_flag=True, help="Leave out labels that the format cannot hold.")
+@click.option("--prune", is_flag=True, help="Delete files of images that the project no longer has.")
+@click.option(
+    "--iteration", metavar="NAME|ID", help="The images and labels that an iteration was trained on."
+)
+@click.option(
+    "--tag", "tags", multiple=True, metavar="TAG", help="Only images with this tag. May be repeated."
+)
+@click.option("--tagged/--untagged", default=None, help="Only images with labels, or only those without.")
+@click.option(
+    "--since", type=click.DateTime(), metavar="DATE", help="Only images created then (UTC) or later."
+)
+@click.option("--until", type=click.DateTime(), metavar="DATE", help="Only images created before (UTC).")
+@click.option(
+    "--filter", "filter_", metavar="CONDITION",
+    help="Only images whose metadata match, as the service puts it: \"metadata=batch eq 'x'\".",
+)  # fmt: skip
+@common_options
+def pull(**options: Any) -> int:
+    """Fetch all images of a project, with their labels, into a folder.
+
+    Images keep their bytes, as DIR/images/<image id>.<jpg|png|…>; the manifest beside them,
+    DIR/manifest.parquet or in another format, can be pushed, verified and converted. Repeat the command to
+    go on after any end, and to bring the folder up to date: only what is missing is fetched.
+
+    \b
+    Example:
+      cvsync pull -p shelf -o shelf
+      cvsync pull -p shelf -o shelf-coco -f coco --tag fork --tag spoon
+      cvsync pull -p shelf -o labels -f csv --no-images
+    """
+    from cvsync.cli import exits
+    from cvsync.cli.session import execute
+    from cvsync.flows.pull import PullRequest
+    from cvsync.flows.pull import pull as flow
+
+    common, own = split_common(options)
+    request = PullRequest(
+        project=common.required_project(), folder=own["output"], format=own["format_"],
+        images=not own["no_images"], wanted=_wanted(own), prune=own["prune"], lossy=own["lossy"],
+    )  # fmt: skip
+
+    async def run(service: Service, _: object) -> int:
+        report = await flow(service, request)
+        if not common.json:
+            _show(report)
+        return exits.REFUSED if report.pulled.refused else exits.OK
+
+    return execute(common, run, command="pull")
+
+
+def _wanted(options: dict[str, Any]) -> Any:
+    from datetime import UTC
+
+    from cvsync.flows.pull import Wanted
+
+    if options["tags"] and options["tagged"] is False:
+        raise click.UsageError("--untagged images have no --tag")
+    times = {name: options[name] and options[name].replace(tzinfo=UTC) for name in ("since", "until")}
+    return Wanted(**{name: options[name] for name in ("iteration", "tags", "tagged", "filter_")}, **times)
+
+
+def _show(report: PullReport) -> None:
+    pulled = report.pulled
+    for loss in report.left_out:
+        click.echo(f"left out: {loss}", err=True)
+    parts = [
+        f"{pulled.fetched:,} images fetched ({pulled.bytes / 1e6:,.1f} MB)" if pulled.fetched else "",
+        f"{report.there + pulled.found:,} there already" if report.there + pulled.found else "",
+        f"{len(pulled.refused):,} refused" if pulled.refused else "",
+    ]
+    click.echo(", ".join(part for part in parts if part) or "no image fetched")
+    if report.gone:
+        what = "deleted" if report.pruned else "kept; --prune deletes them"
+        click.echo(f"{len(report.gone):,} images are gone from the project: {what}")
+    if report.written is not None:
+        what = f"{report.labels:,} labels of {report.images:,} images"
+        form = report.written.format
+        click.echo(f"wrote {report.written.path}: {what} as {form.name} ({form.holds.precision})")

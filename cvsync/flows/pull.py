@@ -1,0 +1,242 @@
+"""Taking a project out: its images into a folder, and a manifest of them: `cvsync pull`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvsync.api.listing import Selection, fetch_contents, fetch_images, project_type
+from cvsync.errors import SettingsError
+from cvsync.events import tell
+from cvsync.flows.iterations import choose_iteration
+from cvsync.flows.pulled_labels import Names, left_out, with_files, with_links
+from cvsync.flows.service import Service
+from cvsync.flows.status import read_known, require_project
+from cvsync.labels import Labels, fold
+from cvsync.limits import MAX_TAG_FILTER
+from cvsync.manifest import Loss, Written, refuse_unfit, write_beside
+from cvsync.model import Project
+from cvsync.run.links import Links
+from cvsync.run.names import new_run_id
+from cvsync.run.pulled import PulledFolder, open_pulled
+from cvsync.run.pulling import Pulled, Puller
+from cvsync.snapshot import Snapshot
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which images of a project; by default all."""
+
+    iteration: str | None = None
+    """As an iteration saw them: its name or id."""
+    tags: tuple[str, ...] = ()
+    """With one of these tags."""
+    tagged: bool | None = None
+    """Only with labels, or only without."""
+    since: datetime | None = None
+    """Created at that time or later."""
+    until: datetime | None = None
+    """Created before that time."""
+    filter_: str | None = None
+    """An OData condition on metadata, as ``metadata=batch eq 'x'`` (v3.3 and later)."""
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no image is left out."""
+        return self == Wanted()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullRequest:
+    """What is to be pulled, where to, and how it is written down."""
+
+    project: str
+    """Name or id."""
+    folder: Path
+    format: str = "parquet"
+    """A name of ``manifest.FORMATS``."""
+    images: bool = True
+    """Whether images come along; else labels alone."""
+    wanted: Wanted = field(default_factory=Wanted)
+    prune: bool = False
+    """Delete files of images that the project no longer has."""
+    lossy: bool = False
+    """Leave out labels that the format cannot hold, instead of refusing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PullReport:
+    """What came of a pull."""
+
+    written: Written | None
+    """None: the pull was ended before there was anything to write."""
+    images: int
+    labels: int
+    there: int
+    """Images whose files were there already."""
+    pulled: Pulled
+    gone: tuple[str, ...] = ()
+    """Ids of images that there are files of, and that the project no longer has."""
+    pruned: int = 0
+    left_out: tuple[Loss, ...] = ()
+    """What the project holds and the manifest does not."""
+
+
+async def pull(service: Service, request: PullRequest) -> PullReport:
+    """Bring a folder up to date with a project: fetch the images that it lacks, and write their manifest.
+
+    Safe to repeat after any end: what is there is not fetched again. Holds the project as columns and
+    about a kilobyte an image.
+
+    Raises:
+        MissingProjectError: There is no such project.
+        ManifestError: The format cannot hold the labels and may not lose them; nothing was written.
+        SettingsError: The folder holds something else.
+        LockedError: Another run pulls into the folder.
+        ServiceError: The service, or its storage, refused the pull as a whole.
+        TransportError: No answer came, however often it was tried.
+    """
+    project = await require_project(service, request.project)
+    selection = await _select(service, project, request.wanted)
+    type_ = await project_type(service.client, project)
+    snapshot = await fetch_contents(service.client, project, type_, selection)
+    snapshot = _created_between(snapshot, request.wanted)
+    names = Names.of(read_known(service, project))
+    source, run_id = f"{service.destination} {project.id}", service.run_id or new_run_id()
+    with open_pulled(request.folder, source, run_id=run_id) as folder:
+        return await _Pull(service, request, project, selection, names, folder).run(snapshot)
+
+
+async def _select(service: Service, project: Project, wanted: Wanted) -> Selection:
+    """Say to the service what is wanted."""
+    iteration_id = None
+    if wanted.iteration is not None:
+        iteration_id = (await choose_iteration(service.client, project.id, wanted.iteration)).id
+    tag_ids: list[str] = []
+    if wanted.tags:
+        tags = await service.client.get_tags(project.id, iteration_id=iteration_id)
+        ids = {fold(tag.name): tag.id for tag in tags}
+        missing = [name for name in wanted.tags if fold(name) not in ids]
+        if missing:
+            raise SettingsError(f"the project has no tag {', '.join(map(repr, missing))}")
+        tag_ids = [*dict.fromkeys(ids[fold(name)] for name in wanted.tags)]
+        if len(tag_ids) > MAX_TAG_FILTER:
+            raise SettingsError(f"the service picks images by {MAX_TAG_FILTER} tags at most")
+    return Selection(
+        iteration_id=iteration_id, tag_ids=tuple(tag_ids), tagged=wanted.tagged, filter_=wanted.filter_
+    )
+
+
+def _created_between(snapshot: Snapshot, wanted: Wanted) -> Snapshot:
+    if wanted.since is None and wanted.until is None:
+        return snapshot
+    created = snapshot.images.column("created")
+    keep = pc.is_valid(created)
+    if wanted.since is not None:
+        keep = pc.and_(keep, pc.greater_equal(created, pa.scalar(wanted.since, created.type)))
+    if wanted.until is not None:
+        keep = pc.and_(keep, pc.less(created, pa.scalar(wanted.until, created.type)))
+    return snapshot.keep(np.asarray(pc.fill_null(keep, False)))
+
+
+@dataclass(eq=False)
+class _Pull:
+    service: Service
+    request: PullRequest
+    project: Project
+    selection: Selection
+    names: Names
+    folder: PulledFolder
+
+    async def run(self, snapshot: Snapshot) -> PullReport:
+        request = self.request
+        refuse = not request.lossy
+        if refuse:  # said before a long pull
+            await asyncio.to_thread(refuse_unfit, self._labels(snapshot), request.folder, request.format)
+        gone = await self._gone(snapshot)
+        there, pulled = await self._fetch(snapshot)
+        if pulled.gone:
+            ids = snapshot.images.column("image_id").combine_chunks()
+            snapshot = snapshot.keep(~np.asarray(pc.is_in(ids, pa.array(sorted(pulled.gone), pa.string()))))
+        report = PullReport(
+            written=None, images=len(snapshot), labels=snapshot.labels.num_rows, there=there, pulled=pulled
+        )
+        if self.service.stop.requested:
+            return report
+        labels = self._labels(snapshot)
+        written = await asyncio.to_thread(
+            write_beside, labels, request.folder, request.format, lossy=request.lossy
+        )
+        for image_id in gone if request.prune else ():
+            self.folder.remove(image_id)
+        lost = [*written.losses, *_not_written(snapshot)]
+        report = PullReport(
+            written=written, images=len(snapshot), labels=snapshot.labels.num_rows, there=there,
+            pulled=pulled, gone=tuple(gone), pruned=len(gone) if request.prune else 0, left_out=tuple(lost),
+        )  # fmt: skip
+        self._tell(report)
+        return report
+
+    def _labels(self, snapshot: Snapshot) -> Labels:
+        if self.request.images:
+            return with_files(snapshot, self.names, self.folder.root, self.folder.files)
+        return with_links(snapshot, self.names, self.service.destination)
+
+    async def _gone(self, snapshot: Snapshot) -> list[str]:
+        """Give the images that there are files of, and that the project no longer has."""
+        ids = set(snapshot.images.column("image_id").to_pylist())
+        others = [image_id for image_id in self.folder.image_ids if image_id not in ids]
+        if others and not self.request.wanted.is_everything:
+            there = await fetch_images(self.service.client, self.project.id, others)
+            others = [*{*others} - {image.id for image in there}]
+        for image_id in sorted(others):
+            tell(self.service.observer, "image_gone", image=image_id, pruned=self.request.prune)
+        return sorted(others)
+
+    async def _fetch(self, snapshot: Snapshot) -> tuple[int, Pulled]:
+        """Fetch what is not there yet; give how many images were there, and what became of the others."""
+        if not self.request.images:
+            return 0, Pulled()
+        service, files = self.service, self.folder.files
+        columns = (snapshot.images.column(name).to_pylist() for name in ("image_id", "link"))
+        wanted = [(i, link or "") for i, link in zip(*columns, strict=True) if i not in files]
+        there = len(snapshot) - len(wanted)
+        tell(
+            service.observer, "pull_summary", images=len(snapshot), labels=snapshot.labels.num_rows,
+            there=there, to_fetch=len(wanted),
+        )  # fmt: skip
+        links = Links(service.client, self.project.id, wanted, iteration_id=self.selection.iteration_id)
+        puller = Puller(
+            client=service.client, downloader=service.downloader, project_id=self.project.id,
+            folder=self.folder, links=links, workers=service.workers, observer=service.observer,
+            stop=service.stop,
+        )  # fmt: skip
+        return there, await puller.pull([image_id for image_id, _ in wanted])
+
+    def _tell(self, report: PullReport) -> None:
+        assert report.written is not None
+        observer, pulled, written = self.service.observer, report.pulled, report.written
+        tell(
+            observer, "written", path=str(written.path), format=written.format.name,
+            precision=written.format.holds.precision, labels=report.labels, images=report.images,
+            left_out=[{"what": loss.what, "count": loss.count} for loss in report.left_out],
+        )  # fmt: skip
+        tell(
+            observer, "totals", images_fetched=pulled.fetched, bytes_fetched=pulled.bytes,
+            images_there=report.there + pulled.found, images_gone=len(report.gone),
+            images_pruned=report.pruned, refused=len(pulled.refused),
+        )  # fmt: skip
+
+
+def _not_written(snapshot: Snapshot) -> Sequence[Loss]:
+    found = ((what, names) for what, names in left_out(snapshot) if names)
+    return [Loss(what, len(names), False, tuple(names[:_SHOWN])) for what, names in found]

@@ -1,0 +1,92 @@
+"""Links to images, read anew before they are over, or as soon as they turn out to be."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from itertools import islice
+from urllib.parse import parse_qs, urlsplit
+
+from cvsync.api.client import Client
+from cvsync.api.wire import read_datetime
+from cvsync.limits import IDS_PER_URL
+
+_LIFETIME = 24 * 3600.0  # recorded: every signed link since v2.0
+_MARGIN = 600.0  # a download that begins with a link should end before it does
+_MARGIN_SHARE = 0.1  # of links that live for less
+
+
+class Links:
+    """The links of images that are still to be downloaded: about 350 bytes each.
+
+    A call reads the links of some 200 images, those that are wanted next; one call at a time.
+
+    Args:
+        client: Of the project's resource.
+        project_id: Whose images.
+        iteration_id: As an iteration saw them; None: as they are.
+        links: Image id and link, in the order in which they will be wanted, as they were just read.
+        clock: Seconds that only go forward.
+        wall_clock: Seconds since 1970, to tell how long a link lives by the end that it names.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        project_id: str,
+        links: Iterable[tuple[str, str]],
+        *,
+        iteration_id: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client, self._project_id, self._iteration_id = client, project_id, iteration_id
+        self._clock, self._wall_clock = clock, wall_clock
+        self._links = dict(links)
+        end = self._end_of(next(iter(self._links.values()), ""))
+        self._ends = dict.fromkeys(self._links, end)
+        self._lock = asyncio.Lock()
+
+    async def current(self, image_id: str) -> str | None:
+        """Give the link of an image, read anew if it is about to be over; None if the image is gone."""
+        if self._ends[image_id] <= self._clock():
+            return await self.renew(image_id, self._links[image_id])
+        return self._links[image_id]
+
+    async def renew(self, image_id: str, stale: str) -> str | None:
+        """Give another link than one that does not work any more; None if the image is gone."""
+        async with self._lock:
+            if self._links[image_id] == stale:
+                await self._read(
+                    [image_id, *islice((i for i in self._links if i != image_id), IDS_PER_URL - 1)]
+                )
+            return self._links[image_id] or None
+
+    def drop(self, image_id: str) -> None:
+        """Forget the link of an image that is over and done with."""
+        del self._links[image_id], self._ends[image_id]
+
+    async def _read(self, image_ids: list[str]) -> None:
+        images = await self._client.get_images_by_ids(
+            self._project_id, image_ids, iteration_id=self._iteration_id
+        )
+        found = {image.id: image.original_image_uri or "" for image in images}
+        end = self._end_of(next(iter(found.values()), ""))
+        for image_id in image_ids:
+            if image_id in self._links:  # it may be done meanwhile
+                self._links[image_id], self._ends[image_id] = found.get(image_id, ""), end
+
+    def _end_of(self, link: str) -> float:
+        """Say until when links that were read now are to be used, on the clock that only goes forward."""
+        lifetime = _LIFETIME
+        try:
+            named = parse_qs(urlsplit(link).query).get("se")
+            if named:
+                lifetime = read_datetime(named[0]).timestamp() - self._wall_clock()
+        except ValueError:
+            pass  # not as the storage account writes it: what is usual counts
+        if not 0 < lifetime <= timedelta(days=7).total_seconds():  # this machine's date is wrong
+            lifetime = _LIFETIME
+        return self._clock() + lifetime - min(_MARGIN, lifetime * _MARGIN_SHARE)

@@ -1,0 +1,156 @@
+"""Downloads a project's images into a folder: bounded workers, retries, links that are read anew."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from cvsync.api.client import Client
+from cvsync.api.download import Downloader, Received
+from cvsync.api.retry import RetryPolicy
+from cvsync.errors import AuthError, NotFoundError, ServiceError, SettingsError, TransportError
+from cvsync.events import Observer, ignore, tell
+from cvsync.run.links import Links
+from cvsync.run.pulled import PulledFolder, suffix_of
+from cvsync.run.workers import Stop, spread
+
+_RENEWALS = 3  # of one image's link before its refusal is believed
+_FAILURES_IN_A_ROW = 20  # images that no try could bring, with none that came between: it is not the images
+_TOLD_EVERY = 64  # images
+
+
+@dataclass
+class Pulled:
+    """What became of the images that were to be fetched."""
+
+    fetched: int = 0
+    bytes: int = 0
+    found: int = 0
+    """That were there already, from a pull that was killed."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Image id -> why it could not be fetched."""
+    gone: set[str] = field(default_factory=set)
+    """That were deleted in the project meanwhile."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Puller:
+    """Fetches images by their links.
+
+    At most ``workers`` downloads are under way, each with a chunk of a megabyte in memory (whole images where
+    a resource in a virtual network gives paths in the place of links).
+    """
+
+    client: Client
+    downloader: Downloader
+    project_id: str
+    folder: PulledFolder
+    links: Links
+    workers: int = 8
+    observer: Observer = ignore
+    stop: Stop = field(default_factory=Stop)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: Callable[[], float] = random.random
+    pulled: Pulled = field(default_factory=Pulled)
+    _told: tuple[int, int] = (0, 0)
+    _failures: int = 0
+
+    async def pull(self, image_ids: list[str]) -> Pulled:
+        """Fetch images; those that cannot be had are noted with the reason.
+
+        Raises:
+            ServiceError: The storage fails for all images alike.
+            TransportError: It does not answer.
+            SettingsError: The folder cannot be written to.
+        """
+        try:
+            await spread(image_ids, self._one, workers=self.workers, stop=self.stop)
+        finally:
+            self._tell()
+        return self.pulled
+
+    async def _one(self, image_id: str) -> None:
+        pulled = self.pulled
+        try:
+            if await self._find_again(image_id):
+                pulled.found += 1
+            elif (received := await self._receive(image_id)) is None:
+                pulled.gone.add(image_id)
+            else:
+                self.folder.keep(image_id, _suffix(received), received.sha256)
+                pulled.fetched, pulled.bytes = pulled.fetched + 1, pulled.bytes + received.size
+                self._failures = 0
+                if pulled.fetched - self._told[0] >= _TOLD_EVERY:
+                    self._tell()
+        except (ServiceError, TransportError) as error:
+            self._refuse(image_id, error)
+        except OSError as error:
+            raise SettingsError(f"{self.folder.images} cannot be written to: {error.strerror}") from error
+        self.links.drop(image_id)
+
+    async def _find_again(self, image_id: str) -> bool:
+        return self.folder.may_find(image_id) and await asyncio.to_thread(self.folder.find_again, image_id)
+
+    async def _receive(self, image_id: str) -> Received | None:
+        """Download an image to its part; None if it is gone."""
+        link = await self.links.current(image_id)
+        renewals = 0
+        for attempt in count(1):
+            if link is None:
+                return None
+            try:
+                return await self._try(image_id, link)
+            except (AuthError, NotFoundError) as error:
+                # The link is over, or the image: whoever reads the link anew is told.
+                renewals += 1
+                if renewals > _RENEWALS:
+                    raise
+                tell(self.observer, "link_renewed", image=image_id, reason=str(error))
+                link = await self.links.renew(image_id, link)
+            except (ServiceError, TransportError) as error:
+                if not error.is_transient or attempt >= self.policy.attempts:
+                    raise
+                wait = self.policy.wait(attempt, error, self.chance())
+                tell(
+                    self.observer, "retry", operation=error.operation, attempt=attempt, wait=wait,
+                    reason=str(error),
+                )  # fmt: skip
+                await self.sleep(wait)
+        raise AssertionError("count never ends")
+
+    async def _try(self, image_id: str, link: str) -> Received:
+        part = self.folder.part_of(image_id)
+        if "://" in link:
+            return await self.downloader.receive(link, part)
+        # A resource in a virtual network gives paths.
+        content = await self.client.get_artifact(self.project_id, link)
+        return await asyncio.to_thread(Received.write, content, part)
+
+    def _refuse(self, image_id: str, error: ServiceError | TransportError) -> None:
+        self.folder.part_of(image_id).unlink(missing_ok=True)
+        self.pulled.refused[image_id] = str(error)
+        tell(
+            self.observer, "item_refused", code="E130", source=None, row=None, image=image_id,
+            reason=str(error),
+        )  # fmt: skip
+        self._failures += error.is_transient or isinstance(error, AuthError)
+        if self._failures >= _FAILURES_IN_A_ROW:
+            raise error
+
+    def _tell(self) -> None:
+        items, size = self.pulled.fetched, self.pulled.bytes
+        if items > self._told[0]:
+            tell(self.observer, "images_fetched", items=items - self._told[0], bytes=size - self._told[1])
+            self._told = (items, size)
+
+
+def _suffix(received: Received) -> str:
+    suffix = suffix_of(received.start)
+    if suffix is None:  # a gateway's page, perhaps
+        what = f"{received.size:,} bytes that begin with {received.start!r}"
+        raise ServiceError("download", 200, "NoPicture", f"what its link leads to is no picture: {what}")
+    return suffix
