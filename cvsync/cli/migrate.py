@@ -11,6 +11,7 @@ import click
 from cvsync.cli.options import (
     common_options,
     create_project_option,
+    max_delete_option,
     quota_option,
     rejects_option,
     run_options,
@@ -51,6 +52,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Who is right about images that were edited in the copy since the last run.",
 )
+@click.option(
+    "--delete",
+    is_flag=True,
+    help="Delete images of DST that are gone from SRC (only where all that cvsync put there is from SRC).",
+)
+@max_delete_option
 @quota_option
 @click.option("--dry-run", is_flag=True, help="Show what would change, and touch nothing.")
 @rejects_option
@@ -93,7 +100,9 @@ def migrate(source: str, copy: str, to: str | None, dry_run: bool, **options: An
 def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:
     from cvsync.flows.migrate import MigrateRequest, Which
     from cvsync.flows.project import NewProject
+    from cvsync.plan import Prune
     from cvsync.plan.drift import OnDrift
+    from cvsync.plan.guard import DeleteGuard
     from cvsync.plan.quota import Tier
 
     settings, options = split_run(options)
@@ -106,6 +115,8 @@ def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:
         project=copy,
         create=NewProject(domain=options["domain"]) if options["create_project"] else None,
         on_drift=OnDrift.MANIFEST if drift == "source" else OnDrift(drift),
+        prune=Prune.DELETE if options["delete"] else Prune.KEEP,
+        guard=DeleteGuard(options["max_delete"]),
         tier=Tier(options["quota"]),
         which=Which(options["which"] or "all"),
         with_tags=options["with_tags"],

@@ -116,6 +116,12 @@ def take_reading(options: dict[str, Any], **more: Any) -> Reading:
 create_project_option = click.option(
     "--create-project", is_flag=True, help="Create the project if it does not exist."
 )
+max_delete_option = click.option(
+    "--max-delete",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Refuse to delete more images.  [default: the smaller of 100 and 10 %]",
+)
 quota_option = click.option(
     "--quota",
     type=click.Choice(["S0", "F0", "none"]),
@@ -146,12 +152,7 @@ _MANIFEST = (
         is_flag=True,
         help="Delete images that left the manifest (only those that cvsync put there).",
     ),
-    click.option(
-        "--max-delete",
-        type=click.IntRange(0),
-        metavar="N",
-        help="Refuse to delete more images.  [default: the smaller of 100 and 10 %]",
-    ),
+    max_delete_option,
     click.option(
         "--delete-unmanaged",
         is_flag=True,

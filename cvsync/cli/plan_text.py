@@ -22,7 +22,7 @@ def count(number: int, noun: str, what: str) -> str:
 def plan_line(facts: Mapping[str, Any]) -> str:
     """Sum a plan up in a line."""
     parts = [
-        count(facts["rename_tag"], "tag", "to rename"),
+        count(facts["rename_tag"], "tag", "to rename or describe"),
         count(facts["create_tag"], "tag", "to create"),
         count(facts["create_image"], "image", "to create"),
         count(facts["replace_image"], "image", "to replace"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -11,7 +12,7 @@ import numpy as np
 
 from cvsync.api.client import Client
 from cvsync.api.listing import EVERYTHING, Selection, fetch_contents, project_type
-from cvsync.errors import PlanError, SettingsError
+from cvsync.errors import GuardError, PlanError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.carry import Report, hold
 from cvsync.flows.desired import Desired, fit
@@ -23,9 +24,12 @@ from cvsync.flows.source import renamed_tags, wanted_labels
 from cvsync.flows.status import read_known, require_project
 from cvsync.labels import fold
 from cvsync.model import Domain, Project, ProjectType
-from cvsync.plan import NewTag
+from cvsync.plan import NewTag, Prune
+from cvsync.run.ledger import Ledger
 from cvsync.run.settings import RunSettings
 from cvsync.snapshot import Snapshot
+
+_IMAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Which(Enum):
@@ -81,21 +85,48 @@ async def migrate(source: Service, service: Service, request: MigrateRequest) ->
         ServiceError: A service refused the run as a whole.
         TransportError: No answer came, however often it was tried.
     """
-    project, desired = await _meet(source, service, request, dry=False)
+    origin, project, desired = await _meet(source, service, request, dry=False)
     with hold(service, project.id, request.run) as carrier:
+        check_deletions(request, carrier.ledger, origin)
+        carrier.ledger.origins.note(origin.id, carrier.report.run_id)
         await make_equal(service, request, project, desired, carrier, rejects=request.rejects)
     return carrier.report
 
 
 async def plan_migration(source: Service, service: Service, request: MigrateRequest) -> Prepared:
     """Work out what ``migrate`` would do, and touch nothing; raises as it does."""
-    project, desired = await _meet(source, service, request, dry=True)
+    origin, project, desired = await _meet(source, service, request, dry=True)
+    if project.id and service.ledger_path(project.id).exists():
+        with service.open_ledger(project.id) as ledger:
+            check_deletions(request, ledger, origin)
     return await prepare(service, request, project, desired, read_known(service, project))
+
+
+def check_deletions(request: MigrateRequest, ledger: Ledger, origin: Project) -> None:
+    """Refuse to delete what is gone from the source where that cannot be told.
+
+    The ledger's keys do not say which project an image is a copy of.
+
+    Raises:
+        GuardError: Not all that cvsync put into the copy is of this source.
+    """
+    if request.prune is Prune.KEEP:
+        return
+    if not request.is_whole:
+        raise GuardError("--delete refused: not all images of the source were asked for; nothing was sent")
+    others = ledger.origins.all() - {origin.id}
+    strange = [key for key in ledger.known().table.column("key").to_pylist() if not _IMAGE_ID.fullmatch(key)]
+    if others or strange:
+        what = "was copied from another project too" if others else "was pushed to from a manifest too"
+        raise GuardError(
+            f"--delete refused: {request.project} {what}, and what is of neither source cannot be told from "
+            "what is gone; nothing was sent"
+        )
 
 
 async def _meet(
     source: Service, service: Service, request: MigrateRequest, *, dry: bool
-) -> tuple[Project, Desired]:
+) -> tuple[Project, Project, Desired]:
     """Read the source, find or make the copy, and see what of the one the other can hold."""
     origin = await require_project(source, request.source)
     type_ = await project_type(source.client, origin)
@@ -113,7 +144,7 @@ async def _meet(
     project, desired = await find_or_create(service, request, type_, want, dry=dry)
     if (source.destination, origin.id) == (service.destination, project.id):
         raise SettingsError(f"project {origin.name} cannot be copied onto itself; name another one")
-    return project, desired
+    return origin, project, desired
 
 
 async def _read(source: Service, project: Project, type_: ProjectType, request: MigrateRequest) -> Snapshot:
@@ -158,7 +189,7 @@ def _want(contents: Snapshot, type_: ProjectType, *, is_whole: bool) -> Desired:
         )
     worn = set(contents.labels.column("tag_id").unique().to_pylist())
     tags = [
-        NewTag(tag.name, tag.type, tag.description or None)
+        NewTag(tag.name, tag.type, tag.description or "")
         for tag in contents.tags
         if is_whole or tag.id in worn
     ]

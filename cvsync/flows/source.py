@@ -29,10 +29,12 @@ def renamed_tags(contents: Snapshot, names: Mapping[str, str]) -> Snapshot:
         raise SettingsError(
             f"project {contents.project.name} has no tag {', '.join(sorted(unknown))} to name otherwise"
         )
+    spelled = {fold(name): name for name in names.values()}
     merged: dict[str, Tag] = {}
     into: dict[str, str] = {}
     for tag in contents.tags:
         name = new.get(fold(tag.name), tag.name)
+        name = spelled.get(fold(name), name)
         kept = merged.setdefault(fold(name), replace(tag, name=name))
         if (kept.type or tag.type) != (tag.type or kept.type):
             raise PlanError(

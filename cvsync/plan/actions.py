@@ -89,6 +89,7 @@ class NewTag:
     type: str | None = None
     """As the service says it: ``Regular``, ``Negative``; None: as the service sees fit."""
     description: str | None = None
+    """None: nothing is told of it."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.type})" if self.type not in (None, "Regular") else self.name
@@ -96,14 +97,17 @@ class NewTag:
 
 @dataclass(frozen=True, slots=True)
 class TagRename:
-    """A tag that gets another name and keeps its images."""
+    """A tag that gets another name or description and keeps its images."""
 
     tag_id: str
     old: str
     new: str
+    description: str | None = None
+    """None: it stays."""
 
     def __str__(self) -> str:
-        return f"{self.old} to {self.new}"
+        told = "" if self.description is None else f", described as {self.description!r}"
+        return f"{self.old} to {self.new}{told}" if self.old != self.new else f"{self.old}{told}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,7 @@ class Plan:
     twins: int = 0
     """Keys that are the same image to the service as another key."""
     renames: tuple[TagRename, ...] = ()
-    """Tags that get another name, before anything else."""
+    """Tags that get another name or description, before anything else."""
     drifted: int = 0
     """Images of the manifest that others edited or deleted since the last run."""
     conflicts: tuple[Conflict, ...] = ()

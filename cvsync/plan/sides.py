@@ -40,7 +40,8 @@ class Sides:
     tags: Sequence[NewTag] = ()
 
     def __post_init__(self) -> None:
-        self.tag_renames, names = _renamed(self.snapshot, self.renames or {})
+        renamed, names = _renamed(self.snapshot, self.renames or {})
+        self.tag_renames = _described(self.snapshot, renamed, names, self.tags)
         self.names = TagNames(names)
         codes, values = codes_of(self.desired.table.column("tag"))
         self.desired_tag = apply_codes(np.array(self.names.codes(values.to_pylist()), np.int64), codes)
@@ -219,7 +220,7 @@ class Sides:
         return values.take(as_positions(first))
 
 
-def _renamed(snapshot: Snapshot, renames: Mapping[str, str]) -> tuple[tuple[TagRename, ...], list[str]]:
+def _renamed(snapshot: Snapshot, renames: Mapping[str, str]) -> tuple[dict[str, TagRename], list[str]]:
     """Give the renames that are still to be done, and the project's tag names after them."""
     names = {fold(tag.name): tag for tag in snapshot.tags}
     done: dict[str, TagRename] = {}
@@ -230,7 +231,20 @@ def _renamed(snapshot: Snapshot, renames: Mapping[str, str]) -> tuple[tuple[TagR
         if fold(new) in names and fold(new) != fold(old):
             raise PlanError(f"--rename {old}={new}: the project has both tags; give images one of them first")
         done[tag.id] = TagRename(tag.id, tag.name, new)
-    return tuple(done.values()), [done[t.id].new if t.id in done else t.name for t in snapshot.tags]
+    return done, [done[t.id].new if t.id in done else t.name for t in snapshot.tags]
+
+
+def _described(
+    snapshot: Snapshot, renamed: Mapping[str, TagRename], names: Sequence[str], told: Sequence[NewTag]
+) -> tuple[TagRename, ...]:
+    """Add the descriptions that tags of the project are to have to what is to be changed of them."""
+    wanted = {fold(tag.name): tag.description for tag in told if tag.description is not None}
+    changes = dict(renamed)
+    for tag, name in zip(snapshot.tags, names, strict=True):
+        description = wanted.get(fold(name), tag.description or "")
+        if description != (tag.description or ""):
+            changes[tag.id] = TagRename(tag.id, tag.name, name, description)
+    return tuple(changes.values())
 
 
 def boxes(table: pa.Table, rows: Rows | slice) -> NDArray[np.float32]:

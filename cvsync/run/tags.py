@@ -89,9 +89,12 @@ class Tags:
 
     async def _rename_one(self, rename: TagRename) -> bool:
         work = self._work
+        changes = {"name": rename.new} if rename.new != rename.old else {}
+        if rename.description is not None:
+            changes["description"] = rename.description
         batch_id = work.ledger.intend(work.run_id, Kind.RENAME_TAG.words, [rename.tag_id])
         try:
-            await work.client.update_tag(work.project_id, rename.tag_id, {"name": rename.new})
+            await work.client.update_tag(work.project_id, rename.tag_id, changes)
         except ServiceError as error:
             if verdict(error) is Verdict.BROKEN:
                 raise
@@ -115,7 +118,7 @@ class Tags:
             is_first = False
             try:
                 await work.client.create_tag(
-                    work.project_id, tag.name, description=tag.description, type_=tag.type
+                    work.project_id, tag.name, description=tag.description or None, type_=tag.type
                 )
             except ServiceError as error:
                 if error.code != _NOT_UNIQUE:  # somebody else made it meanwhile: as good

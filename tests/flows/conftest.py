@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from make import make_png
+from pairs import Pair
 from shelf import Shelf
 from terminal import StartServed, Terminal
 
@@ -34,6 +36,14 @@ async def shelf(start_shelf: StartShelf) -> Shelf:
     for n in range(10):
         (made.folder / f"{n}.png").write_bytes(make_png(n))
     return made
+
+
+@pytest.fixture
+async def pair(start_shelf: StartShelf, tmp_path: Path) -> Pair:
+    """An empty resource of v2.2 and one of v3.3."""
+    source = await start_shelf(tmp_path / "pictures", "v2.2")
+    copy = await start_shelf(tmp_path / "others", "v3.3")
+    return Pair(source, replace(copy, state=tmp_path / "state-copy"))
 
 
 @pytest.fixture

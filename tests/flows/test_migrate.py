@@ -3,57 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import StartShelf
-from make import make_png
-from shelf import QUICK, Shelf
+from emulator_fixtures import DETECTION
+from look import all_images
+from make import make_png, write_csv
+from pairs import Pair
+from shelf import QUICK
 from terminal import StartServed, Terminal
 
 from cvsync.api.client import Client, open_client
 from cvsync.api.images import FileEntry
-from cvsync.flows.carry import Report
-from cvsync.flows.migrate import MigrateRequest, migrate, plan_migration
-from cvsync.flows.project import NewProject
-from cvsync.flows.verify import Verification, VerifyRequest, verify
-from cvsync.model import Project, Region
-from cvsync.plan import Plan
-
-
-@dataclass
-class Pair:
-    """Two resources; the project ``shelf`` of the one goes to ``copy`` of the other."""
-
-    source: Shelf
-    copy: Shelf
-
-    def request(self, **options: Any) -> MigrateRequest:
-        options = {"source": "shelf", "project": "copy", "create": NewProject(), "run": QUICK} | options
-        return MigrateRequest(**options)
-
-    async def migrate(self, **options: Any) -> Report:
-        async with self.source.service() as source, self.copy.service() as service:
-            return await migrate(source, service, self.request(**options))
-
-    async def plan(self, **options: Any) -> Plan:
-        async with self.source.service() as source, self.copy.service() as service:
-            return (await plan_migration(source, service, self.request(**options))).plan
-
-    async def verify(self, **options: Any) -> Verification:
-        options = {"source": "shelf", "project": "copy", "sample": None} | options
-        async with self.source.service() as source, self.copy.service() as service:
-            return await verify(service, VerifyRequest(**options), source=source)
-
-
-@pytest.fixture
-async def pair(start_shelf: StartShelf, tmp_path: Path) -> Pair:
-    """An empty resource of v2.2 and one of v3.3."""
-    source = await start_shelf(tmp_path / "pictures", "v2.2")
-    copy = await start_shelf(tmp_path / "others", "v3.3")
-    return Pair(source, replace(copy, state=tmp_path / "state-copy"))
+from cvsync.errors import GuardError, PlanError, SettingsError
+from cvsync.flows.migrate import Which, migrate
+from cvsync.model import Image, Project, Region
+from cvsync.plan import Prune
 
 
 @pytest.fixture
@@ -65,8 +33,7 @@ async def client(pair: Pair) -> AsyncIterator[Client]:
 
 async def make_detection(client: Client, count: int = 6) -> Project:
     """A project with pictures of two boxes, one box and none, a description, and a tag that none carries."""
-    (domain,) = [d for d in await client.get_domains() if (d.name, d.type) == ("General", "ObjectDetection")]
-    project = await client.create_project("shelf", description="What is on it", domain_id=domain.id)
+    project = await client.create_project("shelf", description="What is on it", domain_id=DETECTION)
     fork = await client.create_tag(project.id, "fork")
     spoon = await client.create_tag(project.id, "Löffel", description="für Suppe")
     await client.create_tag(project.id, "unused", description="not yet")
@@ -133,6 +100,189 @@ async def test_cutlery_moves_to_another_version(
     assert found.differences == ()
     assert found.compared == report.counts["images_created"] == len(await source.images()) > 20
     assert (await pair.copy.writes()).keys() == {"CreateImagesFromUrls", "CreateProject", "CreateTag"}
+
+
+async def test_exactly_the_edits_are_sent(pair: Pair, client: Client) -> None:
+    """Ten of them, of every kind."""
+    project = await make_detection(client, 12)
+    await pair.migrate()
+    await pair.copy.forget()
+    fork, spoon = sorted(await client.get_tags(project.id), key=lambda tag: tag.name)[::2]
+    two, bare = await boxed(client, project, 2), await boxed(client, project, 0)
+    box = Region(fork.id, 0.7, 0.1, 0.2, 0.2)
+
+    await client.delete_images(project.id, [two[0].id])
+    await client.create_images_from_files(project.id, [FileEntry("a.png", make_png(50), (), [box])])
+    await client.create_images_from_files(project.id, [FileEntry("b.png", make_png(51))])
+    await client.create_image_regions(project.id, [(two[1].id, box)])
+    await client.delete_image_regions(project.id, [two[2].regions[0].region_id or ""])
+    moved = two[3].regions[0]
+    await client.delete_image_regions(project.id, [moved.region_id or ""])
+    await client.create_image_regions(project.id, [(two[3].id, replace(moved, left=moved.left + 0.001))])
+    await client.create_image_regions(project.id, [(bare[0].id, box), (bare[1].id, box)])
+    await client.update_tag(project.id, spoon.id, {"name": spoon.name, "description": "for soup"})
+    await client.create_tag(project.id, "knife", description="sharp")
+    report = await pair.migrate(prune=Prune.DELETE)
+
+    assert +report.counts == {
+        "images_created": 2, "images_deleted": 1, "labels_added": 5, "labels_removed": 2,
+        "tags_created": 1, "tags_renamed": 1,
+    }  # fmt: skip
+    assert await pair.copy.writes() == {
+        "CreateTag": 1, "UpdateTag": 1, "CreateImagesFromUrls": 1, "CreateImageRegions": 1,
+        "DeleteImageRegions": 1, "DeleteImages": 1,
+    }  # fmt: skip
+    assert (await pair.verify()).differences == ()
+
+
+async def boxed(client: Client, project: Project, boxes: int) -> list[Image]:
+    """The images with so many boxes, oldest first."""
+    images = await all_images(client, project.id)
+    return [image for image in images if len(image.regions) == boxes]
+
+
+async def test_what_else_is_in_the_copy_stays(pair: Pair, client: Client) -> None:
+    """Also where it is the same picture: that one gets the labels that it lacks."""
+    await make_detection(client)
+    async with open_client(pair.copy.settings) as (copy, _):
+        project = await copy.create_project("copy", domain_id=DETECTION)
+        tag = await copy.create_tag(project.id, "LÖFFEL")
+        same = FileEntry("same.png", make_png(0), (), [Region(tag.id, 0.5, 0.25, 0.25, 0.125)])
+        other = FileEntry("other.png", make_png(99), (), [Region(tag.id, 0, 0, 1, 1)])
+        await copy.create_images_from_files(project.id, [same, other])
+
+    report = await pair.migrate(create=None)
+    again = await pair.migrate(create=None)
+
+    assert (report.counts["images_created"], report.counts["images_adopted"]) == (5, 1)
+    assert +again.counts == {}
+    assert (await pair.verify()).counts == {"image extra": 1}
+    assert (await pair.verify(extra_is_fine=True)).is_equal
+
+
+@pytest.mark.parametrize(
+    ("options", "images", "tags"),
+    [
+        ({"which": Which.TAGGED}, 4, {"fork", "Löffel"}),
+        ({"which": Which.UNTAGGED}, 2, set[str]()),
+        ({"with_tags": ("FORK",)}, 2, {"fork", "Löffel"}),
+        ({"with_tags": ("fork", "Löffel")}, 4, {"fork", "Löffel"}),
+    ],
+)
+async def test_some_images_only(
+    pair: Pair, client: Client, options: dict[str, Any], images: int, tags: set[str]
+) -> None:
+    await make_detection(client)
+
+    report = await pair.migrate(**options)
+
+    assert report.counts["images_created"] == images
+    assert set(await pair.copy.tags()) == tags
+
+
+async def test_tags_get_other_names_on_the_way(pair: Pair, client: Client) -> None:
+    """Two that get the same name are one from then on."""
+    project = await make_detection(client, 3)
+    await client.create_tag(project.id, "cup")
+
+    await pair.migrate(tag_map={"löffel": "spoon", "unused": "CUP"})
+
+    assert await pair.copy.tags() == ["CUP", "fork", "spoon"]
+    assert [len(image.regions) for image in await pair.copy.images()] == [2, 1, 0]
+    again = await pair.plan(tag_map={"löffel": "spoon", "unused": "CUP"})
+    assert again.is_empty
+
+
+async def test_images_whose_links_the_copy_cannot_read_go_through_this_machine(
+    pair: Pair, client: Client
+) -> None:
+    await make_detection(client)
+    unread = {"kind": "partial", "image_status": "ErrorSource", "every": 1}
+    await pair.copy.control("POST", "faults", [unread | {"operation": "CreateImagesFromUrls"}])
+
+    report = await pair.migrate()
+
+    assert report.counts["images_created"] == 6
+    assert (await pair.verify()).is_equal
+    assert not [*pair.copy.state.rglob("fetched")]
+
+
+async def test_all_as_bytes(pair: Pair, client: Client) -> None:
+    await make_detection(client)
+
+    await pair.migrate(run=replace(QUICK, as_bytes=("*",)))
+
+    assert "CreateImagesFromUrls" not in await pair.copy.writes()
+    assert (await pair.verify()).is_equal
+
+
+async def test_metadata_goes_along_and_marks_do_not(pair: Pair) -> None:
+    pair.source.api_version = "v3.3"
+    (pair.source.folder / "0.png").write_bytes(make_png(0))
+    rows = [{"path": "0.png", "tag": "fork", "metadata.shop": "Süd"}]
+    await pair.source.push(write_csv(pair.source.folder / "m.csv", rows))
+    (before,) = await pair.source.images()
+
+    await pair.migrate()
+
+    (after,) = await pair.copy.images()
+    assert after.metadata["shop"] == "Süd"
+    assert before.metadata["cvsync_batch"] != after.metadata["cvsync_batch"]
+    assert (await pair.verify()).is_equal
+
+
+async def test_an_older_version_takes_no_metadata_but_does_without_marks(pair: Pair) -> None:
+    pair.source.api_version, pair.copy.api_version = "v3.3", "v2.2"
+    (pair.source.folder / "0.png").write_bytes(make_png(0))
+    row = {"path": "0.png", "tag": "fork"}
+    await pair.source.push(write_csv(pair.source.folder / "m.csv", [row]))
+
+    await pair.migrate()
+
+    assert (await pair.verify()).is_equal
+
+
+async def test_what_cannot_be_a_copy_is_refused(pair: Pair, client: Client) -> None:
+    await make_detection(client)
+    async with open_client(pair.copy.settings) as (copy, _):
+        await copy.create_project("copy")
+
+    with pytest.raises(PlanError, match="the one has boxes"):
+        await pair.migrate()
+    with pytest.raises(SettingsError, match="has no tag spoon"):
+        await pair.migrate(with_tags=("spoon",))
+    with pytest.raises(SettingsError, match="has no tag spoon"):
+        await pair.migrate(tag_map={"spoon": "fork"})
+    with pytest.raises(SettingsError, match="onto itself"):
+        async with pair.source.service() as service:
+            await migrate(service, service, pair.request(project="shelf"))
+    assert await pair.copy.writes() == {"CreateProject": 1}
+
+
+async def test_nothing_is_deleted_where_it_is_not_clear_what_is_gone(pair: Pair, client: Client) -> None:
+    await make_detection(client)
+    await pair.migrate()
+
+    with pytest.raises(GuardError, match="not all images of the source"):
+        await pair.migrate(prune=Prune.DELETE, which=Which.TAGGED)
+    (pair.copy.folder / "x.png").write_bytes(make_png(70))
+    manifest = write_csv(pair.copy.folder / "m.csv", [{"path": "x.png", "tag": None}])
+    await pair.copy.push(manifest, project="copy", create=None)
+    with pytest.raises(GuardError, match="was pushed to from a manifest too"):
+        await pair.plan(prune=Prune.DELETE)
+    with pytest.raises(GuardError, match="was pushed to from a manifest too"):
+        await pair.migrate(prune=Prune.DELETE)
+
+
+async def test_nothing_is_deleted_that_was_copied_from_elsewhere(pair: Pair, client: Client) -> None:
+    await make_detection(client)
+    other = await client.create_project("other", domain_id=DETECTION)
+    await client.create_images_from_files(other.id, [FileEntry("x.png", make_png(70))])
+    await pair.migrate()
+    await pair.migrate(source="other")
+
+    with pytest.raises(GuardError, match="was copied from another project too"):
+        await pair.migrate(prune=Prune.DELETE)
 
 
 def test_from_the_command_line_to_another_resource(
