@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from cvsync.lean import lean_dataclass
+
 
 class ProjectType(StrEnum):
     """What a project learns."""
@@ -95,7 +97,7 @@ class Tag:
     image_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ImageTag:
     """A whole-image tag of a stored image."""
 
@@ -104,7 +106,7 @@ class ImageTag:
     created: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Region:
     """A box of a stored image."""
 
@@ -118,7 +120,7 @@ class Region:
     created: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Image:
     """A stored image; its links are signed and live for a day."""
 
@@ -134,7 +136,7 @@ class Image:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class ImageOutcome:
     """What became of one image of a create batch."""
 

@@ -18,6 +18,7 @@ VALUES = {
     "snapshot",
     "known",
     "events",
+    "lean",
     "settings",
     "limits",
     "errors",

@@ -12,6 +12,7 @@ from cvsync.api.call import Caller, at_most
 from cvsync.api.labels import region_entry
 from cvsync.api.versions import DELETE_ALL_SINCE, METADATA_SINCE
 from cvsync.api.wire import decode
+from cvsync.lean import lean_dataclass
 from cvsync.limits import (
     MAX_IDS_PER_DELETE,
     MAX_IDS_PER_READ,
@@ -23,7 +24,7 @@ from cvsync.model import ImageOutcome, Region
 from cvsync.predictions import MetadataSummary
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class UrlEntry:
     """An image that the service is to download."""
 

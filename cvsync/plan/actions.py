@@ -14,6 +14,7 @@ import pyarrow as pa
 from cvsync.events import without_query
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.labels import BOX, METADATA, TEXT
+from cvsync.lean import lean_dataclass
 from cvsync.model import ProjectType
 
 
@@ -70,7 +71,7 @@ class Box(NamedTuple):
         return "[" + " ".join(f"{v:.4g}" for v in self) + "]"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Label:
     """A tag of an image, with its box if it has one."""
 
@@ -110,7 +111,7 @@ class TagRename:
         return f"{self.old} to {self.new}{told}" if self.old != self.new else f"{self.old}{told}"
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Origin:
     """Where a label stands in a manifest."""
 
@@ -118,7 +119,7 @@ class Origin:
     row: int
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Action:
     """One intended change of one image."""
 
