@@ -11,7 +11,7 @@ from typing import Any
 from cvsync.api.call import Caller, at_most
 from cvsync.api.labels import region_entry
 from cvsync.api.versions import DELETE_ALL_SINCE, METADATA_SINCE
-from cvsync.api.wire import decode
+from cvsync.api.wire import Answer, decode
 from cvsync.lean import lean_dataclass
 from cvsync.limits import (
     MAX_IDS_PER_DELETE,
@@ -80,10 +80,24 @@ class ImageCalls(Caller):
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
         """
+        return decode(
+            CreateSummary, await self.post_urls(project_id, images, tag_ids=tag_ids, metadata=metadata)
+        )
+
+    async def post_urls(
+        self,
+        project_id: str,
+        images: Sequence[UrlEntry],
+        *,
+        tag_ids: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Make the call of ``create_images_from_urls``; the caller reads of the answer what it needs."""
         entries = [{"url": e.url} | _labels(e.tag_ids, e.regions) for e in images]
         body = self._batch(images, entries, tag_ids, metadata)
-        path = f"projects/{project_id}/images/urls"
-        return decode(CreateSummary, await self._call("CreateImagesFromUrls", "POST", path, json=body))
+        return await self._call(
+            "CreateImagesFromUrls", "POST", f"projects/{project_id}/images/urls", json=body
+        )
 
     async def create_images_from_files(
         self,
@@ -94,13 +108,26 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Send images as bytes; limits and arguments as for ``create_images_from_urls``."""
+        return decode(
+            CreateSummary, await self.post_files(project_id, images, tag_ids=tag_ids, metadata=metadata)
+        )
+
+    async def post_files(
+        self,
+        project_id: str,
+        images: Sequence[FileEntry],
+        *,
+        tag_ids: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Make the call of ``create_images_from_files``; the caller reads of the answer what it needs."""
         entries = [
             {"name": e.name, "contents": b64encode(e.contents).decode()} | _labels(e.tag_ids, e.regions)
             for e in images
         ]
         body = self._batch(images, entries, tag_ids, metadata)
         path = f"projects/{project_id}/images/files"
-        return decode(CreateSummary, await self._call("CreateImagesFromFiles", "POST", path, json=body))
+        return await self._call("CreateImagesFromFiles", "POST", path, json=body)
 
     async def create_images_from_data(
         self,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from cvsync import limits
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import PlanError, ServiceError, TransportError
-from cvsync.model import Image, ImageOutcome
+from cvsync.model import Image
 from cvsync.plan.actions import Action, Kind, Label, Plan
 from cvsync.plan.batch import Batch, create_batches, labels_of
 from cvsync.run.adopt import Adoptions
@@ -17,7 +17,7 @@ from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
 from cvsync.run.ledger import STEPS, Stored
 from cvsync.run.marker import marker_filter, own_metadata
-from cvsync.run.posting import pair, post_images, size_of
+from cvsync.run.posting import Posted, pair, post_images, size_of
 from cvsync.run.relabel import Relabels, labels_of_image, sums_of_images
 from cvsync.run.settle import Duplicate, relabel
 from cvsync.run.sums import TagAndBox, fingerprints
@@ -139,10 +139,10 @@ class Creations:
         if sent is not None:
             await self._take(*sent)
 
-    async def _post(self, ticket: Ticket) -> tuple[ImageOutcome, ...]:
+    async def _post(self, ticket: Ticket) -> tuple[Posted, ...]:
         return await self._create(ticket, [self._sent(action) for action in ticket.batch.actions])
 
-    async def _create(self, ticket: Ticket, labels: Iterable[Sequence[Label]]) -> tuple[ImageOutcome, ...]:
+    async def _create(self, ticket: Ticket, labels: Iterable[Sequence[Label]]) -> tuple[Posted, ...]:
         return await post_images(
             self._work.client,
             self._work.project_id,
@@ -156,7 +156,7 @@ class Creations:
     async def _take(
         self,
         ticket: Ticket,
-        outcomes: Iterable[ImageOutcome],
+        outcomes: Iterable[Posted],
         *,
         is_bare: bool = False,
         ours: Mapping[str, Image] | None = None,
@@ -220,7 +220,7 @@ class Creations:
         self._fetching.discard(action)
 
     def _note_failed(
-        self, answered: _Answered, action: Action, outcome: ImageOutcome | None, judged: Fate, tries: int
+        self, answered: _Answered, action: Action, outcome: Posted | None, judged: Fate, tries: int
     ) -> None:
         code = outcome.status if outcome is not None else "NoAnswer"
         if judged is Fate.BYTES and self._may_fetch(action):

@@ -19,14 +19,14 @@ from cvsync.api.listing import fetch_images
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ServiceError, TransportError
 from cvsync.labels import METADATA, Labels
-from cvsync.model import Image, ImageOutcome, ProjectType
+from cvsync.model import Image, ProjectType
 from cvsync.plan.actions import Action, Kind, Origin
 from cvsync.plan.batch import Batch, create_batches
 from cvsync.plan.fingerprint import EMPTY
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.ledger import OpenBatch, Stored
 from cvsync.run.marker import marker_filter, own_metadata
-from cvsync.run.posting import BARE, pair, post_images, size_of
+from cvsync.run.posting import BARE, Posted, pair, post_images, size_of
 from cvsync.run.relabel import labels_of_image, sums_of_images
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
 from cvsync.run.work import Ticket, Work
@@ -163,7 +163,7 @@ async def _send_again(work: Work, type_: ProjectType, batch: Batch, made: dict[s
 
 
 def _take(
-    work: Work, type_: ProjectType, ticket: Ticket, outcomes: Sequence[ImageOutcome], made: dict[str, Image]
+    work: Work, type_: ProjectType, ticket: Ticket, outcomes: Sequence[Posted], made: dict[str, Image]
 ) -> None:
     known = work.ledger.ids_of([a.key or "" for a in ticket.batch.actions])
     sums = sums_of_images([*made.values()], type_)

@@ -8,12 +8,38 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cvsync.api.client import Client
 from cvsync.api.images import FileEntry, UrlEntry
-from cvsync.model import ImageOutcome, Region
+from cvsync.api.wire import decode
+from cvsync.lean import lean_dataclass
+from cvsync.model import Region
 from cvsync.plan.actions import Action
 from cvsync.plan.batch import url_size
 from cvsync.run.content import body_size, locate
 from cvsync.run.marker import with_marker
 from cvsync.run.room import Room
+
+
+@lean_dataclass(frozen=True, slots=True)
+class StoredId:
+    """An image of a create answer, as far as a run reads it: the rest is what was sent."""
+
+    id: str
+
+
+@lean_dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of one image of a create batch; ``ImageOutcome`` is all that the answer says."""
+
+    status: str
+    source_url: str = ""
+    image: StoredId | None = None
+
+
+@lean_dataclass(frozen=True, slots=True)
+class _Summary:
+    is_batch_successful: bool
+    """Not looked at, but an answer without it is none."""
+    images: tuple[Posted, ...]
+
 
 LabelIds = tuple[tuple[str, ...], tuple[Region, ...]]
 """Labels as requests want them: tag ids, and regions."""
@@ -30,7 +56,7 @@ async def post_images(
     marker: str | None,
     attempt: int = 1,
     room: Room,
-) -> tuple[ImageOutcome, ...]:
+) -> tuple[Posted, ...]:
     """Create the images of a batch; what they get as metadata always holds the batch's marker.
 
     Bytes are read only when there is ``room`` for them.
@@ -38,20 +64,18 @@ async def post_images(
     metadata = with_marker(actions[0].metadata, marker, attempt)
     if actions[0].url is not None:
         urls = [UrlEntry(a.url or "", *some) for a, some in zip(actions, labels, strict=True)]
-        return (await client.create_images_from_urls(project_id, urls, metadata=metadata)).images
+        return decode(_Summary, await client.post_urls(project_id, urls, metadata=metadata)).images
     async with room.taken(sum(map(body_size, actions))):
         files = [
             FileEntry(a.key or "", await asyncio.to_thread(locate(a).read_bytes), *some)
             for a, some in zip(actions, labels, strict=True)
         ]
-        return (await client.create_images_from_files(project_id, files, metadata=metadata)).images
+        return decode(_Summary, await client.post_files(project_id, files, metadata=metadata)).images
 
 
-def pair(
-    actions: Iterable[Action], outcomes: Iterable[ImageOutcome]
-) -> Iterator[tuple[Action, ImageOutcome | None]]:
+def pair(actions: Iterable[Action], outcomes: Iterable[Posted]) -> Iterator[tuple[Action, Posted | None]]:
     """Match answers to what was sent by name, never by place: the service may shuffle them."""
-    by_source: dict[str, list[ImageOutcome]] = defaultdict(list)
+    by_source: dict[str, list[Posted]] = defaultdict(list)
     for outcome in outcomes:
         by_source[outcome.source_url].append(outcome)
     for action in actions:
