@@ -18,6 +18,7 @@ from cvsync.cli.options import (
     take_reading,
     take_renames,
 )
+from cvsync.cli.release_options import end_options, take_ends, take_training, training_options
 
 if TYPE_CHECKING:
     from cvsync.flows.carry import Report
@@ -32,48 +33,37 @@ Files = tuple[Path, str]
 @click.command()
 @manifest_options
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop, as `cvsync plan` does.")
-@click.option("--train", is_flag=True, help="Train afterwards, and wait for the end.")
-@click.option(
-    "--export",
-    "exports",
-    multiple=True,
-    metavar="PLATFORM[:FLAVOR]",
-    help="Export the trained model (trains first); for instance onnx. May be repeated.",
-)
-@click.option(
-    "--export-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("exports"),
-    show_default=True,
-    help="Where exported models go.",
-)
+@click.option("--train", is_flag=True, help="Train afterwards if anything changed, and wait for the end.")
+@click.option("--force-train", "force", is_flag=True, help="Train even if nothing changed.")
+@training_options
+@end_options
 @rejects_option
 @run_options
 @common_options
-def push(dry_run: bool, exports: tuple[str, ...], **options: Any) -> int:
-    """Make a project hold what the manifests say.
+def push(dry_run: bool, train: bool, rejects: Path | None, **options: Any) -> int:
+    """Make a project hold what the manifests say, and a model of it if asked to.
 
     \b
     Example:
       cvsync push manifest.csv -p shelf --create-project --train --export onnx
     """
     from cvsync.cli.session import execute
-    from cvsync.flows.export import ExportTarget
     from cvsync.flows.push import PushRequest
     from cvsync.flows.push import push as flow
+    from cvsync.flows.release import ReleaseRequest
 
     common, options = split_common(options)
     settings, options = split_run(options)
-    ends = {name: options.pop(name) for name in ("train", "rejects", "export_dir")}
-    targets = tuple(map(ExportTarget.parse, exports))
-    request = _plan_request(common, options, exportable=bool(targets))
+    is_forced = options["force"]
+    release = ReleaseRequest(train=take_training(options), **take_ends(options))
+    request = _plan_request(common, options, exportable=bool(release.exports))
     if dry_run:
         return _show_plan(common, request, command="push --dry-run")
 
     async def run(service: Service, files: Files | None) -> int:
         whole = PushRequest(
-            **vars(request), rejects=ends["rejects"], files=files, train=ends["train"], exports=targets,
-            export_folder=ends["export_dir"], run=settings,
+            **vars(request), rejects=rejects, files=files, run=settings,
+            release=release if train or is_forced or release.has_ends else None,
         )  # fmt: skip
         return show_report(common, await flow(service, whole))
 
@@ -212,11 +202,13 @@ def show_plan(common: Common, service: Service, plan: Plan, tier: Tier) -> None:
 def show_report(common: Common, report: Report) -> int:
     """Show what came of a run, and give the exit code."""
     from cvsync.cli import exits, text
+    from cvsync.cli.release_text import released_lines
 
     if not common.json:
         click.echo(text.result_line(report.counts))
-        for path in report.exports:
-            click.echo(f"exported {path}")
+        if report.released is not None:
+            for line in released_lines(report.released):
+                click.echo(line)
         if report.rejects:
             click.echo(f"rejects: {report.rejects}")
     return exits.OK if report.is_complete else exits.REFUSED

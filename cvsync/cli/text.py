@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cvsync.cli.plan_text import count, plan_line
+from cvsync.cli.waiting import Waiting
 from cvsync.events import Event
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class TextOutput:
         self._bar: tqdm[Any] | None = None
         self._refused = 0
         self._shows_plan = False
+        self._waiting = Waiting(self._say)
 
     def __call__(self, event: Event) -> None:
         """Show one event, if it is for people."""
@@ -36,7 +38,11 @@ class TextOutput:
         self._say(f"cvsync: {message}", always=True)
 
     def close(self) -> None:
-        """Put the progress bar away."""
+        """Put whatever shows progress away."""
+        self._put_bar_away()
+        self._waiting.close()
+
+    def _put_bar_away(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -143,11 +149,21 @@ class TextOutput:
         )
 
     def _on_train(self, facts: Mapping[str, Any]) -> None:
+        status, name = facts["status"], facts["iteration"]
+        if status == "Training" and not self._quiet:
+            self._put_bar_away()
+            self._waiting.show(f"training {name}", facts["seconds"])
+            return
         self.close()
-        if facts["status"] == "NotNeeded":
-            self._say("nothing changed since the last training")
-        elif facts["status"] == "Completed":
-            self._say(f"trained {facts['iteration']}")
+        if status == "NotNeeded":
+            self._say(f"nothing changed since the training of {name}")
+        elif status == "Resumed":
+            self._say(f"an earlier run asked for the training of {name}")
+        elif status == "Completed":
+            self._say(f"trained {name}")
+
+    def _on_iteration_removed(self, facts: Mapping[str, Any]) -> None:
+        self._say(f"removed {facts['iteration']}, to make room")
 
     def _on_run_end(self, _facts: Mapping[str, Any]) -> None:
         self.close()

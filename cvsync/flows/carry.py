@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvsync.flows.desired import with_urls
+from cvsync.flows.released import Released
 from cvsync.flows.service import Service
 from cvsync.labels import Labels
 from cvsync.model import ProjectType
@@ -34,7 +35,8 @@ class Report:
     """As ``Outcomes.counts``, and ``rows_refused``."""
     rejects: Path | None = None
     """The file with the refused rows, if there are any."""
-    exports: list[Path] = field(default_factory=list)
+    released: Released | None = None
+    """What became of the data, where a model was to come of it."""
 
     @property
     def is_complete(self) -> bool:

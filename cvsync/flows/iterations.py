@@ -63,6 +63,17 @@ def in_service(iterations: Iterable[Iteration], name: str | None = None) -> list
     return sorted(found, key=trained_order, reverse=True)
 
 
+def surplus(iterations: Sequence[Iteration], keep: int) -> list[Iteration]:
+    """Give those that may go, so that the newest ``keep`` trained ones stay: failed ones, then the oldest.
+
+    Whatever answers predictions stays too, and what is in training.
+    """
+    trained = sorted((i for i in iterations if i.status == COMPLETED), key=trained_order)
+    stay = {i.id for i in [*trained[max(0, len(trained) - keep) :], *in_service(iterations)]}
+    ended = [*(i for i in iterations if i.status == FAILED), *trained]
+    return [i for i in ended if i.id not in stay]
+
+
 def trained_order(iteration: Iteration) -> tuple[datetime, datetime]:
     """Sort iterations by when their training came to an end, those without an end first."""
     return iteration.trained_at or _NEVER, iteration.created or _NEVER

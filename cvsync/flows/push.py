@@ -8,11 +8,10 @@ from pathlib import Path
 
 from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.desired import Desired
-from cvsync.flows.export import ExportTarget, export
-from cvsync.flows.plan import Aim, PlanRequest, meet, prepare
+from cvsync.flows.plan import Aim, PlanRequest, Prepared, meet, prepare
 from cvsync.flows.rejects import write_all_refused
+from cvsync.flows.release import Release, ReleaseRequest
 from cvsync.flows.service import Service
-from cvsync.flows.train import train
 from cvsync.model import Project
 from cvsync.run.settings import RunSettings
 
@@ -25,9 +24,8 @@ class PushRequest(PlanRequest):
     """Where refused rows go; None: a file in the run's folder."""
     files: Files | None = None
     run: RunSettings = field(default_factory=RunSettings)
-    train: bool = False
-    exports: tuple[ExportTarget, ...] = ()
-    export_folder: Path = Path("exports")
+    release: ReleaseRequest | None = None
+    """What is to become of the data; None: nothing."""
 
 
 async def push(service: Service, request: PushRequest) -> Report:
@@ -39,15 +37,18 @@ async def push(service: Service, request: PushRequest) -> Report:
         LockedError: Another run works on this project.
         ServiceError: The service refused the run as a whole.
         TransportError: No answer came, however often it was tried.
-        TrainingError: The data is in, but training or export failed.
+        TrainingError: The data is in, but training, a gate or an export failed.
+        UnsupportedError: The API version cannot do what is asked for; nothing was sent.
     """
+    if request.release is not None:
+        request.release.check(service.client.api_version)
     project, desired = await meet(service, request, dry=False)
     with hold(service, project.id, request.run) as carrier:
-        await make_equal(
+        prepared = await make_equal(
             service, request, project, desired, carrier, files=request.files, rejects=request.rejects
         )
-        if not service.stop.requested:
-            await _make_model(service, request, project, carrier.report)
+        if request.release is not None and not service.stop.requested:
+            await _release(service, prepared, carrier, request.release)
     return carrier.report
 
 
@@ -60,26 +61,31 @@ async def make_equal(
     *,
     files: Files | None = None,
     rejects: Path | None = None,
-) -> None:
-    """Make a project hold what is wanted: settle what dead runs left, plan, carry out, write rejects."""
+) -> Prepared:
+    """Make a project hold what is wanted: settle what dead runs left, plan, carry out, write rejects.
+
+    Returns:
+        What was carried out.
+    """
     await carrier.settle(desired.type, desired.labels)
     prepared = await prepare(service, aim, project, desired, carrier.ledger.known())
     try:
         await carrier.carry_out(prepared.plan, files=files)
     finally:
         await asyncio.to_thread(_reject, carrier, prepared.desired, rejects)
+    return prepared
+
+
+async def _release(service: Service, prepared: Prepared, carrier: Carrier, request: ReleaseRequest) -> None:
+    snapshot = prepared.snapshot
+    release = Release(
+        service, snapshot.project, snapshot.type, carrier.ledger.notes, grace=carrier.work.settings.grace,
+        snapshot=snapshot if prepared.plan.is_empty else None, sleep=carrier.work.sleep,
+    )  # fmt: skip
+    carrier.report.released = await release.carry_out(request)
 
 
 def _reject(carrier: Carrier, desired: Desired, wanted: Path | None) -> None:
     """Write all refused rows, whatever ended the run."""
     carrier.report.counts["rows_refused"] = len(desired.problems)
     write_all_refused(carrier, desired.manifest, desired.problems, wanted=wanted)
-
-
-async def _make_model(service: Service, request: PushRequest, project: Project, report: Report) -> None:
-    if not request.train and not request.exports:
-        return
-    iteration = await train(service.client, project.id, observer=service.observer)
-    for target in request.exports:
-        path = await export(service, project, iteration, target, folder=request.export_folder)
-        report.exports.append(path)

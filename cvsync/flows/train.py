@@ -1,72 +1,272 @@
-"""Training a project, to the end."""
+"""Training a project, to the end, once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
 
 from cvsync.api.client import Client
-from cvsync.errors import ServiceError, TrainingError
+from cvsync.api.versions import TRAIN_OPTIONS_SINCE, is_at_least
+from cvsync.errors import NotFoundError, ServiceError, TrainingError, UnsupportedError
 from cvsync.events import Observer, ignore, tell
-from cvsync.model import Iteration
+from cvsync.flows.iterations import COMPLETED, FAILED, TRAINING, latest_completed, surplus, trained_order
+from cvsync.flows.trainable import why_not_trainable
+from cvsync.model import Iteration, ProjectType
+from cvsync.run.failpoints import failpoint
 from cvsync.run.once import once
 from cvsync.run.settings import GRACE
 from cvsync.run.work import Sleep
 
+_NOT_NEEDED = ("BadRequestTrainingNotNeeded", "BadRequestTrainingNotNeededButTrainingPipelineUpdated")
+_BUSY = "BadRequestTrainingAlreadyInProgress"
+_FULL = "BadRequestExceedIterationPerProjectLimit"
+MAX_HOURS = 96  # docs: the longest advanced training
 
-async def train(
-    client: Client,
-    project_id: str,
-    *,
-    observer: Observer = ignore,
-    grace: float = GRACE,
-    sleep: Sleep = asyncio.sleep,
-) -> Iteration:
-    """Train, wait for the end and give the iteration; the last one if nothing changed since.
 
-    Raises:
-        TrainingError: The service refused to train, or the training failed; with its reason.
+class TrainingType(StrEnum):
+    """How thorough a training is."""
+
+    REGULAR = "Regular"  # as long as it takes
+    ADVANCED = "Advanced"  # for so many hours at most, which are paid for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """What may be chosen about a training."""
+
+    force: bool = False
+    """Train even if nothing changed."""
+    type: TrainingType = TrainingType.REGULAR
+    hours: int | None = None
+    """The budget of an advanced training."""
+    keep_iterations: int | None = None
+    """Where the project has no room for another iteration, remove the oldest but so many; None: refuse.
+    Those in service stay whatever this says."""
+
+    @property
+    def call(self) -> dict[str, Any]:
+        """What ``train_project`` is to be told beside ``force_train``; nothing where the defaults do."""
+        if self.type is TrainingType.REGULAR:
+            return {}
+        return {"training_type": self.type.value, "reserved_budget_in_hours": self.hours}
+
+    def check(self, version: str) -> None:
+        """Refuse what a version of the API cannot do.
+
+        Raises:
+            UnsupportedError: Before v3.0 there is one kind of training, and no way to force it.
+        """
+        if (self.force or self.call) and not is_at_least(version, TRAIN_OPTIONS_SINCE):
+            raise UnsupportedError(
+                f"--force and --training-type advanced need --api-version {TRAIN_OPTIONS_SINCE} or later; "
+                f"this is {version}"
+            )
+
+
+async def train(client: Client, project_id: str, **how: Any) -> Iteration:
+    """Train, wait for the end and give the iteration; the latest one if nothing changed since.
+
+    Takes the fields of ``Training`` by name, and raises as its ``run`` does.
     """
-    before = {iteration.id for iteration in await client.get_iterations(project_id)}
-
-    async def begin() -> Iteration:
-        return await client.train_project(project_id)
-
-    async def look() -> Iteration | None:
-        new = [i for i in await client.get_iterations(project_id) if i.id not in before]
-        return new[0] if new else None
-
-    try:
-        iteration = await once(begin, look, grace=grace, sleep=sleep)
-    except ServiceError as error:
-        if error.code == "BadRequestTrainingNotNeeded":
-            tell(observer, "train", status="NotNeeded")
-            return await latest(client, project_id)
-        if error.status != 400:
-            raise
-        raise TrainingError(f"the service refused to train: {error.message or error.code}") from error
-    for wait in waits():
-        tell(observer, "train", status=iteration.status, iteration=iteration.name)
-        if iteration.status == "Completed":
-            return iteration
-        if iteration.status == "Failed":
-            reason = iteration.training_error_details or "the service gives no reason"
-            raise TrainingError(f"training of {iteration.name} failed: {reason}")
-        await sleep(wait)
-        iteration = await client.get_iteration(project_id, iteration.id)
-    raise AssertionError("waits never ends")
+    return await Training(client, project_id, **how).run()
 
 
-async def latest(client: Client, project_id: str) -> Iteration:
-    """Give the latest completed iteration.
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One training of one project, remembered so that it is asked for once, whoever dies meanwhile.
 
-    Raises:
-        TrainingError: There is none.
+    Two notes: ``training`` says what is asked for, from before the call until ``forget``; ``trained`` which
+    iteration learnt the project in which state.
     """
-    done = [i for i in await client.get_iterations(project_id) if i.status == "Completed"]
-    if not done:
-        raise TrainingError("the project has no trained iteration; run `cvsync push --train` first")
-    return max(done, key=lambda i: (i.trained_at is not None, i.trained_at, i.created))
+
+    client: Client = field(kw_only=False)
+    project_id: str = field(kw_only=False)
+    options: TrainOptions = field(default_factory=TrainOptions)
+    notes: MutableMapping[str, Any] = field(default_factory=dict)
+    type_: ProjectType | None = None
+    """Of the project; None: whether it can be trained is left to the service."""
+    state: str | None = None
+    """Changes whenever there is something new to learn; None: not known."""
+    observer: Observer = ignore
+    grace: float = GRACE
+    sleep: Sleep = asyncio.sleep
+    clock: Callable[[], float] = time.time
+
+    async def run(self) -> Iteration:
+        """Train if anything changed, and wait for the end.
+
+        Raises:
+            TrainingError: The service refused to train, or the training failed; with its reason.
+        """
+        resumed = await self._resume()
+        forced = self.options.force and resumed is None
+        if not forced:
+            same = await self._trained_already()
+            if same is not None:
+                self._tell("NotNeeded" if resumed is None else same.status, same)
+                return same
+        await self._check()
+        return await self._train(forced)
+
+    def forget(self) -> None:
+        """Drop the note of a training of which everything that was to become of it has become."""
+        self.notes.pop("training", None)
+
+    async def _resume(self) -> Iteration | None:
+        """Wait for the end of the training that a dead run asked for; None: there is none, or it failed.
+
+        A call that left shortly before the death may still be at work.
+        """
+        note = self.notes.get("training")
+        if note is None:
+            return None
+        found = await self._asked_for(note)
+        if found is None:
+            left = note["at"] + self.grace - self.clock()
+            if left > 0:
+                await self.sleep(min(left, self.grace))
+                found = await self._asked_for(note)
+        if found is None:
+            self.forget()
+            return None
+        self._tell("Resumed", found)
+        ended = await self._wait(found)
+        if ended.status == FAILED:
+            self.forget()
+            return None
+        self._remember(ended, note["state"])
+        return ended
+
+    async def _asked_for(self, note: dict[str, Any]) -> Iteration | None:
+        """Find the iteration that a call has begun: the first that was not there before it."""
+        iterations = await self.client.get_iterations(self.project_id)
+        if note.get("iteration"):
+            return next((i for i in iterations if i.id == note["iteration"]), None)
+        new = [i for i in iterations if i.id not in note["before"]]
+        return min(new, key=lambda i: trained_order(i)[::-1], default=None)
+
+    async def _trained_already(self) -> Iteration | None:
+        """Give the iteration that learnt just what the project holds now."""
+        note = self.notes.get("trained")
+        if note is None or self.state is None or note["state"] != self.state:
+            return None
+        iterations = await self.client.get_iterations(self.project_id)
+        return next((i for i in iterations if i.id == note["iteration"] and i.status == COMPLETED), None)
+
+    async def _check(self) -> None:
+        if self.type_ is not None:
+            why = why_not_trainable(await self.client.get_tags(self.project_id), self.type_)
+            if why is not None:
+                raise TrainingError(f"the project cannot be trained yet: {why}")
+
+    async def _train(self, forced: bool) -> Iteration:
+        for wait in waits():
+            iterations = await self._when_idle()
+            self.notes["training"] = {
+                "before": [i.id for i in iterations], "at": self.clock(), "state": self.state,
+            }  # fmt: skip
+            try:
+                begun = await self._ask(forced)
+            except ServiceError as error:
+                if not error.is_transient:
+                    self.forget()
+                if error.code in _NOT_NEEDED:
+                    return self._latest(iterations, error)
+                if error.code == _FULL:
+                    await self._make_room(iterations)
+                elif error.code == _BUSY:  # somebody was faster
+                    await self.sleep(wait)
+                elif error.status == 400:
+                    raise TrainingError(
+                        f"the service refused to train: {error.message or error.code}"
+                    ) from error
+                else:
+                    raise
+                continue
+            self.notes["training"] |= {"iteration": begun.id}
+            return await self._finish(begun)
+        raise AssertionError("waits never ends")
+
+    async def _ask(self, forced: bool) -> Iteration:
+        async def begin() -> Iteration:
+            return await self.client.train_project(
+                self.project_id, force_train=True if forced else None, **self.options.call
+            )
+
+        async def look() -> Iteration | None:
+            return await self._asked_for(self.notes["training"])
+
+        return await once(begin, look, grace=self.grace, sleep=self.sleep)
+
+    async def _when_idle(self) -> Sequence[Iteration]:
+        """Wait for the end of trainings that others began: a project has one at a time."""
+        while True:
+            iterations = await self.client.get_iterations(self.project_id)
+            busy = next((i for i in iterations if i.status == TRAINING), None)
+            if busy is None:
+                return iterations
+            await self._wait(busy)
+
+    async def _finish(self, begun: Iteration) -> Iteration:
+        ended = await self._wait(begun)
+        if ended.status == FAILED:
+            reason = ended.training_error_details or "the service gives no reason"
+            raise TrainingError(f"training of {ended.name} failed: {reason}")
+        self._remember(ended, self.state)
+        return ended
+
+    async def _wait(self, iteration: Iteration) -> Iteration:
+        begun = self.clock()
+        for wait in waits():
+            self._tell(iteration.status, iteration, seconds=max(0.0, self.clock() - begun))
+            if iteration.status in (COMPLETED, FAILED):
+                return iteration
+            await self.sleep(wait)
+            iteration = await self.client.get_iteration(self.project_id, iteration.id)
+        raise AssertionError("waits never ends")
+
+    def _latest(self, iterations: Sequence[Iteration], error: ServiceError) -> Iteration:
+        latest = latest_completed(iterations)
+        if latest is None:
+            raise TrainingError(f"the service sees nothing to train: {error.message or error.code}")
+        self._tell("NotNeeded", latest)
+        self._remember(latest, self.state)
+        return latest
+
+    async def _make_room(self, iterations: Sequence[Iteration]) -> None:
+        """Remove iterations that may go, or say why none may."""
+        full = (
+            f"the service refused to train: the project has {len(iterations)} iterations, as many as it may"
+        )
+        keep = self.options.keep_iterations
+        if keep is None:
+            raise TrainingError(
+                f"{full}; --keep-iterations N removes the oldest but N that are neither published nor default"
+            )
+        going = surplus(iterations, keep)
+        if not going:
+            raise TrainingError(
+                f"{full}, and each is published, default or among the newest {keep} (--keep-iterations)"
+            )
+        for iteration in going:
+            try:
+                await self.client.delete_iteration(self.project_id, iteration.id)
+            except NotFoundError:
+                continue  # it went by itself
+            tell(self.observer, "iteration_removed", iteration=iteration.name, iteration_id=iteration.id)
+            failpoint("after-removal")
+
+    def _remember(self, iteration: Iteration, state: str | None) -> None:
+        if state is not None:
+            self.notes["trained"] = {"iteration": iteration.id, "state": state}
+
+    def _tell(self, status: str, iteration: Iteration, **facts: float) -> None:
+        named = {"iteration": iteration.name, "iteration_id": iteration.id}
+        tell(self.observer, "train", status=status, **named, **facts)
 
 
 def waits(first: float = 0.25, longest: float = 10.0) -> Iterator[float]:

@@ -20,6 +20,9 @@ NAMES = (
     "after-backup",  # they are saved, and still there
     "before-image",  # an image is downloaded whole, and has no name yet
     "after-image",  # it has its name, and is not recorded yet
+    "before-note",  # something is about to be noted, or a note dropped
+    "after-note",  # it is, and nothing was done about it yet
+    "after-removal",  # an old iteration is gone, another may have to go
 )
 _ANY = "any"
 

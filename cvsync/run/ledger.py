@@ -1,7 +1,7 @@
 """The SQLite file of intents and outcomes, one per destination.
 
     meta     one row a fact: the destination, the tool's version, `unnamed` once there was such an image, and
-             the projects whose images were copied here
+             the projects whose images were copied here; and the notes of ``run.notes``
     images   key -> image id, the fingerprint of the labels that the image was left with, and the version
              of its content; null where it is not known. `batch_id` is the batch that confirmed it last.
              An unnamed image, which a killed run created for a key that nobody can tell any more, goes by
@@ -45,6 +45,7 @@ from cvsync.run.disk import refuse_network_disk
 from cvsync.run.failpoints import failpoint
 from cvsync.run.image_keys import ImageKeys
 from cvsync.run.ledger_file import bring_up_to_date, transaction
+from cvsync.run.notes import Notes
 from cvsync.run.origins import Origins
 from cvsync.run.private import make_private
 
@@ -88,6 +89,7 @@ class Ledger:
         self._clock = clock
         self._keys = ImageKeys(connection)
         self.origins = Origins(connection)
+        self.notes = Notes(connection)
         found = connection.execute("SELECT 1 FROM meta WHERE name = 'unnamed'").fetchone()
         self._has_unnamed = found is not None
         connection.create_function("shifted", 2, _shifted, deterministic=True)

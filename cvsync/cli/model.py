@@ -1,0 +1,84 @@
+"""`cvsync train` and `cvsync export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cvsync.cli.options import Common, common_options, split_common
+from cvsync.cli.release_options import (
+    end_options,
+    export_dir_option,
+    iteration_option,
+    read_targets,
+    take_ends,
+    take_training,
+    training_options,
+)
+
+if TYPE_CHECKING:
+    from cvsync.flows.release import ReleaseRequest
+    from cvsync.flows.service import Service
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Train even if nothing changed since the last training.")
+@training_options
+@end_options
+@common_options
+def train(**options: Any) -> int:
+    """Train a project if anything changed since the last training, and wait for the end.
+
+    Killed and started again, it finds its training again.
+
+    \b
+    Example:
+      cvsync train -p shelf --keep-iterations 5
+      cvsync train -p shelf --training-type advanced --hours 2 --export onnx
+    """
+    from cvsync.flows.release import ReleaseRequest
+
+    common, options = split_common(options)
+    request = ReleaseRequest(train=take_training(options), **take_ends(options))
+    return _release(common, request, command="train")
+
+
+@click.command()
+@click.argument("platforms", metavar="PLATFORM[:FLAVOR]…", nargs=-1, required=True)
+@iteration_option
+@export_dir_option
+@common_options
+def export(platforms: tuple[str, ...], iteration: str | None, export_dir: Path, **options: Any) -> int:
+    """Export a trained model and download it, checked, with its SHA-256 beside it.
+
+    \b
+    Example:
+      cvsync export onnx tensorflow:TensorFlowLite -p shelf
+      cvsync export coreml -p shelf --iteration "Iteration 4" --export-dir models
+    """
+    from cvsync.flows.release import ReleaseRequest
+
+    common, _ = split_common(options)
+    targets = read_targets(platforms)
+    request = ReleaseRequest(iteration=iteration, exports=targets, export_folder=export_dir)
+    return _release(common, request, command="export")
+
+
+def _release(common: Common, request: ReleaseRequest, *, command: str) -> int:
+    from cvsync.cli import exits
+    from cvsync.cli.release_text import released_lines
+    from cvsync.cli.session import execute
+    from cvsync.flows.release import release_project
+
+    project = common.required_project()
+
+    async def run(service: Service, _: tuple[Path, str] | None) -> int:
+        released = await release_project(service, project, request)
+        if not common.json:
+            for line in released_lines(released):
+                click.echo(line)
+        return exits.OK
+
+    return execute(common, run, command=command)
