@@ -125,7 +125,7 @@ class Labels:
 def as_column(value: Any, type_: pa.DataType) -> pa.Array:
     """Turn a sequence or an Arrow array into one chunk of a type."""
     if isinstance(value, pa.ChunkedArray):
-        value = value.combine_chunks()
+        value = one_chunk(value)
     if not isinstance(value, pa.Array):
         value = pa.array(value, from_pandas=True)
     if value.type == type_:
@@ -133,6 +133,11 @@ def as_column(value: Any, type_: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(type_):
         value = value if pa.types.is_dictionary(value.type) else value.cast(pa.string()).dictionary_encode()
     return value.cast(type_)
+
+
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """Give a column as one array, without the copy that ``combine_chunks`` makes even of a single chunk."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:

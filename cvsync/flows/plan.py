@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvsync.api.listing import fetch_snapshot, project_type
 from cvsync.errors import ManifestError, MissingProjectError, PlanError, SettingsError
@@ -18,6 +19,7 @@ from cvsync.flows.project import NewProject, choose_type, create_project, find_p
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
+from cvsync.labels import one_chunk
 from cvsync.manifest import Manifest, Name, Problem, Reading, absolute, read, remember, shown
 from cvsync.model import Project, ProjectType
 from cvsync.plan import Kind, Plan, Prune, diff
@@ -119,7 +121,7 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
 
 def _placed(plan: Plan) -> Plan:
     """Name the files of a plan so that they are found from any folder."""
-    sources = plan.table.column("source").combine_chunks()
+    sources = one_chunk(plan.table.column("source"))
     named = pa.array([absolute(name) for name in sources.dictionary.to_pylist()], pa.string())
     column = pa.DictionaryArray.from_arrays(sources.indices, named)
     table = plan.table.set_column(plan.table.schema.get_field_index("source"), "source", column)
@@ -198,7 +200,8 @@ async def prepare(
     _refuse_if_strict(aim, contradictions)
     tell_problems(service, contradictions)
     if aim.prune is not Prune.KEEP:
-        named = len(set(desired.labels.keys.to_pylist()) | desired.bad_keys)
+        bad = pa.array([*desired.bad_keys], pa.string())
+        named = len(desired.labels.keys.filter(pc.invert(pc.is_in(desired.labels.keys, bad)))) + len(bad)
         check_source(plan, named=named, known=len(known), is_rejects=desired.is_rejects)
     check_losses(plan, guard=aim.guard)
     check_quota(plan, aim.tier)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync.errors import ManifestError
+from cvsync.labels import one_chunk
 from cvsync.manifest.columns import CELL, CENTRES, CORNERS, SIDES, SIZE, box_fields
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
@@ -89,7 +90,7 @@ def read_sizes(rows: Rows) -> tuple[dict[str, pa.Array], Marks]:
     for name in SIZE:
         if name not in rows.table.column_names:
             continue
-        column = _read(rows, _whole(rows.table, name), name, pa.float64())
+        column = _read(rows, one_chunk(rows.table.column(name)), name, pa.float64())
         values = column.values
         whole = (values >= 1) & (values == np.floor(values)) & (values < 2**31)
         missing = np.zeros(len(rows), bool) if column.empty is None else column.empty
@@ -288,17 +289,12 @@ def _columns(
 ) -> list[_Column]:
     table = rows.written() if exact and rows.written else rows.table
     if fields == CELL:
-        cells = table.column("box").combine_chunks()
+        cells = one_chunk(table.column("box"))
         values = pc.list_flatten(pc.if_else(cells.is_valid(), cells, pa.scalar([None] * 4, cells.type)))
         quarters = [values.take(pa.array(np.arange(n, len(values), 4))) for n in range(4)]
         read = [_read(rows, quarter, name, type_) for quarter, name in zip(quarters, fields, strict=True)]
         return read
-    return [_read(rows, _whole(table, name), name, type_) for name in fields]
-
-
-def _whole(table: pa.Table, name: str) -> pa.Array:
-    column = table.column(name)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return [_read(rows, one_chunk(table.column(name)), name, type_) for name in fields]
 
 
 def _read(rows: Rows, array: pa.Array, name: str, type_: pa.DataType) -> _Column:

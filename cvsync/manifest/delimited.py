@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from cvsync.errors import ManifestError
-from cvsync.labels import TEXT, Labels
+from cvsync.labels import TEXT, Labels, one_chunk
 from cvsync.manifest.columns import ALIASES, CORNERS, FEW_TEXTS, NUMBERS, SIDES, SIZE, find_columns
 from cvsync.manifest.numbers import number_texts
 from cvsync.manifest.places import Place
@@ -96,7 +96,7 @@ def _write_rows(table: pa.Table, file: Any, delimiter: str) -> None:
 def _as_texts(table: pa.Table) -> pa.Table:
     columns = {}
     for name in table.column_names:
-        column = table.column(name).combine_chunks()
+        column = one_chunk(table.column(name))
         columns[name] = number_texts(column) if pa.types.is_float32(column.type) else column.cast(pa.string())
     return pa.table(columns)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from cvsync.labels import TEXT, Labels
+from cvsync.labels import TEXT, Labels, one_chunk
 from cvsync.manifest.columns import FEW_TEXTS, find_columns
 from cvsync.manifest.encode import SAMPLE, Part, encode_part, is_mixed, join
 from cvsync.manifest.places import Place
@@ -60,7 +60,7 @@ def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: 
         mine = pa.parquet.ParquetFile(place.open(), read_dictionary=[*few, *mixed], metadata=file.metadata)
         table = mine.read_row_group(number, columns=names, use_threads=file.num_row_groups == 1)
         return table.select([n for n in names if n not in many]), [
-            encode_part(_one_chunk(table.column(name))) for name in many
+            encode_part(_text_chunk(table.column(name))) for name in many
         ]
 
     with ThreadPoolExecutor(min(_WORKERS, file.num_row_groups)) as pool:
@@ -71,8 +71,8 @@ def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: 
     return pa.table([columns[name] for name in names], names=names)
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    chunk = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+def _text_chunk(column: pa.ChunkedArray) -> pa.Array:
+    chunk = one_chunk(column)
     return chunk.cast(TEXT if pa.types.is_dictionary(chunk.type) else pa.string())
 
 
@@ -81,7 +81,7 @@ def _without_bytes(table: pa.Table) -> pa.Table:
     for name in ("url", "path"):
         position = table.schema.get_field_index(name)
         if position >= 0 and pa.types.is_struct(table.schema.field(position).type):
-            column = table.column(position).combine_chunks()
+            column = one_chunk(table.column(position))
             inner = next((n for n in ("path", "url") if column.type.get_field_index(n) >= 0), None)
             paths = column.field(inner) if inner else pa.nulls(len(column), pa.string())
             table = table.set_column(position, name, paths)

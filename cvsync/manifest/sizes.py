@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 
+from cvsync.labels import one_chunk
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Texts
@@ -104,7 +105,7 @@ def probe_sizes(rows: Rows, folder: Path) -> Rows:
 def _known(rows: Rows, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     if name not in rows.table.column_names:
         return np.full(len(rows), np.nan)
-    column = rows.table.column(name).combine_chunks()
+    column = one_chunk(rows.table.column(name))
     if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
         return np.zeros(len(rows))  # it is written, and checked as it stands
     return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cvsync.labels import TEXT, as_column
+from cvsync.labels import TEXT, as_column, one_chunk
 from cvsync.manifest.encode import encode, encode_part
 
 _BLOCK = 1 << 18  # bytes that are looked at together: as many as stay in the cache
@@ -35,7 +35,7 @@ class Texts:
         if isinstance(column, pa.ChunkedArray):
             if column.num_chunks > 1 and pa.types.is_dictionary(column.type):
                 column = column.unify_dictionaries()
-            column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+            column = one_chunk(column)
         if not pa.types.is_dictionary(column.type):
             return cls.of(as_text(column))
         return cls(as_column(column, TEXT))

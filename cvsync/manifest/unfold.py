@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.labels import one_chunk
 from cvsync.manifest.build import Columns
 from cvsync.manifest.columns import ALIASES, NUMBERS
 from cvsync.manifest.nested import Label, ShapeError, four_of, labels_of
@@ -51,7 +52,7 @@ def _is_list(type_: pa.DataType) -> bool:
 
 
 def _texts(column: pa.ChunkedArray) -> Texts:
-    return Texts.of(as_text(column.combine_chunks()) if _is_list(column.type) else column)
+    return Texts.of(as_text(one_chunk(column)) if _is_list(column.type) else column)
 
 
 def _holds_several(rows: Rows, tag: Texts | None) -> bool:
@@ -64,11 +65,11 @@ def _holds_several(rows: Rows, tag: Texts | None) -> bool:
 def _from_lists(rows: Rows, columns: dict[str, pa.ChunkedArray]) -> Rows:
     """Flatten columns of lists; in columns all the way where they are lists of one length."""
     source = columns["labels"] if "labels" in columns else columns["tag"]
-    array = source.combine_chunks()
+    array = one_chunk(source)
     if pa.types.is_list(array.type):
         items = array.flatten()
         if "box" in columns:
-            boxes = _boxes_beside(array, columns["box"].combine_chunks())
+            boxes = _boxes_beside(array, one_chunk(columns["box"]))
             if boxes is not None and not pa.types.is_nested(items.type):
                 return _spread(rows, array, {"tag": Texts.of(items).column, "box": boxes})
         elif pa.types.is_struct(items.type) and not _has_nested(items.type):
@@ -219,7 +220,7 @@ def _lost(rows: Rows, position: int, code: str) -> Lost:
 
 def _four_numbers(rows: Rows) -> Rows:
     """Read a column of lists as boxes of one label a row; a list of another length is no box."""
-    column = rows.table.column("box").combine_chunks()
+    column = one_chunk(rows.table.column("box"))
     if pa.types.is_struct(column.type):
         return _split_boxes(rows, Texts.of(as_text(column)))
     if pa.types.is_fixed_size_list(column.type) and column.type.list_size == 4:
@@ -250,7 +251,7 @@ def _split_boxes(rows: Rows, texts: Texts) -> Rows:
     built = Columns("box")
     for code in texts.codes.tolist():
         built.add(0, {"box": None if code < 0 else parsed[code]})
-    table = _with(rows.table, "box", built.finish()[0].column("box").combine_chunks())
+    table = _with(rows.table, "box", one_chunk(built.finish()[0].column("box")))
     lost = [_lost_box(rows, int(position), texts) for position in wrong]
     keep = np.ones(len(rows), bool)
     keep[wrong] = False

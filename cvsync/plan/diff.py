@@ -106,13 +106,20 @@ def diff(
         unchanged=int(sides.named.sum()) - int(changes.touched.sum()),
         unknown=int((sides.known_row < 0).sum()),
         unmanaged=len(snapshot) - int(sides.managed.sum()),
-        adopted=len(adopted) - int(np.sum(np.asarray(pc.is_in(adopted.column("key"), desired.keys)))),
+        adopted=_foreign(adopted, desired),
         twins=sides.twins,
         drifted=len(edited) + len(lost),
         conflicts=changes.conflicts,
         before=Extent(len(snapshot), len(snapshot.tags)),
         learned=pa.concat_tables([adopted, learn(sides, untold=untold)]),
     )
+
+
+def _foreign(adopted: pa.Table, desired: Labels) -> int:
+    """Count the images that are adopted and that the manifest does not name."""
+    if not len(adopted):
+        return 0  # without a look at all keys of the manifest
+    return len(adopted) - int(np.sum(np.asarray(pc.is_in(adopted.column("key"), desired.keys))))
 
 
 def _rows(sides: Sides, changes: _Changes, *, meant: Mask, is_new: Mask, gone: Rows) -> pa.Table:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
+from cvsync.labels import one_chunk
 from cvsync.plan.drift import known_fingerprints
 from cvsync.plan.sides import Mask, Sides, apply_codes, as_positions
 
@@ -29,13 +30,12 @@ def learn(sides: Sides, *, untold: Mask) -> pa.Table:
     stale = ~np.append(is_told, False)[row] | (np.append(prints, 0)[row] != sides.fingerprints[image])
     retold = np.zeros(len(keys), bool)
     if sides.versions is not None:
-        version = known.column("version").combine_chunks().take(as_positions(row))
+        version = one_chunk(known.column("version")).take(as_positions(row))
         now = sides.versions.take(pa.array(keys)).cast(pa.string())
         retold = ~np.asarray(pc.fill_null(pc.equal(now, version), pc.is_null(now)))
     new = np.flatnonzero(moved | retold | (stale & ~untold[image]))
     before, version = (
-        known.column(name).combine_chunks().take(as_positions(row[new]))
-        for name in ("fingerprint", "version")
+        one_chunk(known.column(name)).take(as_positions(row[new])) for name in ("fingerprint", "version")
     )
     if sides.versions is not None:
         version = pc.coalesce(sides.versions.take(pa.array(keys[new])).cast(pa.string()), version)

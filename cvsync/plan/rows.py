@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvsync.labels import BOX, METADATA, TEXT
+from cvsync.labels import BOX, METADATA, TEXT, one_chunk
 from cvsync.plan.actions import SCHEMA, Kind
 from cvsync.plan.match import Rows
 from cvsync.plan.sides import Sides, as_positions
@@ -15,15 +15,16 @@ from cvsync.plan.sides import Sides, as_positions
 
 def create_rows(sides: Sides, rows: Rows) -> pa.Table:
     """New images, those with the same tags together, so that few batches hold many images."""
-    item = sides.desired.key_codes[rows]
-    tag = sides.desired_tag[rows]
-    keys = len(sides.desired.keys)
-    lowest = np.full(keys, np.iinfo(np.int64).max)
-    highest = np.full(keys, -1, np.int64)
+    key = sides.desired.key_codes
+    item, tag = key[rows], sides.desired_tag[rows]
+    lowest = np.full(len(sides.desired.keys), np.iinfo(tag.dtype).max, tag.dtype)
+    highest = np.full(len(lowest), -1, tag.dtype)
     np.minimum.at(lowest, item, tag)
     np.maximum.at(highest, item, tag)
-    rows = rows[np.lexsort((rows, item, highest[item], lowest[item]))]
-    return _manifest_rows(sides, rows, Kind.CREATE_IMAGE, sides.desired.key_codes[rows], None)
+    rank = np.empty(len(lowest), np.int32)
+    rank[np.lexsort((highest, lowest))] = np.arange(len(lowest), dtype=np.int32)
+    rows = rows[np.argsort(rank[item], kind="stable")]
+    return _manifest_rows(sides, rows, Kind.CREATE_IMAGE, key[rows], None)
 
 
 def replace_rows(sides: Sides, rows: Rows) -> pa.Table:
@@ -43,11 +44,12 @@ def add_rows(sides: Sides, rows: Rows) -> pa.Table:
 
 
 def _manifest_rows(sides: Sides, rows: Rows, kind: Kind, item: Rows, image_id: Any) -> pa.Table:
-    taken = sides.desired.take(rows).table
+    wanted = sides.desired.table
+    carried = [n for n in wanted.column_names if (n in SCHEMA.names and n != "tag") or n.startswith(METADATA)]
+    taken = wanted.select(carried).take(pa.array(rows))
     tag = pa.DictionaryArray.from_arrays(  # the project's spelling, not the manifest's
         as_positions(sides.desired_tag[rows].astype(np.int32)), pa.array(sides.names.names, pa.string())
     )
-    carried = [n for n in taken.column_names if n in SCHEMA.names or n.startswith(METADATA)]
     columns = {name: taken.column(name) for name in carried}
     return _table(len(rows), **columns | {"kind": kind, "item": item, "tag": tag, "image_id": image_id})
 
@@ -107,7 +109,7 @@ def _table(count: int, *, kind: Kind, **columns: Any) -> pa.Table:
         if not isinstance(value, pa.Array | pa.ChunkedArray):
             value = pa.array(value)
         if isinstance(value, pa.ChunkedArray):
-            value = value.combine_chunks() if value.num_chunks else pa.array([], value.type)
+            value = one_chunk(value) if value.num_chunks else pa.array([], value.type)
         if field.type == TEXT:
             value = _compact(value)
         arrays.append(value.cast(field.type))

@@ -31,7 +31,7 @@ from cvsync import __version__
 from cvsync.errors import PlanError
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
-from cvsync.labels import as_column
+from cvsync.labels import as_column, one_chunk
 from cvsync.model import ProjectType
 from cvsync.plan.actions import SCHEMA, Extent, Kind, NewTag, Plan, TagRename
 from cvsync.plan.sides import fingerprints
@@ -137,7 +137,7 @@ def baseline(plan: Plan, snapshot: Snapshot, known: KnownImages) -> pa.Table:
 
     It does where the plan comes from another machine.
     """
-    ids = snapshot.images.column("image_id").combine_chunks()
+    ids = one_chunk(snapshot.images.column("image_id"))
     named = plan.table.filter(pc.and_(pc.is_valid(plan.table["key"]), pc.is_valid(plan.table["image_id"])))
     named = named.filter(pc.not_equal(named["kind"], int(Kind.REPLACE_IMAGE)))
     named = named.select(["key", "image_id"]).group_by(["key", "image_id"]).aggregate([])

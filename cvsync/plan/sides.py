@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cvsync.errors import PlanError
 from cvsync.known import KnownImages
-from cvsync.labels import BOX, Labels, codes_of, fold
+from cvsync.labels import BOX, Labels, codes_of, fold, one_chunk
 from cvsync.plan.actions import NewTag, TagRename
 from cvsync.plan.fingerprint import NO_BOX, add_sums, label_hashes, tag_hashes
 from cvsync.plan.match import LabelSet, Rows
@@ -88,7 +88,7 @@ class Sides:
         """For each key whether the manifest tells another version than the ledger."""
         if self.versions is None or not self.known.table.num_rows:
             return np.zeros(len(self.desired.keys), bool)
-        before = self.known.table.column("version").combine_chunks().take(as_positions(self.known_row))
+        before = one_chunk(self.known.table.column("version")).take(as_positions(self.known_row))
         differs = pc.not_equal(self.versions, before)
         return np.asarray(pc.fill_null(differs, False)) & (self.key_image >= 0)
 
@@ -144,12 +144,12 @@ class Sides:
         row_of = np.full(len(self.snapshot), -1, np.int64)
         rows = np.flatnonzero(self.known_image >= 0)
         row_of[self.known_image[rows]] = rows
-        return self.known.table.column("key").combine_chunks().take(as_positions(row_of))
+        return one_chunk(self.known.table.column("key")).take(as_positions(row_of))
 
     @cached_property
     def image_ids(self) -> pa.Array:
         """For each image its id."""
-        return self.snapshot.images.column("image_id").combine_chunks()
+        return one_chunk(self.snapshot.images.column("image_id"))
 
     def wanted_fingerprints(self, rows: Rows) -> NDArray[np.int64]:
         """For each image the fingerprint of what some rows of the manifest want on it."""
