@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.memory import peak
+from cvsync.cli import process
 
 BOX = ["left", "top", "width", "height"]
 Counts = dict[str, int]
@@ -100,6 +101,7 @@ def with_duckdb(folder: Path) -> Callable[[], Counts]:
 
 def with_cvsync(folder: Path) -> Callable[[], Counts]:
     """What a push does: reads and validates the manifest, then diffs it into a plan with its actions."""
+    process.arrange()
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -156,6 +158,7 @@ def bare_read(folder: Path) -> Callable[[], Counts]:
 
 
 def read_with_cvsync(folder: Path) -> Callable[[], Counts]:
+    process.arrange()
     from cvsync.manifest import read
 
     return lambda: {"rows": len(read([folder / "manifest.parquet"]).labels)}

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
+Codes = NDArray[np.int32]
+"""Positions in a list of distinct values, -1 for null."""
 
 SCHEMA = pa.schema(
     [
@@ -92,12 +94,12 @@ class Labels:
         return self._keys[1]
 
     @cached_property
-    def key_codes(self) -> NDArray[np.int64]:
+    def key_codes(self) -> Codes:
         """For each row the position of its key in ``keys``."""
         return self._keys[0]
 
     @cached_property
-    def _keys(self) -> tuple[NDArray[np.int64], pa.Array]:
+    def _keys(self) -> tuple[Codes, pa.Array]:
         return codes_of(self.table.column("key"))
 
     @property
@@ -140,7 +142,7 @@ def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
+def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[Codes, pa.Array]:
     """Number the distinct values of a text column.
 
     Returns:
@@ -150,12 +152,14 @@ def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.
     """
     array = as_column(column, TEXT)
     indices, values = array.indices, array.dictionary
-    codes = np.asarray(pc.fill_null(indices, -1) if indices.null_count else indices).astype(np.int64)
+    codes: Codes = np.asarray(pc.fill_null(indices, -1) if indices.null_count else indices)
     used = np.zeros(len(values) + 1, bool)
     used[codes] = True
     if used[:-1].all():
         return codes, values
-    return np.append(np.cumsum(used[:-1]) - 1, -1)[codes], values.filter(pa.array(used[:-1]))
+    return np.append(np.cumsum(used[:-1], dtype=np.int32) - 1, np.int32(-1))[codes], values.filter(
+        pa.array(used[:-1])
+    )
 
 
 def same_texts(one: pa.ChunkedArray | None, other: pa.ChunkedArray | None) -> bool:

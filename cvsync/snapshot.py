@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -112,7 +113,7 @@ class Snapshot:
         return {METADATA + name: _coded(image, [found.get(name) for found in pairs]) for name in names}
 
 
-def _coded(codes: NDArray[np.int64], values: Sequence[str | None]) -> pa.Array:
+def _coded(codes: NDArray[np.integer[Any]], values: Sequence[str | None]) -> pa.Array:
     """Give a text column by the position of each row's value; -1, or a value that is None, is null."""
     listed = pa.array([*values, None], pa.string()).dictionary_encode()
     return listed.take(pa.array(codes % (len(values) + 1)))

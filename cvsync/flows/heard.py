@@ -65,7 +65,7 @@ class Heard:
         numbers = np.array([*map(self.number, values.to_pylist()), -1])
         answered = np.isin(self.labels.key_codes, [image for image, *_ in self._parts])
         rows = np.flatnonzero(answered & (codes >= 0))
-        image, tag = self.labels.key_codes[rows], numbers[codes[rows]]
+        image, tag = self.labels.key_codes[rows].astype(np.int64), numbers[codes[rows]]
         if has_boxes:
             columns = [np.asarray(self.labels.table.column(side), float)[rows] for side in BOX]
             return Truth(image, tag, np.stack(columns, axis=1))

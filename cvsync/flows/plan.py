@@ -135,6 +135,7 @@ async def read_manifest(service: Service, manifests: Sequence[Name], reading: Re
         ManifestError: They cannot be used.
     """
     manifest = await asyncio.to_thread(read, manifests, reading)
+    pa.default_memory_pool().release_unused()  # reading took more than what it gave
     tell(
         service.observer, "manifest", rows=manifest.rows, labels=len(manifest.labels),
         images=len(manifest.labels.keys), convention=manifest.convention,
@@ -196,6 +197,7 @@ async def prepare(
         renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete,
         tags=desired.tags,
     )  # fmt: skip
+    pa.default_memory_pool().release_unused()  # sending takes hours and little
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
     _refuse_if_strict(aim, contradictions)
     tell_problems(service, contradictions)

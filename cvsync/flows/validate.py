@@ -107,7 +107,7 @@ def _for_training(labels: Labels, type_: ProjectType) -> list[Oddity]:
     regular = codes >= 0
     if kinds is not None:
         regular &= ~np.asarray(pc.fill_null(pc.equal(kinds.cast("string"), "Negative"), False))
-    pairs = np.unique(labels.key_codes[regular] * len(values) + codes[regular])
+    pairs = np.unique(labels.key_codes[regular].astype(np.int64) * len(values) + codes[regular])
     counts = np.bincount(pairs % max(1, len(values)), minlength=len(values))
     is_detection = type_ is ProjectType.DETECTION
     needed = limits.MIN_IMAGES_PER_TAG_DETECTION if is_detection else limits.MIN_IMAGES_PER_TAG_CLASSIFICATION

@@ -52,7 +52,7 @@ def add_sums(total: NDArray[np.int64], images: NDArray[np.integer[Any]], hashes:
     np.add.at(total.view(np.uint64), images, hashes)
 
 
-def identities(images: NDArray[np.int64], hashes: Hashes) -> Hashes:
+def identities(images: NDArray[np.integer[Any]], hashes: Hashes) -> Hashes:
     """Hash labels together with the image that they are on."""
     return _mix(_mix(images.astype(np.uint64) + _ODD) ^ hashes)
 

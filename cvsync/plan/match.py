@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvsync.labels import Codes
 from cvsync.plan.fingerprint import NO_BOX, identities, label_hashes
 
 Rows = NDArray[np.int64]
@@ -20,8 +21,8 @@ Rows = NDArray[np.int64]
 class LabelSet:
     """Labels as codes."""
 
-    image: Rows
-    tag: Rows
+    image: Codes
+    tag: Codes
     box: NDArray[np.float32]
     """n × 4."""
 
@@ -91,7 +92,9 @@ def _without_near(
 def _groups(desired: LabelSet, present: LabelSet, left: Rows, right: Rows) -> tuple[Rows, Rows]:
     """Number the pairs of image and tag that some boxes are of, the same on both sides; -1 without a box."""
     tags = max(desired.tag.max(initial=0), present.tag.max(initial=0)) + 1
-    pair = np.concatenate([s.image[r] * tags + s.tag[r] for s, r in ((desired, left), (present, right))])
+    pair = np.concatenate(
+        [s.image[r].astype(np.int64) * tags + s.tag[r] for s, r in ((desired, left), (present, right))]
+    )
     boxed = np.concatenate([s.box[r, 2] != NO_BOX for s, r in ((desired, left), (present, right))])
     group = np.where(boxed, np.unique(pair, return_inverse=True)[1], -1)
     return group[: len(left)], group[len(left) :]

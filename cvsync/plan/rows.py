@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvsync.labels import BOX, METADATA, TEXT, one_chunk
+from cvsync.labels import BOX, METADATA, TEXT, Codes, one_chunk
 from cvsync.plan.actions import SCHEMA, Kind
 from cvsync.plan.match import Rows
 from cvsync.plan.sides import Sides, as_positions
@@ -15,16 +15,20 @@ from cvsync.plan.sides import Sides, as_positions
 
 def create_rows(sides: Sides, rows: Rows) -> pa.Table:
     """New images, those with the same tags together, so that few batches hold many images."""
-    key = sides.desired.key_codes
-    item, tag = key[rows], sides.desired_tag[rows]
-    lowest = np.full(len(sides.desired.keys), np.iinfo(tag.dtype).max, tag.dtype)
-    highest = np.full(len(lowest), -1, tag.dtype)
-    np.minimum.at(lowest, item, tag)
-    np.maximum.at(highest, item, tag)
+    rows = _by_tags(sides, rows)
+    return _manifest_rows(sides, rows, Kind.CREATE_IMAGE, sides.desired.key_codes[rows], None)
+
+
+def _by_tags(sides: Sides, rows: Rows) -> Rows:
+    """Put rows in the order of their images' lowest and highest tags; those of an image lie together."""
+    key, tag = sides.desired.key_codes[rows], sides.desired_tag[rows]
+    lowest = np.full(len(sides.desired.keys), np.iinfo(np.int32).max, np.int32)
+    highest = np.full(len(lowest), -1, np.int32)
+    np.minimum.at(lowest, key, tag)
+    np.maximum.at(highest, key, tag)
     rank = np.empty(len(lowest), np.int32)
     rank[np.lexsort((highest, lowest))] = np.arange(len(lowest), dtype=np.int32)
-    rows = rows[np.argsort(rank[item], kind="stable")]
-    return _manifest_rows(sides, rows, Kind.CREATE_IMAGE, key[rows], None)
+    return rows[np.argsort(rank[key], kind="stable")]
 
 
 def replace_rows(sides: Sides, rows: Rows) -> pa.Table:
@@ -43,12 +47,12 @@ def add_rows(sides: Sides, rows: Rows) -> pa.Table:
     return _manifest_rows(sides, rows[order], Kind.ADD_LABEL, image[order], ids)
 
 
-def _manifest_rows(sides: Sides, rows: Rows, kind: Kind, item: Rows, image_id: Any) -> pa.Table:
+def _manifest_rows(sides: Sides, rows: Rows, kind: Kind, item: Codes, image_id: Any) -> pa.Table:
     wanted = sides.desired.table
     carried = [n for n in wanted.column_names if (n in SCHEMA.names and n != "tag") or n.startswith(METADATA)]
     taken = wanted.select(carried).take(pa.array(rows))
     tag = pa.DictionaryArray.from_arrays(  # the project's spelling, not the manifest's
-        as_positions(sides.desired_tag[rows].astype(np.int32)), pa.array(sides.names.names, pa.string())
+        as_positions(sides.desired_tag[rows]), pa.array(sides.names.names, pa.string())
     )
     columns = {name: taken.column(name) for name in carried}
     return _table(len(rows), **columns | {"kind": kind, "item": item, "tag": tag, "image_id": image_id})

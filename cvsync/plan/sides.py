@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cvsync.errors import PlanError
 from cvsync.known import KnownImages
-from cvsync.labels import BOX, Labels, codes_of, fold, one_chunk
+from cvsync.labels import BOX, Codes, Labels, codes_of, fold, one_chunk
 from cvsync.plan.actions import NewTag, TagRename
 from cvsync.plan.fingerprint import NO_BOX, add_sums, label_hashes, tag_hashes
 from cvsync.plan.match import LabelSet, Rows
@@ -44,27 +44,27 @@ class Sides:
         self.tag_renames = _described(self.snapshot, renamed, names, self.tags)
         self.names = TagNames(names)
         codes, values = codes_of(self.desired.table.column("tag"))
-        self.desired_tag = apply_codes(np.array(self.names.codes(values.to_pylist()), np.int64), codes)
+        self.desired_tag = apply_codes(np.array(self.names.codes(values.to_pylist()), np.int32), codes)
         self.told_tags = dict(zip(self.names.codes(tag.name for tag in self.tags), self.tags, strict=True))
         """By code, what is told of tags beside the labels."""
         codes, values = codes_of(self.snapshot.labels.column("tag_id"))
         position = {tag.id: code for code, tag in enumerate(self.snapshot.tags)}
         tags = [position[value] for value in values.to_pylist()]
-        self.present_tag = apply_codes(np.array(tags, np.int64), codes)
+        self.present_tag = apply_codes(np.array(tags, np.int32), codes)
 
     @cached_property
-    def known_image(self) -> Rows:
+    def known_image(self) -> Codes:
         """For each row of the ledger its image."""
         ids = self.snapshot.images.column("image_id")
         return as_codes(pc.index_in(self.known.table.column("image_id"), ids))
 
     @cached_property
-    def known_row(self) -> Rows:
+    def known_row(self) -> Codes:
         """For each key its row in the ledger."""
         return as_codes(pc.index_in(self.desired.keys, self.known.table.column("key")))
 
     @cached_property
-    def key_image(self) -> Rows:
+    def key_image(self) -> Codes:
         """For each key its image: as the ledger knows it, else as the manifest hints."""
         found = apply_codes(self.known_image, self.known_row)
         hints = self._first_of_key("image_id")
@@ -93,7 +93,7 @@ class Sides:
         return np.asarray(pc.fill_null(differs, False)) & (self.key_image >= 0)
 
     @cached_property
-    def row_image(self) -> Rows:
+    def row_image(self) -> Codes:
         """For each row of the manifest the image that it labels; a replaced one counts as none."""
         return np.where(self.replaced, -1, self.key_image)[self.desired.key_codes]
 
@@ -118,9 +118,9 @@ class Sides:
         return flags
 
     @cached_property
-    def present_image(self) -> Rows:
+    def present_image(self) -> Codes:
         """For each label of the snapshot its image."""
-        return np.asarray(self.snapshot.labels.column("image")).astype(np.int64)
+        return np.asarray(self.snapshot.labels.column("image"))
 
     @cached_property
     def fingerprints(self) -> NDArray[np.int64]:
@@ -141,7 +141,7 @@ class Sides:
     @cached_property
     def image_keys(self) -> pa.Array:
         """For each image a key that is it, or null."""
-        row_of = np.full(len(self.snapshot), -1, np.int64)
+        row_of = np.full(len(self.snapshot), -1, np.int32)
         rows = np.flatnonzero(self.known_image >= 0)
         row_of[self.known_image[rows]] = rows
         return one_chunk(self.known.table.column("key")).take(as_positions(row_of))
@@ -215,7 +215,7 @@ class Sides:
             return None
         codes, values = codes_of(column)
         rows = np.flatnonzero(codes >= 0)[::-1]
-        first = np.full(len(self.desired.keys), -1, np.int64)
+        first = np.full(len(self.desired.keys), -1, np.int32)
         first[self.desired.key_codes[rows]] = codes[rows]
         return values.take(as_positions(first))
 
@@ -255,9 +255,9 @@ def boxes(table: pa.Table, rows: Rows | slice) -> NDArray[np.float32]:
     return np.stack([np.asarray(column) for column in columns], axis=1)
 
 
-def apply_codes(values: Rows, codes: Rows) -> Rows:
+def apply_codes(values: Codes, codes: Codes) -> Codes:
     """Translate codes, -1 to -1."""
-    return np.append(values, np.int64(-1))[codes]
+    return np.append(values, np.int32(-1))[codes]
 
 
 def fingerprints(snapshot: Snapshot, rows: Rows | None = None) -> NDArray[np.int64]:
@@ -273,8 +273,8 @@ class _Coded:
     """Labels of one side, as they are hashed."""
 
     table: pa.Table
-    images: NDArray[Any]
-    codes: Rows
+    images: Codes
+    codes: Codes
     """Of the tags."""
     tags: NDArray[np.uint64]
     """For each code the tag's hash."""
@@ -289,11 +289,11 @@ class _Coded:
         return total
 
 
-def as_codes(positions: Any) -> Rows:
+def as_codes(positions: Any) -> Codes:
     """Arrow positions as codes, null as -1."""
-    return np.asarray(pc.fill_null(positions, -1)).astype(np.int64)
+    return np.asarray(pc.fill_null(positions, -1))
 
 
-def as_positions(codes: Rows) -> pa.Array:
+def as_positions(codes: Codes) -> pa.Array:
     """Codes as Arrow positions, -1 as null."""
     return pa.array(codes, mask=codes < 0)
