@@ -8,6 +8,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
+
+_M_ARENA_MAX = -8  # malloc.h of glibc
 
 
 def arrange() -> None:
@@ -50,9 +53,16 @@ def _keep_pandas_out() -> None:
 def _give_memory_back() -> None:
     """Have Arrow take memory as numpy does, so that what either lets go is the other's, or the system's.
 
-    Its own pools keep what was let go: after a million rows are read, twice as much as their labels take.
+    Its own pools keep what was let go: after a million rows are read, twice as much as their labels take. So
+    does a heap for each thread, which is what glibc has unless told otherwise.
     """
     import pyarrow as pa
 
-    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ:
-        pa.set_memory_pool(pa.system_memory_pool())
+    if "ARROW_DEFAULT_MEMORY_POOL" in os.environ:
+        return
+    pa.set_memory_pool(pa.system_memory_pool())
+    if sys.platform == "linux":
+        import ctypes
+
+        with suppress(AttributeError):  # other C libraries have no such thing
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
