@@ -20,6 +20,7 @@ from cvsync.cli.options import (
     take_renames,
 )
 from cvsync.cli.source import open_source, source_options, split_source
+from cvsync.cli.wanted import take_wanted, wanted_options
 
 if TYPE_CHECKING:
     from cvsync.flows.migrate import MigrateRequest
@@ -33,11 +34,7 @@ if TYPE_CHECKING:
 @click.option("--to", metavar="PROFILE", help="The target's resource, as a profile of cvsync.toml says it.")
 @create_project_option
 @click.option("--domain", metavar="NAME|ID", help="Of a new project.  [default: the source's]")
-@click.option(
-    "--tag", "with_tags", multiple=True, metavar="TAG", help="Only images with this tag. May be repeated."
-)
-@click.option("--tagged", "which", flag_value="tagged", help="Only images with a label.")
-@click.option("--untagged", "which", flag_value="untagged", help="Only images without a label.")
+@wanted_options
 @click.option(
     "--tag-map",
     "tag_map",
@@ -98,7 +95,7 @@ def migrate(source: str, copy: str, to: str | None, dry_run: bool, **options: An
 
 
 def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:
-    from cvsync.flows.migrate import MigrateRequest, Which
+    from cvsync.flows.migrate import MigrateRequest
     from cvsync.flows.project import NewProject
     from cvsync.plan import Prune
     from cvsync.plan.drift import OnDrift
@@ -106,8 +103,6 @@ def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:
     from cvsync.plan.quota import Tier
 
     settings, options = split_run(options)
-    if options["with_tags"] and options["which"] == "untagged":
-        raise click.UsageError("--untagged and --tag leave no image")
     drift, rejects = options["on_drift"], options["rejects"]
     assert rejects is None or isinstance(rejects, Path)
     return MigrateRequest(
@@ -118,8 +113,7 @@ def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:
         prune=Prune.DELETE if options["delete"] else Prune.KEEP,
         guard=DeleteGuard(options["max_delete"]),
         tier=Tier(options["quota"]),
-        which=Which(options["which"] or "all"),
-        with_tags=options["with_tags"],
+        wanted=take_wanted(options),
         tag_map=take_renames("--tag-map", options["tag_map"]),
         rejects=rejects,
         run=settings,

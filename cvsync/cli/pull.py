@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvsync.cli.options import PULLED, common_options, split_common
+from cvsync.cli.wanted import take_wanted, wanted_options
 
 if TYPE_CHECKING:
     from cvsync.flows.pull import PullReport
@@ -26,21 +27,7 @@ if TYPE_CHECKING:
 @click.option("--no-images", is_flag=True, help="Pull labels alone.")
 @click.option("--lossy", is_flag=True, help="Leave out labels that the format cannot hold.")
 @click.option("--prune", is_flag=True, help="Delete files of images that the project no longer has.")
-@click.option(
-    "--iteration", metavar="NAME|ID", help="The images and labels that an iteration was trained on."
-)
-@click.option(
-    "--tag", "tags", multiple=True, metavar="TAG", help="Only images with this tag. May be repeated."
-)
-@click.option("--tagged/--untagged", default=None, help="Only images with labels, or only those without.")
-@click.option(
-    "--since", type=click.DateTime(), metavar="DATE", help="Only images created then (UTC) or later."
-)
-@click.option("--until", type=click.DateTime(), metavar="DATE", help="Only images created before (UTC).")
-@click.option(
-    "--filter", "filter_", metavar="CONDITION",
-    help="Only images whose metadata match, as the service puts it: \"metadata=batch eq 'x'\".",
-)  # fmt: skip
+@wanted_options
 @common_options
 def pull(**options: Any) -> int:
     """Fetch all images of a project, with their labels, into a folder.
@@ -63,7 +50,7 @@ def pull(**options: Any) -> int:
     common, own = split_common(options)
     request = PullRequest(
         project=common.required_project(), folder=own["output"], format=own["format_"],
-        images=not own["no_images"], wanted=_wanted(own), prune=own["prune"], lossy=own["lossy"],
+        images=not own["no_images"], wanted=take_wanted(own), prune=own["prune"], lossy=own["lossy"],
     )  # fmt: skip
 
     async def run(service: Service, _: object) -> int:
@@ -73,17 +60,6 @@ def pull(**options: Any) -> int:
         return exits.REFUSED if report.pulled.refused else exits.OK
 
     return execute(common, run, command="pull")
-
-
-def _wanted(options: dict[str, Any]) -> Any:
-    from datetime import UTC
-
-    from cvsync.flows.pull import Wanted
-
-    if options["tags"] and options["tagged"] is False:
-        raise click.UsageError("--untagged images have no --tag")
-    times = {name: options[name] and options[name].replace(tzinfo=UTC) for name in ("since", "until")}
-    return Wanted(**{name: options[name] for name in ("iteration", "tags", "tagged", "filter_")}, **times)
 
 
 def _show(report: PullReport) -> None:

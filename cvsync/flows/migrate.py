@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from pathlib import Path
 
-import numpy as np
-
 from cvsync.api.client import Client
-from cvsync.api.listing import EVERYTHING, Selection, fetch_contents, project_type
 from cvsync.errors import GuardError, PlanError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.carry import Report, hold
@@ -22,7 +18,7 @@ from cvsync.flows.push import make_equal
 from cvsync.flows.service import Service
 from cvsync.flows.source import renamed_tags, wanted_labels
 from cvsync.flows.status import read_known, require_project
-from cvsync.labels import fold
+from cvsync.flows.wanted import Wanted, read_wanted
 from cvsync.model import Domain, Project, ProjectType
 from cvsync.plan import NewTag, Prune
 from cvsync.run.ledger import Ledger
@@ -32,23 +28,14 @@ from cvsync.snapshot import Snapshot
 _IMAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class Which(Enum):
-    """Which images of a project are meant."""
-
-    ALL = "all"
-    TAGGED = "tagged"  # those with a label
-    UNTAGGED = "untagged"  # those without
-
-
 @dataclass(frozen=True, kw_only=True)
 class MigrateRequest(Aim):
     """What a project is to be made equal to: another project."""
 
     source: str
     """Name or id of the project that is copied."""
-    which: Which = Which.ALL
-    with_tags: tuple[str, ...] = ()
-    """Only images with one of these tags; by name."""
+    wanted: Wanted = field(default_factory=Wanted)
+    """Which images; by default all."""
     tag_map: Mapping[str, str] = field(default_factory=dict)
     """Tags that the copy names otherwise: the source's name -> the copy's."""
     rejects: Path | None = None
@@ -59,11 +46,6 @@ class MigrateRequest(Aim):
     def reference(self) -> str:
         """The source's name."""
         return f"project {self.source}"
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all images are meant."""
-        return self.which is Which.ALL and not self.with_tags
 
 
 async def migrate(source: Service, service: Service, request: MigrateRequest) -> Report:
@@ -112,7 +94,7 @@ def check_deletions(request: MigrateRequest, ledger: Ledger, origin: Project) ->
     """
     if request.prune is Prune.KEEP:
         return
-    if not request.is_whole:
+    if not request.wanted.is_everything:
         raise GuardError("--delete refused: not all images of the source were asked for; nothing was sent")
     others = ledger.origins.all() - {origin.id}
     strange = [key for key in ledger.known().table.column("key").to_pylist() if not _IMAGE_ID.fullmatch(key)]
@@ -129,39 +111,22 @@ async def _meet(
 ) -> tuple[Project, Project, Desired]:
     """Read the source, find or make the copy, and see what of the one the other can hold."""
     origin = await require_project(source, request.source)
-    type_ = await project_type(source.client, origin)
-    contents = renamed_tags(await _read(source, origin, type_, request), request.tag_map)
+    read, _ = await read_wanted(source, origin, request.wanted)
+    contents = renamed_tags(read, request.tag_map)
     tell(
-        source.observer, "source", project=origin.id, title=origin.name, type=str(type_),
+        source.observer, "source", project=origin.id, title=origin.name, type=str(contents.type),
         images=len(contents), labels=contents.labels.num_rows, tags=len(contents.tags),
     )  # fmt: skip
     if request.create is not None:
         request = replace(request, create=await _like(source.client, service.client, origin, request.create))
 
     def want(of_copy: ProjectType) -> Desired:
-        return _want(contents, of_copy, is_whole=request.is_whole)
+        return _want(contents, of_copy, is_whole=request.wanted.is_everything)
 
-    project, desired = await find_or_create(service, request, type_, want, dry=dry)
+    project, desired = await find_or_create(service, request, contents.type, want, dry=dry)
     if (source.destination, origin.id) == (service.destination, project.id):
         raise SettingsError(f"project {origin.name} cannot be copied onto itself; name another one")
     return origin, project, desired
-
-
-async def _read(source: Service, project: Project, type_: ProjectType, request: MigrateRequest) -> Snapshot:
-    """Read the images that are meant, with their links."""
-    selection = EVERYTHING
-    if request.with_tags:
-        ids = {fold(tag.name): tag.id for tag in await source.client.get_tags(project.id)}
-        unknown = [name for name in request.with_tags if fold(name) not in ids]
-        if unknown:
-            raise SettingsError(f"project {project.name} has no tag {', '.join(unknown)}")
-        selection = Selection(tag_ids=tuple(ids[fold(name)] for name in request.with_tags))
-    contents = await fetch_contents(source.client, project, type_, selection)
-    if request.which is Which.ALL:
-        return contents
-    is_tagged = np.zeros(len(contents), bool)
-    is_tagged[np.asarray(contents.labels.column("image"))] = True
-    return contents.keep(is_tagged if request.which is Which.TAGGED else ~is_tagged)
 
 
 async def _like(source: Client, copy: Client, origin: Project, new: NewProject) -> NewProject:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsync.api.listing import Selection, fetch_contents, fetch_images, project_type
-from cvsync.errors import SettingsError
+from cvsync.api.listing import Selection, fetch_images
 from cvsync.events import tell
-from cvsync.flows.iterations import choose_iteration
 from cvsync.flows.pulled_labels import Names, left_out, with_files, with_links
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known, require_project
-from cvsync.labels import Labels, fold
-from cvsync.limits import MAX_TAG_FILTER
+from cvsync.flows.wanted import Wanted, read_wanted
+from cvsync.labels import Labels
 from cvsync.manifest import Loss, Written, refuse_unfit, write_beside
 from cvsync.model import Project
 from cvsync.run.links import Links
@@ -30,29 +27,6 @@ from cvsync.run.pulling import Pulled, Puller
 from cvsync.snapshot import Snapshot
 
 _SHOWN = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which images of a project; by default all."""
-
-    iteration: str | None = None
-    """As an iteration saw them: its name or id."""
-    tags: tuple[str, ...] = ()
-    """With one of these tags."""
-    tagged: bool | None = None
-    """Only with labels, or only without."""
-    since: datetime | None = None
-    """Created at that time or later."""
-    until: datetime | None = None
-    """Created before that time."""
-    filter_: str | None = None
-    """An OData condition on metadata, as ``metadata=batch eq 'x'`` (v3.3 and later)."""
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether no image is left out."""
-        return self == Wanted()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,46 +80,11 @@ async def pull(service: Service, request: PullRequest) -> PullReport:
         TransportError: No answer came, however often it was tried.
     """
     project = await require_project(service, request.project)
-    selection = await _select(service, project, request.wanted)
-    type_ = await project_type(service.client, project)
-    snapshot = await fetch_contents(service.client, project, type_, selection)
-    snapshot = _created_between(snapshot, request.wanted)
+    snapshot, selection = await read_wanted(service, project, request.wanted)
     names = Names.of(read_known(service, project))
     source, run_id = f"{service.destination} {project.id}", service.run_id or new_run_id()
     with open_pulled(request.folder, source, run_id=run_id) as folder:
         return await _Pull(service, request, project, selection, names, folder).run(snapshot)
-
-
-async def _select(service: Service, project: Project, wanted: Wanted) -> Selection:
-    """Say to the service what is wanted."""
-    iteration_id = None
-    if wanted.iteration is not None:
-        iteration_id = (await choose_iteration(service.client, project.id, wanted.iteration)).id
-    tag_ids: list[str] = []
-    if wanted.tags:
-        tags = await service.client.get_tags(project.id, iteration_id=iteration_id)
-        ids = {fold(tag.name): tag.id for tag in tags}
-        missing = [name for name in wanted.tags if fold(name) not in ids]
-        if missing:
-            raise SettingsError(f"the project has no tag {', '.join(map(repr, missing))}")
-        tag_ids = [*dict.fromkeys(ids[fold(name)] for name in wanted.tags)]
-        if len(tag_ids) > MAX_TAG_FILTER:
-            raise SettingsError(f"the service picks images by {MAX_TAG_FILTER} tags at most")
-    return Selection(
-        iteration_id=iteration_id, tag_ids=tuple(tag_ids), tagged=wanted.tagged, filter_=wanted.filter_
-    )
-
-
-def _created_between(snapshot: Snapshot, wanted: Wanted) -> Snapshot:
-    if wanted.since is None and wanted.until is None:
-        return snapshot
-    created = snapshot.images.column("created")
-    keep = pc.is_valid(created)
-    if wanted.since is not None:
-        keep = pc.and_(keep, pc.greater_equal(created, pa.scalar(wanted.since, created.type)))
-    if wanted.until is not None:
-        keep = pc.and_(keep, pc.less(created, pa.scalar(wanted.until, created.type)))
-    return snapshot.keep(np.asarray(pc.fill_null(keep, False)))
 
 
 @dataclass(eq=False)

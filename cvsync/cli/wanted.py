@@ -1,0 +1,51 @@
+"""Options that say which images of a project are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from cvsync.flows.wanted import Wanted
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option(
+        "--iteration", metavar="NAME|ID", help="The images and labels that an iteration was trained on."
+    ),
+    click.option(
+        "--tag", "tags", multiple=True, metavar="TAG", help="Only images with this tag. May be repeated."
+    ),
+    click.option("--tagged/--untagged", default=None, help="Only images with labels, or only those without."),
+    click.option(
+        "--since", type=click.DateTime(), metavar="DATE", help="Only images created then (UTC) or later."
+    ),
+    click.option("--until", type=click.DateTime(), metavar="DATE", help="Only images created before (UTC)."),
+    click.option(
+        "--filter",
+        "filter_",
+        metavar="CONDITION",
+        help="Only images whose metadata match, as the service puts it: \"metadata=batch eq 'x'\".",
+    ),
+)
+
+
+def wanted_options(command: F) -> F:
+    """Add the options that say which images are meant; ``take_wanted`` reads them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def take_wanted(options: dict[str, Any]) -> Wanted:
+    """Say which images a command's options mean."""
+    from cvsync.flows.wanted import Wanted
+
+    if options["tags"] and options["tagged"] is False:
+        raise click.UsageError("--untagged images have no --tag")
+    times = {name: options[name] and options[name].replace(tzinfo=UTC) for name in ("since", "until")}
+    return Wanted(**{name: options[name] for name in ("iteration", "tags", "tagged", "filter_")}, **times)
