@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
-from benchmarks import files, nightly, plots, scaling, startup, upload
+from benchmarks import cost, files, nightly, plots, scaling, startup, upload
 from benchmarks.effort import Effort
 from benchmarks.tables import Table
 
@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[..., Iterator[Table]]] = {
     "upload of bytes": files.tables,
     "nightly": nightly.tables,
     "scaling": scaling.tables,
+    "client cost": cost.tables,
 }
 VERSIONS = ("cvsync", "aiohttp", "pyarrow", "pandas", "polars", "duckdb",
             "azure-cognitiveservices-vision-customvision", "cvsutils", "coco2customvision")  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import nightly, scaling
+from benchmarks import cost, nightly, scaling
 from benchmarks.process import run
 from benchmarks.scene import write_manifest
 from benchmarks.tables import Table
@@ -70,3 +70,19 @@ def test_nightly_change_touches_one_row_in_a_hundred(tmp_path: Path) -> None:
 
 def test_exponent_of_linear_growth_is_one() -> None:
     assert scaling.exponent([10, 100, 1000], [1.0, 10.0, 100.0]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("place", "part"),
+    [
+        ("/x/cvsync/plan/diff.py", "plan"),
+        ("/x/cvsync/api/wire.py", "parse"),
+        ("/x/cvsync/api/client.py", "HTTP"),
+        ("/x/cvsync/run/work.py", "engine"),
+        ("<built-in method orjson.dumps>", "body"),
+        ("<method 'execute' of 'sqlite3.Connection' objects>", "ledger"),
+        ("<built-in method builtins.len>", "Python"),
+    ],
+)
+def test_function_belongs_to_a_part(place: str, part: str) -> None:
+    assert cost.part_of(place) == part

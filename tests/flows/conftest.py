@@ -46,10 +46,15 @@ async def pair(start_shelf: StartShelf, tmp_path: Path) -> Pair:
     return Pair(source, replace(copy, state=tmp_path / "state-copy"))
 
 
+@pytest.fixture(autouse=True)
+def _leave_the_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have commands arrange nothing: this process goes on after them."""
+    monkeypatch.setattr(process, "arrange", lambda: None)
+
+
 @pytest.fixture
-def terminal(start_served: StartServed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def terminal(start_served: StartServed, tmp_path: Path) -> Terminal:
     """A command line with no project yet."""
-    monkeypatch.setattr(process, "arrange", lambda: None)  # this process goes on afterwards
     (tmp_path / "pictures").mkdir()
     emulator = start_served(fetch=True, files=tmp_path / "pictures")
     return Terminal(emulator, tmp_path / "pictures", tmp_path, tmp_path / "state")

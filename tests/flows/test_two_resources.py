@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 from terminal import StartServed, Terminal
 
-from cvsync.cli import session
 from cvsync.cli.main import cli
 from cvsync.errors import SettingsError
 
@@ -76,8 +75,7 @@ def test_a_key_of_the_environment_is_not_sent_to_a_second_resource(two: Path) ->
     assert "profile bare says nothing of a key" in out
 
 
-def test_two_profiles_of_one_local_emulator_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "calm_collector", lambda: None)
+def test_two_profiles_of_one_local_emulator_share_it(tmp_path: Path) -> None:
     (tmp_path / "cvsync.toml").write_text(
         "".join(
             f'[profile.{name}]\nendpoint = "local"\nlocal_data = "data"\nstate_dir = "state"\n'
