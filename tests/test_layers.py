@@ -25,11 +25,11 @@ VALUES = {
     "__init__",
 }
 MAY_IMPORT = {
-    "manifest": VALUES,
+    "manifest": VALUES | {"drawing"},
     "plan": VALUES,
     "api": VALUES,
     "run": VALUES | {"plan", "api"},
-    "flows": VALUES | {"manifest", "plan", "api", "run"},
+    "flows": VALUES | {"drawing", "manifest", "plan", "api", "run"},
     "cli": VALUES | {"manifest", "plan", "api", "run", "flows", "emulator"},
     "emulator": {"limits"},
     "__main__": {"cli"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,8 @@ import click
 from cvsync.cli.options import common_options, model_options, split_common, take_model
 
 if TYPE_CHECKING:
-    from cvsync.flows.predict import Answer, Shown
+    from cvsync.flows.looking import Answer
+    from cvsync.flows.predict import Shown
     from cvsync.flows.service import Service
 
 
@@ -28,6 +30,15 @@ if TYPE_CHECKING:
     "--store/--no-store", default=None,
     help="Have the service keep picture and answer, or not.  [default: as the service does: it keeps them]",
 )  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+    help="Draw what was seen into copies of the pictures.",
+)  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="With -o: replace files that are there already.")
+@click.option(
+    "--font", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="With -o: write tags in this font.  [default: one that has their letters]",
+)  # fmt: skip
 @model_options
 @common_options
 def test(pictures: tuple[str, ...], **options: Any) -> int:
@@ -39,25 +50,27 @@ def test(pictures: tuple[str, ...], **options: Any) -> int:
     \b
     Example:
       cvsync test photo.jpg https://pictures.example/fork.jpg -p shelf
-      cvsync test photos/ -p shelf --published production --threshold 0.8
+      cvsync test photos/ -p shelf --published production --threshold 0.8 -o seen/
     """
     from cvsync.cli import exits
     from cvsync.cli.session import execute
     from cvsync.flows.pictures import find_pictures
-    from cvsync.flows.predict import PredictRequest, Shown, predict
+    from cvsync.flows.predict import DrawTo, PredictRequest, Shown, predict
 
     common, options = split_common(options)
-    threshold, top = options["threshold"], options["top"]
+    folder: Path | None = options["output"]
+    if folder is None and (options["overwrite"] or options["font"]):
+        raise click.UsageError("--overwrite and --font are for pictures: say where they go with -o FOLDER")
+    shown = Shown(threshold=options["threshold"], top=options["top"])
     request = PredictRequest(
-        model=take_model(common, options),
-        pictures=tuple(find_pictures(pictures)),
-        told=Shown(threshold=threshold or 0.0, top=top),
-    )
+        model=take_model(common, options), pictures=tuple(find_pictures(pictures)), shown=shown,
+        draw=DrawTo(folder=folder, overwrite=options["overwrite"], font=options["font"]) if folder else None,
+    )  # fmt: skip
 
     async def run(service: Service, _: object) -> int:
         def show(answer: Answer) -> None:
             if not common.json:
-                for line in answer_lines(answer, threshold, top):
+                for line in answer_lines(answer, shown):
                     click.echo(line)
 
         refused = await predict(service, request, show)
@@ -66,26 +79,16 @@ def test(pictures: tuple[str, ...], **options: Any) -> int:
     return execute(common, run, command="test")
 
 
-def answer_lines(answer: Answer, threshold: float | None, top: int | None) -> Iterator[str]:
+def answer_lines(answer: Answer, shown: Shown) -> Iterator[str]:
     """Say what was seen in a picture, the most probable first."""
     if answer.said is None:
         return  # it is told as refused
-    yield answer.picture.name
-    shown = _shown(answer, threshold, top).of(answer.said)
-    width = max((len(one.tag_name or one.tag_id) for one in shown), default=0)
-    for one in shown:
+    yield answer.picture.name + (f" -> {answer.drawn}" if answer.drawn else "")
+    seen = shown.for_people(answer.said)
+    width = max((len(one.tag_name or one.tag_id) for one in seen), default=0)
+    for one in seen:
         box = one.bounding_box
         place = f"  at {box.left:.3f} {box.top:.3f}, {box.width:.3f} x {box.height:.3f}" if box else ""
         yield f"  {one.tag_name or one.tag_id:<{width}}  {one.probability:6.1%}{place}"
-    if not shown:
+    if not seen:
         yield "  nothing"
-
-
-def _shown(answer: Answer, threshold: float | None, top: int | None) -> Shown:
-    """Give what people see, where they do not say it: a detector names hundreds of improbable places."""
-    from cvsync.flows.predict import Shown
-
-    assert answer.said is not None
-    has_boxes = any(one.bounding_box for one in answer.said.predictions)
-    least = (0.5 if has_boxes else 0.0) if threshold is None else threshold
-    return Shown(threshold=least, top=(None if has_boxes else 5) if top is None else top)

@@ -130,8 +130,9 @@ def is_of_picture(error: ServiceError) -> bool:
     return classify(error) is Failure.TRANSIENT
 
 
+OUT_OF_REACH = "BadRequestImageUrl"  # the code of a URL that the service cannot download
 _WORDS = {
-    "BadRequestImageUrl": "the service could not download it",
+    OUT_OF_REACH: "the service could not download it",
     "BadRequestImageFormat": "not a readable jpg, png, bmp or gif",
     "BadRequestImageSizeBytes": "too many bytes",
     "BadRequestImageDimensions": "a side is too long, or the picture too narrow",

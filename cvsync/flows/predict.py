@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from cvsync.drawing import DrawError, Drawing, Mark, encode
 from cvsync.events import tell
-from cvsync.flows.models import Model, ModelChoice, Refusal, choose_model
+from cvsync.flows.looking import Answer, look_at_all, tell_refusal
+from cvsync.flows.models import Model, ModelChoice, choose_model
 from cvsync.flows.pictures import Picture
+from cvsync.flows.results import plan_results, write_result
 from cvsync.flows.service import Service
 from cvsync.predictions import ImagePrediction, Prediction
-from cvsync.run.in_order import in_order
+
+_LEAST_BOX = 0.5  # a detector names hundreds of places that are improbable
+_MOST_TAGS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """Which predictions of a picture count."""
 
-    threshold: float = 0.0
-    """Less probable ones do not."""
+    threshold: float | None = None
+    """Less probable ones do not. None: programs get all, people boxes from 0.5 on and all tags."""
     top: int | None = None
-    """So many at most, the most probable ones; None: all."""
+    """So many at most, the most probable ones. None: programs get all, people all boxes and five tags."""
 
-    def of(self, said: ImagePrediction) -> tuple[Prediction, ...]:
+    def for_programs(self, said: ImagePrediction) -> tuple[Prediction, ...]:
         """Give them by falling probability; a detector's come in no order from the service."""
         falling = sorted(said.predictions, key=lambda one: -one.probability)
-        return tuple(one for one in falling if one.probability >= self.threshold)[: self.top]
+        return tuple(one for one in falling if one.probability >= (self.threshold or 0.0))[: self.top]
+
+    def for_people(self, said: ImagePrediction) -> tuple[Prediction, ...]:
+        """Give those that are worth a look, where nobody said which."""
+        has_boxes = any(one.bounding_box for one in said.predictions)
+        threshold, top = (_LEAST_BOX, None) if has_boxes else (0.0, _MOST_TAGS)
+        return Shown(
+            threshold=threshold if self.threshold is None else self.threshold,
+            top=top if self.top is None else self.top,
+        ).for_programs(said)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawTo:
+    """Where pictures with what was seen in them go."""
+
+    folder: Path
+    overwrite: bool = False
+    font: Path | None = None
+    """A font file for the tags; None: one of this machine's that has their letters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +61,9 @@ class PredictRequest:
 
     model: ModelChoice
     pictures: tuple[Picture, ...]
-    told: Shown = Shown()
-    """What events tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model says of one picture."""
-
-    picture: Picture
-    said: ImagePrediction | None
-    refusal: Refusal | None = None
-    """Why there is no prediction."""
+    shown: Shown = Shown()
+    draw: DrawTo | None = None
+    """None: nothing is drawn."""
 
 
 async def predict(service: Service, request: PredictRequest, take: Callable[[Answer], object]) -> int:
@@ -56,52 +73,75 @@ async def predict(service: Service, request: PredictRequest, take: Callable[[Ans
         How many pictures got no answer.
 
     Raises:
-        CvsyncError: No picture can get one.
+        SettingsError: A result would lie where something else lies.
+        CvsyncError: No picture can get an answer.
     """
+    results = _Results(service, request.draw, request.pictures, request.shown) if request.draw else None
     model = await choose_model(service, request.model)
     refused = 0
 
     def taken(answer: Answer) -> None:
         nonlocal refused
         refused += answer.said is None
-        tell_answer(service, model, answer, request.told)
+        _tell(service, model, answer, request.shown)
         take(answer)
 
-    await look_at_all(service, model, request.pictures, taken)
+    await look_at_all(service, model, request.pictures, taken, then=results.draw if results else None)
+    if results is not None:
+        results.tell_unwritable()
     return refused
 
 
-async def look_at_all(
-    service: Service, model: Model, pictures: Iterable[Picture], take: Callable[[Answer], object]
-) -> None:
-    """Have a model look at pictures, and hand its answers on in their order.
+class _Results:
+    """Draws what was seen."""
 
-    Holds the bytes of ``service.workers`` pictures at most.
-    """
+    def __init__(self, service: Service, to: DrawTo, pictures: Sequence[Picture], shown: Shown) -> None:
+        self._service, self._to, self._shown = service, to, shown
+        self._drawing = Drawing(to.font)
+        files = plan_results(to.folder, pictures, overwrite=to.overwrite)
+        self._files = {id(picture): file for picture, file in zip(pictures, files, strict=True)}
 
-    async def look(picture: Picture) -> Answer:
-        found = await model.look(picture)
-        return Answer(picture, None, found) if isinstance(found, Refusal) else Answer(picture, found)
+    async def draw(self, answer: Answer, file: Path) -> Answer:
+        """Draw one picture; what cannot be drawn is told, and the answer stands."""
+        result = self._files[id(answer.picture)]
+        assert answer.said is not None
+        marks = [_mark(one) for one in self._shown.for_people(answer.said)]
+        try:
+            await asyncio.to_thread(self._write, file, marks, result)
+        except (DrawError, OSError) as error:
+            reason = (error.strerror or "") if isinstance(error, OSError) else str(error)
+            text = f"{answer.picture.name} is not drawn as {result}: {reason}"
+            tell(self._service.observer, "warning", text=text)
+            return answer
+        return replace(answer, drawn=result)
 
-    await in_order(pictures, look, take, workers=service.workers, stop=service.stop)
+    def _write(self, file: Path, marks: Sequence[Mark], result: Path) -> None:
+        content = encode(self._drawing.draw(file.read_bytes(), marks), result.suffix)
+        write_result(result, content, overwrite=self._to.overwrite)
+
+    def tell_unwritable(self) -> None:
+        """Tell which tags the pictures show as numbers."""
+        for tag, number in self._drawing.unwritable.items():
+            text = f"no font here has the letters of {tag!r}: pictures say {number}; --font FILE names one"
+            tell(self._service.observer, "warning", text=text)
 
 
-def tell_answer(service: Service, model: Model, answer: Answer, shown: Shown) -> None:
+def _mark(one: Prediction) -> Mark:
+    box = one.bounding_box
+    place = (box.left, box.top, box.width, box.height) if box else None
+    return Mark(one.tag_name or one.tag_id, f"{one.probability:.0%}", place)
+
+
+def _tell(service: Service, model: Model, answer: Answer, shown: Shown) -> None:
     """Tell what a model says of one picture, or why it says nothing."""
     if answer.said is None:
         tell_refusal(service, answer)
         return
     tell(
         service.observer, "prediction", image=answer.picture.name, model=model.title,
-        iteration=answer.said.iteration, predictions=[_facts(one) for one in shown.of(answer.said)],
+        iteration=answer.said.iteration, drawn=str(answer.drawn) if answer.drawn else None,
+        predictions=[_facts(one) for one in shown.for_programs(answer.said)],
     )  # fmt: skip
-
-
-def tell_refusal(service: Service, answer: Answer) -> None:
-    """Tell why there is no answer for a picture."""
-    assert answer.refusal is not None
-    code, reason = answer.refusal.code, answer.refusal.reason
-    tell(service.observer, "item_refused", code=code, reason=reason, image=answer.picture.name)
 
 
 def _facts(one: Prediction) -> dict[str, Any]:

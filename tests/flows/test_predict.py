@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from trained import calls, events, predictions, publish, train
 
 from cvsync.errors import SettingsError
 
+UNREACHABLE = {"code": "BadRequestImageUrl", "message": ""}
 pytestmark = pytest.mark.usefixtures("quick_learner")
 
 
@@ -158,3 +160,50 @@ def test_what_is_not_there_is_told_before_any_call(trained: Terminal, tmp_path: 
             trained.run("test", trained.pictures / "3.png", tmp_path / name if ":" not in name else name)
 
     assert calls(trained) == {}
+
+
+def test_boxes_are_drawn_into_copies(terminal: Terminal, tmp_path: Path) -> None:
+    train(terminal, boxes=True)
+    seen = tmp_path / "seen"
+
+    ran = terminal.run("test", terminal.pictures, terminal.url("4.png"), "-o", seen, "--json")
+    again = terminal.run("test", terminal.pictures / "3.png", "-o", seen)
+    replaced = terminal.run("test", terminal.pictures / "3.png", "-o", seen, "--overwrite")
+
+    drawn = [one["drawn"] for one in predictions(ran)]
+    assert sorted(map(Path, drawn)) == sorted(seen.iterdir())
+    assert drawn[-1] == str(seen / "4-2.png")
+    assert (seen / "4-2.png").read_bytes() == (seen / "4.png").read_bytes()
+    assert (again.code, replaced.code) == (2, 0)
+    assert "--overwrite" in again.err
+    assert replaced.out.splitlines()[0].endswith(f"-> {seen / '3.png'}")
+
+
+def test_with_results_a_url_is_downloaded_here(trained: Terminal, tmp_path: Path) -> None:
+    ran = trained.run("test", trained.url("4.png"), trained.url("gone.png"), "-o", tmp_path / "seen")
+
+    assert ran.code == 3
+    assert calls(trained) == {"QuickTestImage": 1}
+    assert [file.name for file in (tmp_path / "seen").iterdir()] == ["4.png"]
+    assert "could not be downloaded: status 404" in ran.err
+
+
+def test_drawing_needs_pillow_and_says_so_first(
+    trained: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL.ImageDraw", None)
+
+    ran = trained.run("test", trained.pictures / "3.png", "-o", tmp_path / "seen")
+
+    assert ran.code == 2
+    assert "pip install 'cvsync[local]'" in ran.err
+    assert calls(trained) == {}
+
+
+def test_url_that_the_service_cannot_reach_is_sent_as_bytes(trained: Terminal) -> None:
+    trained.order(operation="QuickTestImageUrl", kind="status", status=400, body=UNREACHABLE, count=1)
+
+    ran = trained.run("test", trained.url("4.png"))
+
+    assert ran.code == 0
+    assert calls(trained) == {"QuickTestImageUrl": 1, "QuickTestImage": 1}
