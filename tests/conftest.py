@@ -89,7 +89,7 @@ def answers() -> Iterator[aioresponses]:
         yield mocked
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cutlery() -> Path:
     """Real photographs with published boxes."""
     folder = SHARED / "data" / "cutlery"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageFont import FreeTypeFont as Font
 
-COLOURS = ("#d0103a", "#1f7a3d", "#4363d8", "#b04f08", "#911eb4", "#007373", "#8a5a22", "#000075")
+COLOURS = (
+    "#4363d8", "#d0103a", "#1f7a3d", "#911eb4", "#b04f08", "#007373", "#6b5a00", "#a3195b", "#000075",
+    "#444444",
+)  # fmt: skip
 """All dark enough for white letters."""
 LEAST_SIDE = 480  # pixels of the longer side: smaller pictures are enlarged, to have room for letters
 
@@ -52,6 +55,7 @@ class Drawing:
                 "drawing needs cvsync's `local` extra: pip install 'cvsync[local]'"
             ) from error
         self._fonts = Fonts(font)
+        self._colours: dict[str, str] = {}
 
     def draw(self, content: bytes, marks: Sequence[Mark]) -> Picture:
         """Draw tags and boxes into a picture; it comes out upright.
@@ -64,21 +68,26 @@ class Drawing:
         boxes = [mark.box and corners(mark.box, turn, sheet.size) for mark in marks]
         for mark, box in zip(marks, boxes, strict=True):
             if box is not None:
-                sheet.outline(box, colour_of(mark.tag))
+                sheet.outline(box, self.colour_of(mark.tag))
         for mark, box in zip(marks, boxes, strict=True):  # above all boxes
             text, font = self._fonts.write(mark.tag, sheet.letters)
-            sheet.label(box or (0.0, 0.0, 0.0, 0.0), (text, mark.note), font, colour_of(mark.tag))
+            sheet.label(box or (0.0, 0.0, 0.0, 0.0), (text, mark.note), font, self.colour_of(mark.tag))
         return sheet.picture
+
+    def distinguish(self, tags: Iterable[str]) -> None:
+        """Give each of some tags a colour of its own, while colours last."""
+        names = sorted({fold(tag) for tag in tags})
+        self._colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(names)}
+
+    def colour_of(self, tag: str) -> str:
+        """Give a tag its colour, the same in every picture."""
+        name = fold(tag)
+        return self._colours.get(name) or COLOURS[zlib.crc32(name.encode()) % len(COLOURS)]
 
     @property
     def unwritable(self) -> dict[str, str]:
         """The tags that no font here can write, with what stands for them in the pictures."""
         return self._fonts.unwritable
-
-
-def colour_of(tag: str) -> str:
-    """Give a tag its colour, the same in every picture and run."""
-    return COLOURS[zlib.crc32(fold(tag).encode()) % len(COLOURS)]
 
 
 def encode(picture: Picture, suffix: str) -> bytes:

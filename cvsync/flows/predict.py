@@ -78,6 +78,8 @@ async def predict(service: Service, request: PredictRequest, take: Callable[[Ans
     """
     results = _Results(service, request.draw, request.pictures, request.shown) if request.draw else None
     model = await choose_model(service, request.model)
+    if results is not None:
+        results.drawing.distinguish(await model.tags(model.iteration.id if model.iteration else None))
     refused = 0
 
     def taken(answer: Answer) -> None:
@@ -97,7 +99,7 @@ class _Results:
 
     def __init__(self, service: Service, to: DrawTo, pictures: Sequence[Picture], shown: Shown) -> None:
         self._service, self._to, self._shown = service, to, shown
-        self._drawing = Drawing(to.font)
+        self.drawing = Drawing(to.font)
         files = plan_results(to.folder, pictures, overwrite=to.overwrite)
         self._files = {id(picture): file for picture, file in zip(pictures, files, strict=True)}
 
@@ -116,12 +118,12 @@ class _Results:
         return replace(answer, drawn=result)
 
     def _write(self, file: Path, marks: Sequence[Mark], result: Path) -> None:
-        content = encode(self._drawing.draw(file.read_bytes(), marks), result.suffix)
+        content = encode(self.drawing.draw(file.read_bytes(), marks), result.suffix)
         write_result(result, content, overwrite=self._to.overwrite)
 
     def tell_unwritable(self) -> None:
         """Tell which tags the pictures show as numbers."""
-        for tag, number in self._drawing.unwritable.items():
+        for tag, number in self.drawing.unwritable.items():
             text = f"no font here has the letters of {tag!r}: pictures say {number}; --font FILE names one"
             tell(self._service.observer, "warning", text=text)
 

@@ -1,8 +1,8 @@
-"""Run an exported model of any kind on a picture: `run_exported.py MODEL.zip PICTURE`.
+"""Run an exported model of any kind on pictures: `run_exported.py MODEL.zip PICTURE…`.
 
 A program of its own that knows nothing of cvsync: it is written from what is promised of exported models
-alone, and needs onnxruntime, numpy and Pillow. Prints one JSON line: label, probability and corners of each
-prediction.
+alone, and needs onnxruntime, numpy and Pillow. Prints a JSON line a picture: label, probability and corners
+of each prediction.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import onnxruntime
 from PIL import Image
 
 
-def main(archive_path: str, picture_path: str) -> None:
+def main(archive_path: str, *picture_paths: str) -> None:
     with zipfile.ZipFile(archive_path) as archive:
         session = onnxruntime.InferenceSession(archive.read("model.onnx"))
         labels = archive.read("labels.txt").decode().split("\n")
     (wanted,) = session.get_inputs()
     assert wanted.type == "tensor(float)"
-    found = session.run(None, {wanted.name: pixels(picture_path, session, wanted.shape)})
     names = [output.name for output in session.get_outputs()]
-    sys.stdout.write(json.dumps(read(dict(zip(names, found, strict=True)), labels)) + "\n")
+    for path in picture_paths:
+        found = session.run(None, {wanted.name: pixels(path, session, wanted.shape)})
+        sys.stdout.write(json.dumps(read(dict(zip(names, found, strict=True)), labels)) + "\n")
 
 
 def pixels(path: str, session: onnxruntime.InferenceSession, shape: list[int]) -> np.ndarray:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageColor, ImageOps
 
-from cvsync.drawing import DrawError, Drawing, Mark, colour_of, encode, fonts
-from cvsync.drawing.draw import LEAST_SIDE, _meet, _Sheet
+from cvsync.drawing import DrawError, Drawing, Mark, encode, fonts
+from cvsync.drawing.draw import COLOURS, LEAST_SIDE, _meet, _Sheet
 from cvsync.drawing.upright import corners, open_upright
 from cvsync.errors import SettingsError
 
@@ -50,10 +50,11 @@ def test_outline_surrounds_what_was_seen(orientation: int) -> None:
     picture = Image.new("RGB", SIZE)
     picture.paste((160, 160, 160), (120, 100, 360, 300))
 
-    drawn = Drawing().draw(stored(picture, orientation, "JPEG"), [Mark("fork", "98%", (0.2, 0.25, 0.4, 0.5))])
+    drawing = Drawing()
+    drawn = drawing.draw(stored(picture, orientation, "JPEG"), [Mark("fork", "98%", (0.2, 0.25, 0.4, 0.5))])
 
     pixels = np.asarray(drawn).astype(int)
-    inked = np.abs(pixels - ImageColor.getrgb(colour_of("fork"))).sum(axis=2) < 12
+    inked = np.abs(pixels - ImageColor.getrgb(drawing.colour_of("fork"))).sum(axis=2) < 12
     grey = np.argwhere(np.abs(pixels - 160).max(axis=2) < 12)
     (top, left), (bottom, right) = grey.min(axis=0), grey.max(axis=0)
     for row, column in ((top, left), (bottom, right), (top, right), (bottom, left)):
@@ -142,6 +143,9 @@ def test_pictures_of_any_mode_come_out_as_files(mode: str) -> None:
     }  # fmt: skip
 
 
-def test_colours_do_not_change() -> None:
-    assert colour_of("Fork ") == colour_of("fork")
-    assert len({colour_of(f"tag {n}") for n in range(100)}) == 8
+def test_each_tag_has_a_colour_of_its_own() -> None:
+    drawing = Drawing()
+    drawing.distinguish(f"tag {n}" for n in range(len(COLOURS)))
+
+    assert {drawing.colour_of(f" TAG {n}") for n in range(len(COLOURS))} == set(COLOURS)
+    assert drawing.colour_of("Fork ") == Drawing().colour_of("fork")
