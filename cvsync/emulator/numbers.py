@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 import struct
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import orjson
 
 TICKS_PER_SECOND = 10_000_000
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_FRACTION = re.compile(r"[.,](\d+)")
+_START = datetime(1970, 1, 1, tzinfo=UTC)
 _SINGLE = struct.Struct("f")
 
 
@@ -53,6 +55,14 @@ def zulu_milliseconds(ticks: int) -> str:
 def zulu(ticks: int) -> str:
     seconds, rest = divmod(ticks, TICKS_PER_SECOND)
     return f"{_second(seconds)}.{rest:07d}Z"
+
+
+def ticks(text: str) -> int:
+    """Read a time to the last of its digits; UTC unless it says otherwise. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    seconds = (moment.replace(tzinfo=moment.tzinfo or UTC, microsecond=0) - _START) // timedelta(seconds=1)
+    fraction = _FRACTION.search(text)
+    return seconds * TICKS_PER_SECOND + (int(fraction[1].ljust(7, "0")[:7]) if fraction else 0)
 
 
 def to_single(value: float) -> float:

@@ -95,11 +95,16 @@ async def test_as_much_as_a_call_may_hold(emulator_api: Api) -> None:
         ("DELETE", f"predictions?ids={csv(64)}"),
     ]:
         assert (await emulator_api.call(method, f"projects/{project}/{path}")).status in (200, 204), path
-    image = (await emulator_api.add(project, "u"))[0]["image"]["id"]
+    metadata = {f"{n:0256}": "x" * 512 for n in range(50)}
+    full, image = await emulator_api.add(project, "full", "u", metadata=metadata)
+    assert full["image"]["metadata"] == metadata
+    query = {"maxCount": 256, "tags": [{"id": NOBODY}] * 2}
+    assert (await emulator_api.post(f"projects/{project}/predictions/query", query)).status == 200
     tags = [await emulator_api.tag(project, f"t{n}") for n in range(101)]
-    entries = [{"imageId": image, "tagId": tag} for tag in tags]
+    pairs = [(image, tag) for tag in tags] + [(full, tag) for tag in tags[:27]]
+    entries = [{"imageId": one["image"]["id"], "tagId": tag} for one, tag in pairs]
     answer = (await emulator_api.post(f"projects/{project}/images/tags", {"tags": entries})).value
-    assert [len(answer[name]) for name in ("created", "exceeded")] == [100, 1]  # CONTRACT 4: tags per image
+    assert [len(answer[name]) for name in ("created", "exceeded")] == [127, 1]  # CONTRACT 4: tags per image
 
 
 @pytest.mark.parametrize("bytes_", [4_000_001, 6_000_001])

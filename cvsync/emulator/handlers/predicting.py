@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from cvsync import limits
@@ -17,7 +16,7 @@ from cvsync.emulator.handlers.seeing import (
     predict,
     prediction_shapes,
 )
-from cvsync.emulator.numbers import TICKS_PER_SECOND, compact, naive, single, zulu, zulu_milliseconds
+from cvsync.emulator.numbers import compact, naive, single, ticks, zulu, zulu_milliseconds
 from cvsync.emulator.shapes import pascal_case
 from cvsync.emulator.store import iterations, predictions
 from cvsync.emulator.store.iterations import Iteration
@@ -143,9 +142,7 @@ def _moment(value: object) -> int | None:
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(str(value))
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        return int(moment.timestamp() * TICKS_PER_SECOND)
+        return ticks(str(value))
     except (ValueError, OverflowError):
         raise ServiceFault("BadRequestPredictionInvalidQueryParameters", "Not a time") from None
 

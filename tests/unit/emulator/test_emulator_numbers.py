@@ -38,6 +38,21 @@ def test_dates_have_the_forms_of_their_places():
     assert numbers.zulu(ticks) == "2018-04-25T20:55:36.8078750Z"
 
 
+@pytest.mark.parametrize(
+    ("text", "ticks"),
+    [
+        ("2018-04-25T20:55:36.8078751", 15_246_897_368_078_751),
+        ("2018-04-25T20:55:36.8078751Z", 15_246_897_368_078_751),
+        ("2018-04-25T22:55:36.8078751+02:00", 15_246_897_368_078_751),
+        ("2018-04-25T20:55:36.06Z", 15_246_897_360_600_000),
+        ("2018-04-25T20:55:36", 15_246_897_360_000_000),
+        ("2018-04-25", 15_246_144_000_000_000),
+    ],
+)
+def test_times_are_read_to_their_last_digit(text, ticks):
+    assert numbers.ticks(text) == ticks
+
+
 def test_sql_datetimes_step_by_a_third_of_a_centisecond():
     assert numbers.naive(numbers.sql_datetime(15_246_897_366_531_111)).endswith(".6533333")
     assert numbers.zulu_milliseconds(numbers.sql_datetime(15_246_897_366_570_000)).endswith(".657Z")
