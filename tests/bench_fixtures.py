@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from bench import Bench, Clock
 
+from cvsync.api.connections import Connections
 from cvsync.api.download import Downloader
-from cvsync.api.transport import AiohttpTransport, open_session
+from cvsync.api.transport import AiohttpTransport
 from cvsync.emulator.settings import Quirks
 from cvsync.model import ProjectType
 from cvsync.run.ledger import Ledger
@@ -38,10 +39,10 @@ async def start_bench(start_emulator: Any, tmp_path: Path) -> AsyncIterator[Star
             reach = Settings(
                 endpoint=emulator.url, training_key="local-training-key", api_version=api_version, timeout=5.0
             )
-            session = await stack.enter_async_context(open_session(reach))
+            connections = await stack.enter_async_context(Connections())
             clock = Clock()
             bench = Bench(
-                emulator, AiohttpTransport(reach, session), Downloader(session), api_version, type_,
+                emulator, AiohttpTransport(reach, connections), Downloader(connections), api_version, type_,
                 tmp_path / "state", clock,
                 Ledger.open(tmp_path / "state" / "ledger.sqlite", "here", clock=clock.now),
             )  # fmt: skip

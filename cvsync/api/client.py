@@ -18,6 +18,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 
+from cvsync.api.connections import Connections
 from cvsync.api.download import Downloader
 from cvsync.api.images import ImageCalls
 from cvsync.api.iterations import IterationCalls
@@ -30,7 +31,7 @@ from cvsync.api.reading import ReadCalls
 from cvsync.api.resource import Resource, Terms, share_resource
 from cvsync.api.retry import RetryPolicy, RetryTransport
 from cvsync.api.suggestions import SuggestionCalls
-from cvsync.api.transport import AiohttpTransport, open_session
+from cvsync.api.transport import AiohttpTransport
 from cvsync.events import Observer, ignore
 from cvsync.settings import Settings
 
@@ -80,15 +81,15 @@ async def open_client(
     # Whoever signs in with tokens is one user of the resource, whatever the token of the hour is.
     training_key = settings.training_key if settings.token is None else ""
     prediction_key = (settings.prediction_key or "") if settings.token is None else ""
-    async with open_session(settings) as session:
+    async with Connections() as connections:
         with (
             share(training_key, is_prediction=False) as training,
             share(prediction_key, is_prediction=True) as prediction,
         ):
-            bare = AiohttpTransport(settings, session)
+            bare = AiohttpTransport(settings, connections)
             transport = RetryTransport(
                 PaceTransport(bare, training, prediction),
                 lambda request: (prediction if request.is_prediction else training).circuit,
                 bare=bare, policy=policy, observer=observer, clock=loop.time,
             )  # fmt: skip
-            yield Client(transport, api_version=settings.api_version), Downloader(session)
+            yield Client(transport, api_version=settings.api_version), Downloader(connections)

@@ -16,6 +16,7 @@ from typing import IO
 
 import aiohttp
 
+from cvsync.api.connections import Connections
 from cvsync.api.transport import service_error, transport_error
 from cvsync.errors import TooLargeError
 from cvsync.events import without_query
@@ -46,8 +47,8 @@ class Received:
 class Downloader:
     """Fetches links into files."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
 
     async def download(self, url: str, path: Path, *, most: int = MOST_BYTES) -> int:
         """Fetch a link into a file; give its size.
@@ -96,7 +97,7 @@ class Downloader:
     async def _fetch(self, url: str, take: Callable[[bytes], object], most: int) -> int:
         operation, size = f"download of {without_query(url)}", 0
         try:
-            async with self._session.get(url) as response:
+            async with self._connections.to(url).get(url) as response:
                 if response.status != 200:
                     said = await response.content.read(_ERROR_BYTES)
                     raise service_error(operation, response.status, response.headers, said)

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 
+from cvsync.api.connections import Connections, host_of
 from cvsync.errors import (
     AuthError,
     NotFoundError,
@@ -61,16 +60,16 @@ class Transport(Protocol):
 class AiohttpTransport:
     """One attempt of one request over HTTP; redirects are never followed, as they would carry the key on."""
 
-    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+    def __init__(self, settings: Settings, connections: Connections) -> None:
         self._settings = settings
-        self._session = session
+        self._connections = connections
 
     async def send(self, request: Request) -> Any:
         """Send once."""
         endpoint = self._settings.endpoint_for(is_prediction=request.is_prediction)
         headers = {**await self._credentials(request), "Content-Type": request.content_type}
         try:
-            async with self._session.request(
+            async with self._connections.to(endpoint).request(
                 request.method,
                 endpoint + request.path,
                 params=request.params,
@@ -112,7 +111,7 @@ _REGIONAL = ".api.cognitive.microsoft.com"
 
 def _refuse_regional(endpoint: str) -> None:
     """Keep tokens from endpoints that take none. docs: only those with a custom subdomain do."""
-    if _host_of(endpoint).endswith(_REGIONAL):
+    if host_of(endpoint).endswith(_REGIONAL):
         raise SettingsError(
             f"{endpoint} is an endpoint of a whole region, which takes a key and no token; tokens need the"
             " resource's own, as https://<name>.cognitiveservices.azure.com"
@@ -142,7 +141,6 @@ _LARGE_BODY_BYTES = 1 << 18
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0  # pages and single things; a count is a page without its content
 WRITE_SECONDS = 60.0  # what changes something, but takes no image in
-KEEP_ALIVE_SECONDS = 15.0  # well below the idle limits of common gateways, so that they never hang up first
 
 
 def timeout_of(request: Request, longest: float) -> aiohttp.ClientTimeout:
@@ -154,30 +152,6 @@ def timeout_of(request: Request, longest: float) -> aiohttp.ClientTimeout:
     else:
         seconds = READ_SECONDS if request.method == "GET" else WRITE_SECONDS
     return aiohttp.ClientTimeout(total=min(longest, seconds), sock_connect=CONNECT_SECONDS)
-
-
-def open_session(settings: Settings) -> aiohttp.ClientSession:
-    """Open connections for a resource; proxy variables are honoured, but never for loopback."""
-    # No limit of its own: the window bounds the calls, and waiting for a connection would only look like a
-    # slow service. Downloads share the session and have their own bound.
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
-    return aiohttp.ClientSession(connector=connector, trust_env=not is_loopback(settings.endpoint))
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether a URL is of this machine."""
-    host = _host_of(url)
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:  # a broken address; the first call says so
-        return ""
 
 
 def transport_error(operation: str, error: Exception) -> TransportError:

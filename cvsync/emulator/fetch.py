@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -17,24 +19,33 @@ class FetchError(Exception):
 
 
 class Fetcher:
-    """Downloads with one shared session; redirects are followed, as hosts of images use them."""
+    """Downloads with shared sessions; redirects are followed, as hosts of images use them.
+
+    The environment's proxies are used, but not for what is on this machine.
+    """
 
     def __init__(self, timeout: float) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=2 * MAX_IMAGES_PER_BATCH),
-            timeout=aiohttp.ClientTimeout(total=timeout),
-            headers={"User-Agent": "cvsync-emulator"},
+        self._near, self._far = (
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=2 * MAX_IMAGES_PER_BATCH),
+                timeout=aiohttp.ClientTimeout(total=timeout),
+                headers={"User-Agent": "cvsync-emulator"},
+                trust_env=proxies,
+            )
+            for proxies in (False, True)
         )
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._near.close()
+        await self._far.close()
 
     async def fetch(self, url: str, *, most: int = MAX_DOWNLOAD_BYTES) -> bytes:
         """The bytes behind a URL, cut off at `most`: by default just past the largest image."""
         if not url.lower().startswith(("http://", "https://")):
             raise FetchError("only http and https")
         try:
-            async with self._session.get(url) as response:
+            session = self._near if _is_near(url) else self._far
+            async with session.get(url) as response:
                 if response.status != 200:
                     raise FetchError(f"status {response.status}")
                 content = bytearray()
@@ -53,3 +64,11 @@ class Fetcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _is_near(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

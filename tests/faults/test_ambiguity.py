@@ -16,9 +16,10 @@ from plans import box, create
 
 from cvsync.api.circuit import Circuit
 from cvsync.api.client import Client
+from cvsync.api.connections import Connections
 from cvsync.api.images import UrlEntry
 from cvsync.api.retry import RetryTransport
-from cvsync.api.transport import AiohttpTransport, open_session
+from cvsync.api.transport import AiohttpTransport
 from cvsync.flows.project import NewProject, create_project
 from cvsync.flows.train import train
 from cvsync.model import ProjectType
@@ -46,8 +47,8 @@ async def troubled(start_bench: StartBench) -> AsyncIterator[StartTroubled]:
                 api_version=api_version,
                 timeout=PATIENCE,
             )
-            session = await stack.enter_async_context(open_session(reach))
-            bare, circuit = AiohttpTransport(reach, session), Circuit(lambda _: None, max_outage=60.0)
+            connections = await stack.enter_async_context(Connections())
+            bare, circuit = AiohttpTransport(reach, connections), Circuit(lambda _: None, max_outage=60.0)
             bench.transport = RetryTransport(
                 bare, lambda _: circuit, bare=bare, sleep=bench.clock.sleep, clock=bench.clock.now
             )

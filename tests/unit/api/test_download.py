@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from cvsync.api.connections import Connections
 from cvsync.api.download import Downloader
 from cvsync.errors import NotFoundError, ServiceError, TooLargeError, TransportError
 
@@ -19,8 +19,8 @@ MOST = 3_000_000
 
 @pytest.fixture
 async def downloader() -> AsyncIterator[Downloader]:
-    async with aiohttp.ClientSession() as session:
-        yield Downloader(session)
+    async with Connections() as connections:
+        yield Downloader(connections)
 
 
 @pytest.fixture

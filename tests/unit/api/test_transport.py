@@ -5,7 +5,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from cvsync.api.transport import AiohttpTransport, Request, is_loopback, open_session, timeout_of
+from cvsync.api.connections import Connections, is_loopback
+from cvsync.api.transport import AiohttpTransport, Request, timeout_of
 from cvsync.errors import AuthError, NotFoundError, ServiceError, ThrottledError, TransportError
 from cvsync.settings import Settings
 
@@ -16,8 +17,8 @@ URL = "https://resource.test" + REQUEST.path
 
 async def send(answers: Any, **answer: Any) -> Any:
     answers.get(URL, response_class=answers.response, **answer)
-    async with open_session(SETTINGS) as session:
-        return await AiohttpTransport(SETTINGS, session).send(REQUEST)
+    async with Connections() as connections:
+        return await AiohttpTransport(SETTINGS, connections).send(REQUEST)
 
 
 @pytest.mark.parametrize(

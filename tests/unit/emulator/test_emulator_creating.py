@@ -288,6 +288,21 @@ async def test_urls_are_really_downloaded(start_api, host):
     ]  # fmt: skip
 
 
+async def test_urls_are_downloaded_through_a_proxy_unless_they_are_of_this_machine(
+    start_api, host, monkeypatch
+):
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", host)  # it answers by the path, whatever host is meant
+    api = await start_api(fetch=True)
+    project = await api.project()
+
+    far = await api.add(project, "http://pictures.test/good", "http://pictures.test/gone")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    near = await api.add(project, f"{host}/good")
+
+    assert statuses(far + near) == ["OK", "ErrorSource", "OKDuplicate"]
+
+
 async def test_the_quota_refuses_single_images(start_api, monkeypatch):
     from cvsync.emulator import quotas
 
