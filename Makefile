@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test soak cost check format bench-emulator bench-labels bench-rate bench-rate-matrix \
+.PHONY: demo test soak cost check format bench-emulator bench-labels bench-reading bench-rate bench-rate-matrix \
 	bench-cold bench bench-quick bench-full clean
 
 .venv/ready: pyproject.toml
@@ -38,6 +38,10 @@ bench-emulator: .venv/ready
 # Reading, validating and diffing 1 M and 10 M labels beside pandas, polars and DuckDB; ten minutes.
 bench-labels: .venv/bench
 	$(BIN)/python -m benchmarks.labels
+
+# Reading and validating manifests of many shapes beside pyarrow's bare read of the same files; two minutes.
+bench-reading: .venv/ready
+	$(BIN)/python -m benchmarks.reading
 
 # How much of a rate cap that nobody states a push uses, in real time; twelve minutes.
 bench-rate: .venv/ready

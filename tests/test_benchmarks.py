@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import engines, labels, memory, rate, rate_cold
+from benchmarks import engines, labels, memory, rate, rate_cold, reading
 from benchmarks.generate import generate
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +30,27 @@ def test_engines_agree(tmp_path: Path) -> None:
     generate(tmp_path, 5_000)
 
     assert engines.with_pandas(tmp_path)() == engines.with_cvsync(tmp_path)()
+
+
+def test_manifests_of_every_shape_hold_the_same_labels(tmp_path: Path) -> None:
+    generate(tmp_path, 2_000)
+    table = pq.read_table(tmp_path / "manifest.parquet")
+
+    for shape, write in reading.SHAPES.items():
+        path = tmp_path / f"{shape}.{'csv' if shape.endswith('csv') else 'parquet'}"
+        write(table, path)
+        rows = {reader: reading.read(reader, path)["rows"] for reader in reading.READERS}
+        images = len({*table.column("url").to_pylist()})
+        assert rows == {"bare": images if shape == "by-image" else 2_000, "cvsync": 2_000}
+
+
+def test_reading_shows_both_readers_and_the_goal_that_is_missed() -> None:
+    bare = {"cpu": 1.0, "wall": 0.5, "peak": 4e6, "rows": 1}
+
+    assert reading.row("csv", {"bare": bare, "cvsync": bare}) == (
+        "| csv | 1.00 | 1.00 | 1.00 | 0.50 | 0.50 | 4 | 4 |"
+    )
+    assert "2.10 MISSED" in reading.row("csv", {"bare": bare, "cvsync": bare | {"cpu": 2.1}})
 
 
 def test_table_shows_medians_and_refuses_engines_that_disagree() -> None:
