@@ -258,7 +258,7 @@ class Plan:
                 yield from _actions(self.table.slice(int(rows[0]), len(rows)))
 
 
-def _actions(table: pa.Table, *, step: int = 4096) -> Iterator[Action]:
+def _actions(table: pa.Table, *, step: int = 1024) -> Iterator[Action]:
     """Turn rows into actions; only about ``step`` rows at a time are Python objects."""
     item = np.asarray(table.column("item"))
     starts = np.flatnonzero(np.r_[True, item[1:] != item[:-1]])  # of each action's rows
@@ -292,30 +292,30 @@ def _build(columns: dict[str, list[Any]], bounds: Iterable[tuple[int, int]]) -> 
             "kind", "key", "image_id", "url", "path", "version", "tag", "region_id", "source", "row",
         )
     )  # fmt: skip
-    left, top, width, height = (columns[name] for name in BOX)
     metadata = [
         (name.removeprefix(METADATA), values) for name, values in columns.items() if name.startswith(METADATA)
     ]
     metadata.sort(key=lambda pair: pair[0])
 
+    boxes = map(Box._make, zip(*(columns[name] for name in BOX), strict=True))
+    labels = [
+        None if tag is None else Label(tag, None if box.left is None else box)
+        for tag, box in zip(tags, boxes, strict=True)
+    ]
+    origins = [
+        None if n is None else Origin(source or "", n) for source, n in zip(sources, numbers, strict=True)
+    ]
     for head, end in bounds:
-        labels, label_regions, origins = [], [], []
-        for n in range(head, end):
-            if tags[n] is not None:
-                box = None if left[n] is None else Box(left[n], top[n], width[n], height[n])
-                labels.append(Label(tags[n], box))
-                label_regions.append(regions[n])
-            if numbers[n] is not None:
-                origins.append(Origin(sources[n] or "", numbers[n]))
+        some = tuple(filter(None, labels[head:end]))
         yield Action(
             _KINDS[kinds[head]],
             keys[head],
-            tuple(labels),
-            image_id=ids[head],
-            url=urls[head],
-            path=paths[head],
-            version=versions[head],
-            metadata=tuple((name, values[head]) for name, values in metadata if values[head] is not None),
-            region_ids=tuple(label_regions),
-            origins=tuple(origins),
+            some,
+            ids[head],
+            urls[head],
+            paths[head],
+            versions[head],
+            tuple([(name, values[head]) for name, values in metadata if values[head] is not None]),
+            tuple(regions[head:end]) if some else (),
+            tuple(filter(None, origins[head:end])),
         )
