@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cvsync.api.call import Caller, at_most
-from cvsync.api.labels import region_entry
+from cvsync.api.labels import LabelId, label_entries
 from cvsync.api.versions import DELETE_ALL_SINCE, METADATA_SINCE
 from cvsync.api.wire import Answer, decode
 from cvsync.lean import lean_dataclass
@@ -80,23 +80,12 @@ class ImageCalls(Caller):
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
         """
+        entries = [url_entry(e.url, _labels(e)) for e in images]
         return decode(
-            CreateSummary, await self.post_urls(project_id, images, tag_ids=tag_ids, metadata=metadata)
-        )
-
-    async def post_urls(
-        self,
-        project_id: str,
-        images: Sequence[UrlEntry],
-        *,
-        tag_ids: Sequence[str] = (),
-        metadata: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Make the call of ``create_images_from_urls``; the caller reads of the answer what it needs."""
-        entries = [{"url": e.url} | _labels(e.tag_ids, e.regions) for e in images]
-        body = self._batch(images, entries, tag_ids, metadata)
-        return await self._call(
-            "CreateImagesFromUrls", "POST", f"projects/{project_id}/images/urls", json=body
+            CreateSummary,
+            await self.post_entries(
+                "CreateImagesFromUrls", project_id, entries, tag_ids=tag_ids, metadata=metadata
+            ),
         )
 
     async def create_images_from_files(
@@ -108,26 +97,13 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Send images as bytes; limits and arguments as for ``create_images_from_urls``."""
+        entries = [file_entry(e.name, e.contents, _labels(e)) for e in images]
         return decode(
-            CreateSummary, await self.post_files(project_id, images, tag_ids=tag_ids, metadata=metadata)
+            CreateSummary,
+            await self.post_entries(
+                "CreateImagesFromFiles", project_id, entries, tag_ids=tag_ids, metadata=metadata
+            ),
         )
-
-    async def post_files(
-        self,
-        project_id: str,
-        images: Sequence[FileEntry],
-        *,
-        tag_ids: Sequence[str] = (),
-        metadata: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Make the call of ``create_images_from_files``; the caller reads of the answer what it needs."""
-        entries = [
-            {"name": e.name, "contents": b64encode(e.contents).decode()} | _labels(e.tag_ids, e.regions)
-            for e in images
-        ]
-        body = self._batch(images, entries, tag_ids, metadata)
-        path = f"projects/{project_id}/images/files"
-        return await self._call("CreateImagesFromFiles", "POST", path, json=body)
 
     async def create_images_from_data(
         self,
@@ -160,26 +136,41 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Take images over from kept predictions; limits and arguments as for ``create_images_from_urls``."""
-        entries = [{"id": e.id} | _labels(e.tag_ids, e.regions) for e in images]
-        body = self._batch(images, entries, tag_ids, metadata)
-        path = f"projects/{project_id}/images/predictions"
-        return decode(CreateSummary, await self._call("CreateImagesFromPredictions", "POST", path, json=body))
+        entries = [{"id": e.id} | label_entries(_labels(e)) for e in images]
+        return decode(
+            CreateSummary,
+            await self.post_entries(
+                "CreateImagesFromPredictions", project_id, entries, tag_ids=tag_ids, metadata=metadata
+            ),
+        )
 
-    def _batch(
+    async def post_entries(
         self,
-        images: Sequence[UrlEntry | FileEntry | PredictionEntry],
+        operation: str,
+        project_id: str,
         entries: list[dict[str, Any]],
-        tag_ids: Sequence[str],
-        metadata: Mapping[str, str] | None,
-    ) -> dict[str, Any]:
-        at_most(MAX_IMAGES_PER_BATCH, images, "images")
-        tags = {*tag_ids, *(t for e in images for t in e.tag_ids)}
-        at_most(MAX_TAGS_PER_BATCH, tags.union(r.tag_id for e in images for r in e.regions), "tags")
+        *,
+        tag_ids: Sequence[str] = (),
+        metadata: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Create images, given as request bodies have them; the caller reads of the answer what it needs.
+
+        Args:
+            operation: ``CreateImagesFromUrls``, ``…Files`` or ``…Predictions``.
+            project_id: Where they go.
+            entries: Of ``url_entry`` or ``file_entry``.
+            tag_ids: For all of them.
+            metadata: For all of them (v3.3 and later).
+        """
+        at_most(MAX_IMAGES_PER_BATCH, entries, "images")
+        tags = {*tag_ids, *(t for e in entries for t in e["tagIds"])}
+        at_most(MAX_TAGS_PER_BATCH, tags.union(r["tagId"] for e in entries for r in e["regions"]), "tags")
         at_most(MAX_METADATA_PAIRS, metadata, "metadata pairs")
         body: dict[str, Any] = {"images": entries, "tagIds": list(tag_ids)}
         if self._since(METADATA_SINCE, "metadata", metadata):
             body["metadata"] = metadata
-        return body
+        place = operation.removeprefix("CreateImagesFrom").lower()
+        return await self._call(operation, "POST", f"projects/{project_id}/images/{place}", json=body)
 
     async def update_image_metadata(
         self, project_id: str, image_ids: Sequence[str], metadata: Mapping[str, str]
@@ -219,5 +210,16 @@ def _form(files: Mapping[str, bytes]) -> tuple[str, bytes]:
     return f"multipart/form-data; boundary={boundary}", b"".join(parts)
 
 
-def _labels(tag_ids: Sequence[str], regions: Sequence[Region]) -> dict[str, Any]:
-    return {"tagIds": list(tag_ids), "regions": [region_entry(region) for region in regions]}
+def url_entry(url: str, labels: Iterable[LabelId]) -> dict[str, Any]:
+    """Write an image that the service is to download."""
+    return {"url": url, **label_entries(labels)}
+
+
+def file_entry(name: str, contents: bytes, labels: Iterable[LabelId]) -> dict[str, Any]:
+    """Write an image whose bytes go along."""
+    return {"name": name, "contents": b64encode(contents).decode(), **label_entries(labels)}
+
+
+def _labels(entry: UrlEntry | FileEntry | PredictionEntry) -> list[LabelId]:
+    boxes = [(r.tag_id, (r.left, r.top, r.width, r.height)) for r in entry.regions]
+    return [*((tag_id, None) for tag_id in entry.tag_ids), *boxes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ from cvsync.limits import (
 )
 from cvsync.model import Region
 from cvsync.predictions import ImageRegionProposal
+
+LabelId = tuple[str, Sequence[float] | None]
+"""A label of an image that is yet to be: a tag's id, and left, top, width and height of a box or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,12 @@ class LabelCalls(Caller):
     ) -> RegionSummary:
         """Add at most 64 regions to images, given with the image's id; a repeat may add them twice."""
         at_most(MAX_REGIONS_PER_CALL, regions, "regions")
-        body = {"regions": [{"imageId": image} | region_entry(region) for image, region in regions]}
+        body = {
+            "regions": [
+                {"imageId": image} | _region_entry(r.tag_id, (r.left, r.top, r.width, r.height))
+                for image, r in regions
+            ]
+        }
         path = f"projects/{project_id}/images/regions"
         return decode(RegionSummary, await self._call("CreateImageRegions", "POST", path, json=body))
 
@@ -99,12 +107,17 @@ class LabelCalls(Caller):
         return decode(ImageRegionProposal, await self._call("GetImageRegionProposals", "POST", path))
 
 
-def region_entry(region: Region) -> dict[str, Any]:
-    """Write a region as create batches have it."""
-    return {
-        "tagId": region.tag_id,
-        "left": region.left,
-        "top": region.top,
-        "width": region.width,
-        "height": region.height,
-    }
+def label_entries(labels: Iterable[LabelId]) -> dict[str, Any]:
+    """Write labels as the images of create batches have them."""
+    tags, regions = [], []
+    for tag_id, box in labels:
+        if box is None:
+            tags.append(tag_id)
+        else:
+            regions.append(_region_entry(tag_id, box))
+    return {"tagIds": tags, "regions": regions}
+
+
+def _region_entry(tag_id: str, box: Sequence[float]) -> dict[str, Any]:
+    left, top, width, height = box
+    return {"tagId": tag_id, "left": left, "top": top, "width": width, "height": height}

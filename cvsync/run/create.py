@@ -147,7 +147,7 @@ class Creations:
             self._work.client,
             self._work.project_id,
             ticket.batch.actions,
-            map(self._tags.split, labels),
+            map(self._tags.identified, labels),
             marker=ticket.marker,
             attempt=ticket.attempt,
             room=self._work.room,

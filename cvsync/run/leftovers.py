@@ -26,7 +26,7 @@ from cvsync.plan.fingerprint import EMPTY
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.ledger import OpenBatch, Stored
 from cvsync.run.marker import marker_filter, own_metadata
-from cvsync.run.posting import BARE, Posted, pair, post_images, size_of
+from cvsync.run.posting import Posted, pair, post_images, size_of
 from cvsync.run.relabel import labels_of_image, sums_of_images
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
 from cvsync.run.work import Ticket, Work
@@ -146,7 +146,7 @@ async def _send_again(work: Work, type_: ProjectType, batch: Batch, made: dict[s
             await work.next_attempt(ticket, error)
         try:
             outcomes = await post_images(
-                work.client, work.project_id, batch.actions, [BARE] * len(keys),
+                work.client, work.project_id, batch.actions, [()] * len(keys),
                 marker=marker, attempt=ticket.attempt, room=work.room,
             )  # fmt: skip
             break

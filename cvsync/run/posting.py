@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from cvsync.api.client import Client
-from cvsync.api.images import FileEntry, UrlEntry
+from cvsync.api.images import file_entry, url_entry
+from cvsync.api.labels import LabelId
 from cvsync.api.wire import decode
 from cvsync.lean import lean_dataclass
-from cvsync.model import Region
 from cvsync.plan.actions import Action
 from cvsync.plan.batch import url_size
 from cvsync.run.content import body_size, locate
@@ -41,17 +42,11 @@ class _Summary:
     images: tuple[Posted, ...]
 
 
-LabelIds = tuple[tuple[str, ...], tuple[Region, ...]]
-"""Labels as requests want them: tag ids, and regions."""
-
-BARE: LabelIds = ((), ())
-
-
 async def post_images(
     client: Client,
     project_id: str,
     actions: Sequence[Action],
-    labels: Iterable[LabelIds],
+    labels: Iterable[Iterable[LabelId]],
     *,
     marker: str | None,
     attempt: int = 1,
@@ -63,14 +58,26 @@ async def post_images(
     """
     metadata = with_marker(actions[0].metadata, marker, attempt)
     if actions[0].url is not None:
-        urls = [UrlEntry(a.url or "", *some) for a, some in zip(actions, labels, strict=True)]
-        return decode(_Summary, await client.post_urls(project_id, urls, metadata=metadata)).images
+        urls = [url_entry(a.url or "", some) for a, some in zip(actions, labels, strict=True)]
+        return await _post(client, "CreateImagesFromUrls", project_id, urls, metadata)
     async with room.taken(sum(map(body_size, actions))):
         files = [
-            FileEntry(a.key or "", await asyncio.to_thread(locate(a).read_bytes), *some)
+            file_entry(a.key or "", await asyncio.to_thread(locate(a).read_bytes), some)
             for a, some in zip(actions, labels, strict=True)
         ]
-        return decode(_Summary, await client.post_files(project_id, files, metadata=metadata)).images
+        return await _post(client, "CreateImagesFromFiles", project_id, files, metadata)
+
+
+async def _post(
+    client: Client,
+    operation: str,
+    project_id: str,
+    entries: list[dict[str, Any]],
+    metadata: Mapping[str, str] | None,
+) -> tuple[Posted, ...]:
+    return decode(
+        _Summary, await client.post_entries(operation, project_id, entries, metadata=metadata)
+    ).images
 
 
 def pair(actions: Iterable[Action], outcomes: Iterable[Posted]) -> Iterator[tuple[Action, Posted | None]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.labels import fold
-from cvsync.model import Region, Tag
+from cvsync.model import Tag
 from cvsync.plan.actions import Kind, Label, NewTag, Plan, TagRename
 from cvsync.run.once import once
 from cvsync.run.sums import TagAndBox
@@ -49,17 +49,6 @@ class Tags:
     def identified(self, labels: Iterable[Label]) -> list[TagAndBox]:
         """Give labels by their tags' ids."""
         return [(self.id_of(label.tag), label.box) for label in labels]
-
-    def split(self, labels: Iterable[Label]) -> tuple[tuple[str, ...], tuple[Region, ...]]:
-        """Give labels as requests want them: tag ids, and regions."""
-        tags, regions = [], []
-        for label in labels:
-            tag = self.id_of(label.tag)
-            if label.box is None:
-                tags.append(tag)
-            else:
-                regions.append(Region(tag, *label.box))
-        return tuple(tags), tuple(regions)
 
     async def read(self) -> None:
         """Ask the service for them."""
