@@ -18,6 +18,11 @@ Hashes = NDArray[np.uint64]
 
 NO_BOX = np.float32(-1)  # outside 0..1, so no real box looks like it
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # splitmix64's, so that zeros are mixed too
+_ROUNDS = tuple(
+    (np.uint64(shift), np.uint64(factor))
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+)
+_LAST_SHIFT = np.uint64(31)
 EMPTY = 0
 """The fingerprint of an image without labels."""
 
@@ -64,8 +69,8 @@ def shifted(fingerprint: int, *, added: int = EMPTY, removed: int = EMPTY) -> in
 
 def _mix(x: Hashes) -> Hashes:
     """The finaliser of splitmix64: every input bit reaches every output bit. Changes ``x`` in place."""
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        x ^= x >> np.uint64(shift)
-        x *= np.uint64(factor)
-    x ^= x >> np.uint64(31)
+    for shift, factor in _ROUNDS:
+        x ^= x >> shift
+        x *= factor
+    x ^= x >> _LAST_SHIFT
     return x

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -18,15 +19,16 @@ _WHOLE = (float(NO_BOX),) * 4
 
 def fingerprints(images: Sequence[Sequence[TagAndBox]]) -> list[int]:
     """Give the fingerprint of each image's labels, all in one pass."""
-    labels = [(n, tag, box) for n, image in enumerate(images) for tag, box in image]
+    labels = [label for image in images for label in image]
     if not labels:
         return [EMPTY] * len(images)
-    numbers, tags, boxes = zip(*labels, strict=True)
+    sides = chain.from_iterable([box or _WHOLE for _, box in labels])
     hashes = label_hashes(
-        np.array([_tag_hash(tag) for tag in tags], np.uint64),
-        np.array([box or _WHOLE for box in boxes], np.float32),
+        np.array([_tag_hash(tag) for tag, _ in labels], np.uint64),
+        np.fromiter(sides, np.float32, 4 * len(labels)).reshape(-1, 4),
     )
-    found: list[int] = sums(np.array(numbers, np.int64), hashes, len(images)).tolist()
+    numbers = np.repeat(np.arange(len(images)), [len(image) for image in images])
+    found: list[int] = sums(numbers, hashes, len(images)).tolist()
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 
 from cvsync import limits
 from cvsync.api.failures import Failure, classify, classify_image
@@ -67,6 +68,7 @@ _WORDS = {
 }
 
 
+@lru_cache(maxsize=256)
 def fate(status: str) -> Fate:
     """Judge the status of one image; one that is not known is a refusal."""
     if status == "ErrorSource":
