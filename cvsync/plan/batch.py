@@ -101,13 +101,11 @@ def create_batches(actions: Iterable[Action], *, size: Size, sent: Sent = labels
         where = (action.url is not None, action.metadata)
         cost, tags = size(action), {label.tag for label in sent(action)}
         pack = packs.get(where)
-        if pack is None:
-            pack = packs[where] = _Pack()
-        elif not pack.takes(tags, cost):
-            yield pack.batch()
+        if pack is None or not pack.put(action, tags, cost):
+            if pack is not None:
+                yield pack.batch()
+            packs[where] = _Pack(action, tags, cost)
             packs.move_to_end(where)
-            pack = packs[where] = _Pack()
-        pack.put(action, tags, cost)
         if len(packs) > _OPEN_PACKS:
             yield packs.popitem(last=False)[1].batch()
     for pack in packs.values():
@@ -120,22 +118,23 @@ def url_size(action: Action) -> int:
 
 
 class _Pack:
-    def __init__(self) -> None:
-        self.actions: list[Action] = []
-        self.tags: set[str] = set()
-        self.bytes = 0
+    def __init__(self, action: Action, tags: set[str], cost: int) -> None:
+        self.actions = [action]
+        self.tags = tags
+        self.bytes = cost
 
-    def takes(self, tags: set[str], cost: int) -> bool:
-        return (
-            len(self.actions) < limits.MAX_IMAGES_PER_BATCH
-            and self.bytes + cost <= limits.MAX_BODY_BYTES
-            and len(self.tags | tags) <= limits.MAX_TAGS_PER_BATCH
-        )
-
-    def put(self, action: Action, tags: set[str], cost: int) -> None:
+    def put(self, action: Action, tags: set[str], cost: int) -> bool:
+        """Add an action, if there is room for it."""
+        together, size = self.tags | tags, self.bytes + cost
+        if (
+            len(self.actions) == limits.MAX_IMAGES_PER_BATCH
+            or size > limits.MAX_BODY_BYTES
+            or len(together) > limits.MAX_TAGS_PER_BATCH
+        ):
+            return False
         self.actions.append(action)
-        self.tags |= tags
-        self.bytes += cost
+        self.tags, self.bytes = together, size
+        return True
 
     def batch(self) -> Batch:
         return Batch(self.actions[0].kind, tuple(self.actions))
