@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cvsync import limits
@@ -29,13 +29,21 @@ _DUPLICATE = "OKDuplicate"
 _AGAIN_AT_ONCE = 256  # images that wait to be sent once more, of each number of tries
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A batch that was answered."""
+
+    outcomes: tuple[Posted, ...]
+    labels: list[list[TagAndBox]]
+    """What went along with each image of the batch."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Answered:
     """What an answer says, gathered for one commit."""
 
     made: Mapping[str, Image]
     """Images that an earlier attempt made, by id."""
-    is_bare: bool
     counts: Counter[str] = field(default_factory=Counter)
     rows: list[tuple[Action, str]] = field(default_factory=list)
     """Actions whose image is stored, with its id."""
@@ -129,7 +137,7 @@ class Creations:
             await self._tags.read()  # one of them may have been of another project
         sent = await self._work.send(
             batch,
-            self._post,
+            self._create,
             again=self.send,
             items=(a.key or "" for a in batch.actions),
             settle=self._settle,
@@ -139,46 +147,36 @@ class Creations:
         if sent is not None:
             await self._take(*sent)
 
-    async def _post(self, ticket: Ticket) -> tuple[Posted, ...]:
-        return await self._create(ticket, [self._sent(action) for action in ticket.batch.actions])
-
-    async def _create(self, ticket: Ticket, labels: Iterable[Sequence[Label]]) -> tuple[Posted, ...]:
-        return await post_images(
+    async def _create(self, ticket: Ticket, *, is_bare: bool = False) -> _Sent:
+        actions = ticket.batch.actions
+        labels = [self._tags.identified(() if is_bare else self._sent(action)) for action in actions]
+        outcomes = await post_images(
             self._work.client,
             self._work.project_id,
-            ticket.batch.actions,
-            map(self._tags.identified, labels),
+            actions,
+            labels,
             marker=ticket.marker,
             attempt=ticket.attempt,
             room=self._work.room,
         )
+        return _Sent(outcomes, labels)
 
-    async def _take(
-        self,
-        ticket: Ticket,
-        outcomes: Iterable[Posted],
-        *,
-        is_bare: bool = False,
-        ours: Mapping[str, Image] | None = None,
-    ) -> None:
+    async def _take(self, ticket: Ticket, sent: _Sent, *, ours: Mapping[str, Image] | None = None) -> None:
         """Write down what became of each image, and queue what follows.
 
         Args:
             ticket: Of the batch.
-            outcomes: The service's answer.
-            is_bare: Whether the images went without labels.
+            sent: What went, and the service's answer.
             ours: Images that an earlier attempt made, by id, as they are now.
         """
         made = ours or {}
-        answered = _Answered(
-            made=made, is_bare=is_bare, sums=sums_of_images([*made.values()], self._plan.type)
-        )
-        for action, outcome in pair(ticket.batch.actions, outcomes):
+        answered = _Answered(made=made, sums=sums_of_images([*made.values()], self._plan.type))
+        paired = zip(pair(ticket.batch.actions, sent.outcomes), sent.labels, strict=True)
+        for (action, outcome), labels in paired:
             judged = fate(outcome.status) if outcome is not None else Fate.REFUSED
             if outcome is not None and outcome.image is not None and judged is Fate.STORED:
-                self._note_stored(
-                    answered, action, outcome.image.id, is_duplicate=outcome.status == _DUPLICATE
-                )
+                is_duplicate = outcome.status == _DUPLICATE
+                self._note_stored(answered, action, outcome.image.id, labels, is_duplicate=is_duplicate)
             else:
                 self._note_failed(answered, action, outcome, judged, ticket.batch.tries + 1)
         answered.counts[STEPS] = len(answered.rows) + answered.counts["refused"]
@@ -195,9 +193,16 @@ class Creations:
         if answered.is_full:
             raise PlanError(f"{words('ErrorLimitExceed')}; what was stored stays")
 
-    def _note_stored(self, answered: _Answered, action: Action, image_id: str, *, is_duplicate: bool) -> None:
+    def _note_stored(
+        self,
+        answered: _Answered,
+        action: Action,
+        image_id: str,
+        labels: list[TagAndBox],
+        *,
+        is_duplicate: bool,
+    ) -> None:
         made = answered.made.get(image_id)
-        sent = () if answered.is_bare else self._sent(action)
         answered.rows.append((action, image_id))
         if action.kind is Kind.CREATE_IMAGE:
             is_adopted = is_duplicate and made is None
@@ -206,18 +211,23 @@ class Creations:
             answered.counts["images_replaced"] += 1
             answered.replaced.append(action.image_id)
         if not is_duplicate:
-            answered.fresh[image_id] = self._tags.identified(sent)
-            answered.counts["labels_added"] += len(sent)
-            if len(sent) < len(action.labels):
+            answered.fresh[image_id] = labels
+            answered.counts["labels_added"] += len(labels)
+            if len(labels) < len(action.labels):
+                sent = self._went(action, labels)
                 missing = tuple(label for label in action.labels if label not in sent)
                 self._relabels.follow(relabel(action, image_id, missing))
         elif made is not None:
-            answered.ours.append(Duplicate(action, image_id, sent, is_ours=True))
+            answered.ours.append(Duplicate(action, image_id, self._went(action, labels), is_ours=True))
             answered.counts["labels_added"] += len(labels_of_image(made, self._plan.type))
         else:
             answered.unsure.add(image_id)
-            self._adoptions.put(Duplicate(action, image_id, sent))
+            self._adoptions.put(Duplicate(action, image_id, self._went(action, labels)))
         self._fetching.discard(action)
+
+    def _went(self, action: Action, labels: list[TagAndBox]) -> tuple[Label, ...]:
+        """Give what went along with an image as the plan has it."""
+        return self._sent(action) if labels else ()
 
     def _note_failed(
         self, answered: _Answered, action: Action, outcome: Posted | None, judged: Fate, tries: int
@@ -271,9 +281,7 @@ class Creations:
             is_bare = bool(ours) or ticket.marker is None
             await work.next_attempt(ticket, error)
             try:
-                outcomes = await self._create(
-                    ticket, [() if is_bare else self._sent(action) for action in ticket.batch.actions]
-                )
+                sent = await self._create(ticket, is_bare=is_bare)
             except (ServiceError, TransportError) as failure:
                 judged = verdict(failure)
                 if judged is Verdict.UNDONE:
@@ -283,9 +291,9 @@ class Creations:
                     return
                 error = failure
                 continue
-            was_there = any(outcome.status == _DUPLICATE for outcome in outcomes)
+            was_there = any(outcome.status == _DUPLICATE for outcome in sent.outcomes)
             work.tell_settled(ticket, applied=bool(ours) if ticket.marker else was_there)
-            await self._take(ticket, outcomes, is_bare=is_bare, ours=ours)
+            await self._take(ticket, sent, ours=ours)
             return
 
     async def _find(self, ticket: Ticket) -> dict[str, Image]:

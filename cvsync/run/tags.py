@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.labels import fold
@@ -18,13 +18,28 @@ _AT_ONCE = 4  # new tags; more would use up the burst with which uploads begin
 _NOT_UNIQUE = "BadRequestTagNameNotUnique"
 
 
+class _BySpelling(dict[str, str]):
+    """The id of each tag by its name as a manifest spells it, folded once a spelling."""
+
+    def __init__(self, ids: Mapping[str, str]) -> None:
+        super().__init__()
+        self._ids = ids
+
+    def __missing__(self, name: str) -> str:
+        found = self._ids.get(fold(name))
+        if found is None:
+            raise PlanError(f"the tag {name!r} is gone from the project; run again to plan anew")
+        self[name] = found
+        return found
+
+
 class Tags:
     """What each tag's name means to the service."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
         self._ids: dict[str, str] = {}
-        self._by_spelling: dict[str, str] = {}
+        self._by_spelling = _BySpelling(self._ids)
         self.by_id: dict[str, Tag] = {}
 
     @property
@@ -38,23 +53,18 @@ class Tags:
         Raises:
             PlanError: The project has no such tag any more.
         """
-        found = self._by_spelling.get(name)
-        if found is None:
-            found = self._ids.get(fold(name))
-            if found is None:
-                raise PlanError(f"the tag {name!r} is gone from the project; run again to plan anew")
-            self._by_spelling[name] = found
-        return found
+        return self._by_spelling[name]
 
     def identified(self, labels: Iterable[Label]) -> list[TagAndBox]:
         """Give labels by their tags' ids."""
-        return [(self.id_of(label.tag), label.box) for label in labels]
+        ids = self._by_spelling
+        return [(ids[label.tag], label.box) for label in labels]
 
     async def read(self) -> None:
         """Ask the service for them."""
         tags = await self._work.client.get_tags(self._work.project_id)
         self._ids = {fold(tag.name): tag.id for tag in tags}
-        self._by_spelling.clear()
+        self._by_spelling = _BySpelling(self._ids)
         self.by_id = {tag.id: tag for tag in tags}
 
     async def prepare(self, plan: Plan) -> None:
