@@ -17,6 +17,7 @@ from typing import IO
 import aiohttp
 
 from cvsync.api.connections import Connections
+from cvsync.api.resuming import Resuming
 from cvsync.api.transport import service_error, transport_error
 from cvsync.errors import TooLargeError
 from cvsync.events import without_query
@@ -87,6 +88,18 @@ class Downloader:
 
             size = await self._fetch(url, take, most)
         return Received(size, digest.digest(), bytes(start[:_START_BYTES]))
+
+    async def resume(self, url: str, part: Path, *, most: int) -> int:
+        """Fetch a link into a file that stays where it was cut off, to go on from there; give its size.
+
+        The caller names the file as it should be when it is whole.
+
+        Raises:
+            TooLargeError: There is more.
+            ServiceError: The link is over or the file gone.
+            TransportError: The connection failed, however often it was tried.
+        """
+        return await Resuming(self._connections.to(url), part, most).fetch(url)
 
     async def digest(self, url: str, *, most: int = MOST_BYTES) -> str:
         """Give the SHA-256 of what a link leads to, in hex; raises as ``download`` does."""

@@ -21,11 +21,13 @@ VERBS = {
     "migrate": "migrate",
     "plan": "push",
     "pull": "pull",
+    "publish": "model",
     "push": "push",
     "status": "ledger",
     "test": "test",
     "train": "model",
     "undo": "undo",
+    "unpublish": "model",
     "validate": "validate",
     "verify": "verify",
 }

@@ -1,4 +1,4 @@
-"""`cvsync train` and `cvsync export`."""
+"""`cvsync train`, `cvsync publish`, `cvsync unpublish` and `cvsync export`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ from cvsync.cli.options import Common, common_options, split_common
 from cvsync.cli.release_options import (
     end_options,
     export_dir_option,
+    gate_options,
     iteration_option,
     read_targets,
+    resource_option,
     take_ends,
+    take_gate,
+    take_publication,
     take_training,
     training_options,
 )
@@ -36,19 +40,72 @@ def train(**options: Any) -> int:
     \b
     Example:
       cvsync train -p shelf --keep-iterations 5
+      cvsync train -p shelf --min-precision 0.8 --min-recall fork=0.7 --publish production
       cvsync train -p shelf --training-type advanced --hours 2 --export onnx
     """
     from cvsync.flows.release import ReleaseRequest
 
     common, options = split_common(options)
-    request = ReleaseRequest(train=take_training(options), **take_ends(options))
+    request = ReleaseRequest(train=take_training(options), **take_ends(common, options))
     return _release(common, request, command="train")
+
+
+@click.command()
+@click.argument("name")
+@iteration_option
+@resource_option
+@gate_options
+@common_options
+def publish(name: str, iteration: str | None, prediction_resource_id: str | None, **options: Any) -> int:
+    """Have the prediction endpoint answer under NAME with a trained model.
+
+    The name is taken from the model that has it. In one call from API version v3.3 on; before, it answers
+    nothing for the time of one call.
+
+    \b
+    Example:
+      cvsync publish production -p shelf
+      cvsync publish production -p shelf --iteration "Iteration 4"
+    """
+    from cvsync.flows.release import ReleaseRequest
+
+    common, options = split_common(options)
+    publication = take_publication(common, name, prediction_resource_id)
+    request = ReleaseRequest(iteration=iteration, publish=publication, gate=take_gate(options))
+    return _release(common, request, command="publish")
+
+
+@click.command()
+@click.argument("name", metavar="NAME|ITERATION")
+@common_options
+def unpublish(name: str, **options: Any) -> int:
+    """Have the prediction endpoint no longer answer under a name.
+
+    \b
+    Example:
+      cvsync unpublish production -p shelf
+    """
+    from cvsync.cli import exits
+    from cvsync.cli.session import execute
+    from cvsync.flows.release import unpublish_iteration
+
+    common, _ = split_common(options)
+    project = common.required_project()
+
+    async def run(service: Service, _: tuple[Path, str] | None) -> int:
+        iteration = await unpublish_iteration(service, project, name)
+        if not common.json:
+            click.echo(f"{iteration.name} is published no more as {iteration.publish_name}")
+        return exits.OK
+
+    return execute(common, run, command="unpublish")
 
 
 @click.command()
 @click.argument("platforms", metavar="PLATFORM[:FLAVOR]…", nargs=-1, required=True)
 @iteration_option
 @export_dir_option
+@gate_options
 @common_options
 def export(platforms: tuple[str, ...], iteration: str | None, export_dir: Path, **options: Any) -> int:
     """Export a trained model and download it, checked, with its SHA-256 beside it.
@@ -60,9 +117,11 @@ def export(platforms: tuple[str, ...], iteration: str | None, export_dir: Path, 
     """
     from cvsync.flows.release import ReleaseRequest
 
-    common, _ = split_common(options)
-    targets = read_targets(platforms)
-    request = ReleaseRequest(iteration=iteration, exports=targets, export_folder=export_dir)
+    common, options = split_common(options)
+    request = ReleaseRequest(
+        iteration=iteration, exports=read_targets(platforms), export_folder=export_dir,
+        gate=take_gate(options),
+    )  # fmt: skip
     return _release(common, request, command="export")
 
 

@@ -55,7 +55,7 @@ def push(dry_run: bool, train: bool, rejects: Path | None, **options: Any) -> in
     common, options = split_common(options)
     settings, options = split_run(options)
     is_forced = options["force"]
-    release = ReleaseRequest(train=take_training(options), **take_ends(options))
+    release = ReleaseRequest(train=take_training(options), **take_ends(common, options))
     request = _plan_request(common, options, exportable=bool(release.exports))
     if dry_run:
         return _show_plan(common, request, command="push --dry-run")

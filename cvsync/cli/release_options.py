@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import F
+from cvsync.cli.common import LOCAL, Common, F
+from cvsync.errors import SettingsError
 
 if TYPE_CHECKING:
     from cvsync.flows.export import ExportTarget
+    from cvsync.flows.judge import Gate
+    from cvsync.flows.publish import Publication
     from cvsync.flows.train import TrainOptions
 
+LOCAL_RESOURCE = (  # the emulator takes any
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers"
+    "/Microsoft.CognitiveServices/accounts/local"
+)
 _TRAINING = (
     click.option(
         "--training-type",
@@ -48,7 +56,58 @@ export_dir_option = click.option(
     show_default=True,
     help="Where exported models go.",
 )
+_GATE = (
+    *(
+        click.option(
+            f"--min-{measure}",
+            f"min_{measure}",
+            multiple=True,
+            metavar="[TAG=]FRACTION",
+            help=f"The least {words}, of the model or of a tag, for it to be published and exported. "
+            "May be repeated.",
+        )
+        for measure, words in (("precision", "precision"), ("recall", "recall"), ("ap", "average precision"))
+    ),
+    click.option(
+        "--no-worse-than",
+        type=click.Choice(["published"]),
+        help="Publish and export nothing that is worse, by any of the three, than what is published.",
+    ),
+    click.option(
+        "--tolerance",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        metavar="FRACTION",
+        help="With --no-worse-than: how much worse it may be all the same.  [default: 0]",
+    ),
+    click.option(
+        "--threshold",
+        type=click.FloatRange(0, 1),
+        metavar="FRACTION",
+        help="Predictions below it do not count.  [default: as the service has it]",
+    ),
+    click.option(
+        "--overlap",
+        type=click.FloatRange(0, 1),
+        metavar="FRACTION",
+        help="How much of a box must be met for it to count.  [default: as the service has it]",
+    ),
+)
+_RESOURCE = (
+    click.option(
+        "--prediction-resource-id",
+        envvar=["CVSYNC_PREDICTION_RESOURCE_ID", "VISION_PREDICTION_RESOURCE_ID"],
+        metavar="ID",
+        help="Where to publish: the prediction resource's id, /subscriptions/…/accounts/NAME.",
+    ),
+)
 _ENDS = (
+    click.option(
+        "--publish",
+        metavar="NAME",
+        help="Publish the trained model under this name; it is taken from the one that has it.",
+    ),
+    *_RESOURCE,
     click.option(
         "--export",
         "exports",
@@ -62,14 +121,26 @@ _ENDS = (
 
 def training_options(command: F) -> F:
     """Add how to train; ``take_training`` takes it out again."""
-    for option in reversed(_TRAINING):
-        command = option(command)
-    return command
+    return _with(_TRAINING, command)
+
+
+def gate_options(command: F) -> F:
+    """Add what a model must be like; ``take_gate`` takes it out again."""
+    return _with(_GATE, command)
+
+
+def resource_option(command: F) -> F:
+    """Add where to publish; ``take_publication`` takes it out again."""
+    return _with(_RESOURCE, command)
 
 
 def end_options(command: F) -> F:
-    """Add what becomes of a trained model; ``take_ends`` takes it out again."""
-    for option in reversed(_ENDS):
+    """Add what a model must be like and what becomes of it; ``take_ends`` takes it out again."""
+    return gate_options(_with(_ENDS, command))
+
+
+def _with(options: tuple[Callable[[F], F], ...], command: F) -> F:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -87,9 +158,43 @@ def take_training(options: dict[str, Any]) -> TrainOptions:
     return TrainOptions(force=force, type=type_, hours=hours, keep_iterations=options.pop("keep_iterations"))
 
 
-def take_ends(options: dict[str, Any]) -> dict[str, Any]:
+def take_ends(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     """Take what becomes of a model out of a command's options, as fields of ``ReleaseRequest``."""
-    return {"exports": read_targets(options.pop("exports")), "export_folder": options.pop("export_dir")}
+    name, resource = options.pop("publish"), options.pop("prediction_resource_id")
+    return {
+        "gate": take_gate(options),
+        "publish": take_publication(common, name, resource) if name else None,
+        "exports": read_targets(options.pop("exports")),
+        "export_folder": options.pop("export_dir"),
+    }
+
+
+def take_gate(options: dict[str, Any]) -> Gate:
+    """Take what a model must be like out of a command's options."""
+    from cvsync.flows.judge import Gate, Least, Measure
+
+    least = [Least.parse(m, text) for m in Measure for text in options.pop(f"min_{m}")]
+    compares, tolerance = bool(options.pop("no_worse_than")), options.pop("tolerance")
+    if tolerance and not compares:
+        raise click.UsageError("--tolerance is of --no-worse-than published; give both")
+    return Gate(
+        least=tuple(least), no_worse_than_published=compares, tolerance=tolerance,
+        threshold=options.pop("threshold"), overlap=options.pop("overlap"),
+    )  # fmt: skip
+
+
+def take_publication(common: Common, name: str, resource: str | None) -> Publication:
+    """Say where a model is to answer, or how to say it."""
+    from cvsync.flows.publish import Publication
+
+    if common.endpoint == LOCAL:
+        resource = resource or LOCAL_RESOURCE
+    if not resource:
+        raise SettingsError(
+            "where to publish? Give --prediction-resource-id, or set CVSYNC_PREDICTION_RESOURCE_ID: the id "
+            "of the prediction resource, which the portal shows among its properties"
+        )
+    return Publication(name, resource)
 
 
 def read_targets(texts: tuple[str, ...]) -> tuple[ExportTarget, ...]:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cvsync.flows.released import Released
+
+_MEASURES = ("precision", "recall", "ap")
 
 
 def released_lines(released: Released) -> Iterator[str]:
     """Tell which model a release was about, and what became of it."""
     yield f"model: {released.iteration.name} ({released.iteration.id})"
+    if released.published is not None:
+        yield f"published as {released.published}"
     for path in released.exports:
         yield f"exported {path}"
+
+
+def judgement_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Show what a model is like, a line a tag; takes the facts of the event ``judge``."""
+    tags = facts["tags"]
+    width = max([len("tag"), len("all"), *(len(tag["tag"]) for tag in tags)])
+    yield f"  {'tag':<{width}}  precision  recall      AP"
+    for row in [*tags, {"tag": "all", **facts}]:
+        precision, recall, ap = (_share(row[measure]) for measure in _MEASURES)
+        yield f"  {row['tag']:<{width}}  {precision:>9}  {recall:>6}  {ap:>6}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cvsync.cli.plan_text import count, plan_line
+from cvsync.cli.release_text import judgement_lines
 from cvsync.cli.waiting import Waiting
 from cvsync.events import Event
 
@@ -161,6 +162,27 @@ class TextOutput:
             self._say(f"an earlier run asked for the training of {name}")
         elif status == "Completed":
             self._say(f"trained {name}")
+
+    def _on_judge(self, facts: Mapping[str, Any]) -> None:
+        self.close()
+        compared = f", compared with {facts['baseline']}" if facts["baseline"] else ""
+        self._say(f"{facts['iteration']}, on images that it did not learn from{compared}:")
+        for line in judgement_lines(facts):
+            self._say(line)
+
+    def _on_publish(self, facts: Mapping[str, Any]) -> None:
+        if facts["status"] == "Resumed":
+            self._say(
+                f"published {facts['iteration']} as {facts['publish_name']}, as an earlier run was about to"
+            )
+        elif facts.get("before"):
+            self._say(f"{facts['publish_name']} is {facts['iteration']} now, after {facts['before']}")
+
+    def _on_export(self, facts: Mapping[str, Any]) -> None:
+        if facts["status"] == "Exporting" and not self._quiet:
+            self._waiting.show(f"exporting for {facts['platform']}", facts["seconds"])
+        elif facts["status"] != "Exporting":
+            self.close()
 
     def _on_iteration_removed(self, facts: Mapping[str, Any]) -> None:
         self._say(f"removed {facts['iteration']}, to make room")

@@ -1,22 +1,31 @@
-"""Exporting a trained iteration into a file."""
+"""Exporting a trained iteration into files."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from cvsync.errors import ServiceError, SettingsError, TrainingError
+from cvsync.errors import AuthError, ServiceError, SettingsError, TrainingError
 from cvsync.events import tell
+from cvsync.flows.archive import why_unusable
 from cvsync.flows.service import Service
 from cvsync.flows.train import waits
 from cvsync.model import Export, Iteration, Project
+from cvsync.run.failpoints import failpoint
 from cvsync.run.once import once
+from cvsync.run.settings import GRACE
 from cvsync.run.work import Sleep
 
 PLATFORMS = ("CoreML", "TensorFlow", "DockerFile", "ONNX", "VAIDK", "OpenVino")  # spec
+FLAVORS = ("Linux", "Windows", "ONNX10", "ONNX12", "ARM", "TensorFlowNormal", "TensorFlowLite")  # spec
 MOST_MODEL_BYTES = 2_000_000_000  # no published figure: many times any model that the service makes
+_BUSY = "BadRequestExportAlreadyInProgress"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +37,17 @@ class ExportTarget:
 
     @classmethod
     def parse(cls, text: str) -> ExportTarget:
-        """Read ``PLATFORM[:FLAVOR]``; platforms match without case.
+        """Read ``PLATFORM[:FLAVOR]``; both match without case, and flavours that nobody knows yet pass.
 
         Raises:
             SettingsError: The service has no such platform.
         """
         name, _, flavor = text.partition(":")
-        for platform in PLATFORMS:
-            if name.casefold() == platform.casefold():
-                return cls(platform, flavor or None)
-        raise SettingsError(f"--export {name!r} is none of {', '.join(PLATFORMS)}")
+        platforms = {platform.casefold(): platform for platform in PLATFORMS}
+        flavors = {known.casefold(): known for known in FLAVORS}
+        if name.casefold() not in platforms:
+            raise SettingsError(f"--export {name!r} is none of {', '.join(PLATFORMS)}")
+        return cls(platforms[name.casefold()], flavors.get(flavor.casefold(), flavor) or None)
 
     def is_of(self, export: Export) -> bool:
         """Tell whether an export of the service is this one."""
@@ -47,72 +57,153 @@ class ExportTarget:
         return f"{self.platform}:{self.flavor}" if self.flavor else self.platform
 
 
-async def export(
-    service: Service,
-    project: Project,
-    iteration: Iteration,
-    target: ExportTarget,
-    *,
-    folder: Path,
-    sleep: Sleep = asyncio.sleep,
-) -> Path:
-    """Have the service export an iteration, unless it has, and download the file.
+@dataclass(frozen=True, kw_only=True)
+class Exporter:
+    """Exports one iteration.
 
-    Raises:
-        TrainingError: The iteration cannot be exported, or the export failed.
+    The note ``exports`` holds the SHA-256 of what was downloaded of it: a file that is there already is not
+    fetched again.
     """
-    if not iteration.exportable:
-        raise TrainingError(
-            f"{iteration.name} cannot be exported: only projects with a compact domain can "
-            "(--create-project with --export makes one)"
-        )
-    found = await _finished(service, project, iteration, target, sleep)
-    if found.status != "Done" or not found.download_uri:
-        raise TrainingError(f"the service could not export {iteration.name} for {target}")
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    path = folder / file_name(project, iteration, target)
-    size = await service.downloader.download(found.download_uri, path, most=MOST_MODEL_BYTES)
-    tell(service.observer, "export", status="Done", platform=str(target), path=str(path), bytes=size)
-    return path
 
+    service: Service = field(kw_only=False)
+    project: Project = field(kw_only=False)
+    iteration: Iteration = field(kw_only=False)
+    folder: Path
+    notes: MutableMapping[str, Any] = field(default_factory=dict)
+    grace: float = GRACE
+    sleep: Sleep = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
 
-async def _finished(
-    service: Service, project: Project, iteration: Iteration, target: ExportTarget, sleep: Sleep
-) -> Export:
-    found = await _existing(service, project, iteration, target)
-    if found is None or found.status == "Failed":
+    async def export(self, targets: Sequence[ExportTarget]) -> list[Path]:
+        """Have the service export the iteration for each target, unless it has, and download the files.
 
+        All at once; one that fails does not hold up the others. A file appears only once it is whole and
+        checked, and its SHA-256 stands beside it.
+
+        Raises:
+            TrainingError: The iteration cannot be exported, or an export failed.
+        """
+        if not targets:
+            return []
+        if not self.iteration.exportable:
+            raise TrainingError(
+                f"{self.iteration.name} cannot be exported: only projects with a compact domain can "
+                "(--create-project with --export makes one)"
+            )
+        await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
+        ends = await asyncio.gather(*map(self._export, targets), return_exceptions=True)
+        failed = [end for end in ends if isinstance(end, BaseException)]
+        for error in failed:
+            if not isinstance(error, TrainingError):
+                raise error
+        if failed:
+            raise TrainingError("; ".join(map(str, failed)))
+        return [end for end in ends if isinstance(end, Path)]
+
+    async def _export(self, target: ExportTarget) -> Path:
+        path = self.folder / file_name(self.project, self.iteration, target)
+        if await asyncio.to_thread(_is_there, path, self._known().get(str(target))):
+            self._tell("Present", target, path=str(path))
+            return path
+        await self._finish(target)
+        part = path.with_name(path.name + ".part")
+        size = await self._download(target, part)
+        why = await asyncio.to_thread(why_unusable, part, target.platform)
+        if why is not None:
+            part.unlink()
+            raise TrainingError(f"the export of {self.iteration.name} for {target} is unusable: {why}")
+        digest = await asyncio.to_thread(digest_of, part)
+        self._keep(part, path, target, digest)
+        self._tell("Done", target, path=str(path), bytes=size, sha256=digest)
+        return path
+
+    def _known(self) -> dict[str, str]:
+        """Give the SHA-256 of each target that was downloaded of this iteration."""
+        note = self.notes.get("exports", {})
+        return dict(note["files"]) if note.get("iteration") == self.iteration.id else {}
+
+    def _keep(self, part: Path, path: Path, target: ExportTarget, digest: str) -> None:
+        failpoint("before-file")
+        _sum_of(path).unlink(missing_ok=True)  # of an older one of this name
+        part.replace(path)
+        failpoint("after-file")
+        _sum_of(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+        files = self._known() | {str(target): digest}
+        self.notes["exports"] = {"iteration": self.iteration.id, "files": files}
+
+    async def _finish(self, target: ExportTarget) -> None:
+        """See that the service has the export; ask for it once, unless it is there or on its way."""
+        found = await self._existing(target)
+        if found is None or found.status == "Failed":
+            found = await self._ask(target)
+        begun = self.clock()
+        for wait in waits():
+            if found is not None and found.status == "Done":
+                return
+            if found is not None and found.status != "Exporting":
+                raise TrainingError(f"the service could not export {self.iteration.name} for {target}")
+            self._tell("Exporting", target, seconds=max(0.0, self.clock() - begun))
+            await self.sleep(wait)
+            found = await self._existing(target)
+
+    async def _ask(self, target: ExportTarget) -> Export | None:
         async def begin() -> Export:
-            return await service.client.export_iteration(
-                project.id, iteration.id, target.platform, flavor=target.flavor
+            return await self.service.client.export_iteration(
+                self.project.id, self.iteration.id, target.platform, flavor=target.flavor
             )
 
         async def look() -> Export | None:
-            export = await _existing(service, project, iteration, target)
+            export = await self._existing(target)
             return export if export is not None and export.status != "Failed" else None
 
         try:
-            found = await once(begin, look, sleep=sleep)
+            return await once(begin, look, grace=self.grace, sleep=self.sleep)
         except ServiceError as error:
-            if error.code != "BadRequestExportAlreadyInProgress":
-                raise TrainingError(f"export for {target} refused: {error.message or error.code}") from error
-    for wait in waits():
-        if found is not None and found.status != "Exporting":
-            return found
-        tell(service.observer, "export", status="Exporting", platform=str(target))
-        await sleep(wait)
-        found = await _existing(service, project, iteration, target)
-    raise AssertionError("waits never ends")
+            if error.code == _BUSY or "already queued" in error.message:
+                return None  # it is on its way
+            if error.status != 400:
+                raise
+            raise TrainingError(
+                f"the service refused to export {self.iteration.name} for {target}: "
+                f"{error.message or error.code}"
+            ) from error
 
+    async def _download(self, target: ExportTarget, part: Path) -> int:
+        """Download into a file, with a new link where the first one ends on the way."""
+        for is_last in (False, True):
+            found = await self._existing(target)
+            if found is None or not found.download_uri:
+                raise TrainingError(f"the service gives no link to the export for {target}")
+            try:
+                return await self.service.downloader.resume(found.download_uri, part, most=MOST_MODEL_BYTES)
+            except AuthError:
+                if is_last:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
-async def _existing(
-    service: Service, project: Project, iteration: Iteration, target: ExportTarget
-) -> Export | None:
-    exports = await service.client.get_exports(project.id, iteration.id)
-    return next((export for export in exports if target.is_of(export)), None)
+    async def _existing(self, target: ExportTarget) -> Export | None:
+        exports = await self.service.client.get_exports(self.project.id, self.iteration.id)
+        return next((export for export in exports if target.is_of(export)), None)
+
+    def _tell(self, status: str, target: ExportTarget, **facts: object) -> None:
+        tell(self.service.observer, "export", status=status, platform=str(target), **facts)
 
 
 def file_name(project: Project, iteration: Iteration, target: ExportTarget) -> str:
     """Name the file of an export; whatever a file system might trip over becomes an underscore."""
     parts = [project.name, iteration.name, target.platform.lower(), target.flavor]
     return re.sub(r"[^\w.-]+", "_", "-".join(part for part in parts if part)).strip(".") + ".zip"
+
+
+def digest_of(path: Path) -> str:
+    """Give the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_there(path: Path, digest: str | None) -> bool:
+    return digest is not None and path.exists() and _sum_of(path).exists() and digest_of(path) == digest
+
+
+def _sum_of(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")

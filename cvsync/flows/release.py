@@ -12,17 +12,21 @@ from typing import Any
 import orjson
 
 from cvsync.api.listing import fetch_snapshot, project_type
+from cvsync.api.versions import require_operation
 from cvsync.errors import TrainingError
 from cvsync.events import tell
 from cvsync.flows.carry import hold
-from cvsync.flows.export import ExportTarget, export
-from cvsync.flows.iterations import choose_iteration
+from cvsync.flows.export import Exporter, ExportTarget
+from cvsync.flows.iterations import choose_iteration, in_service
+from cvsync.flows.judge import Gate, Judgement, judge
+from cvsync.flows.publish import Publication, Publisher
 from cvsync.flows.released import Released
 from cvsync.flows.service import Service
 from cvsync.flows.status import require_project
 from cvsync.flows.train import Training, TrainOptions
-from cvsync.model import Project, ProjectType
+from cvsync.model import Iteration, Project, ProjectType
 from cvsync.plan.saved import fingerprint_state
+from cvsync.predictions import IterationPerformance
 from cvsync.run.settings import GRACE
 from cvsync.run.work import Sleep
 from cvsync.snapshot import Snapshot
@@ -35,22 +39,28 @@ class ReleaseRequest:
     train: TrainOptions | None = None
     iteration: str | None = None
     """Without a training: the name or id of the iteration; None: the latest trained one."""
+    gate: Gate = field(default_factory=Gate)
+    """What the model must be like for the steps after."""
+    publish: Publication | None = None
     exports: tuple[ExportTarget, ...] = ()
     export_folder: Path = Path("exports")
 
     @property
     def has_ends(self) -> bool:
         """Whether anything is to become of the model."""
-        return bool(self.exports)
+        return self.publish is not None or bool(self.exports)
 
     def check(self, version: str) -> None:
         """Refuse what a version of the API cannot do, before anything is done.
 
         Raises:
             UnsupportedError: It cannot.
+            SettingsError: Something is not as it must be.
         """
         if self.train is not None:
             self.train.check(version)
+        if self.publish is not None:
+            self.publish.check(version)
 
 
 async def release_project(
@@ -81,6 +91,24 @@ async def release_project(
         return await release.carry_out(request)
 
 
+async def unpublish_iteration(service: Service, wanted: str, name: str) -> Iteration:
+    """Take what is published under a name, or an iteration by its own name or id, from its endpoint.
+
+    Raises:
+        MissingProjectError, MissingIterationError: There is no such thing.
+        LockedError: Another run works on the project.
+        UnsupportedError: Before v3.0 nothing is published.
+    """
+    require_operation(service.client.api_version, "UnpublishIteration")
+    project = await require_project(service, wanted)
+    with hold(service, project.id) as carrier:
+        publisher = Publisher(
+            service.client, project.id, notes=carrier.ledger.notes, observer=service.observer
+        )
+        await publisher.resume()
+        return await publisher.unpublish(name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Release:
     """The steps, for whoever holds the lock of the project."""
@@ -99,12 +127,14 @@ class Release:
         """Do what is asked for, in order; the first step that fails ends it.
 
         Raises:
-            TrainingError: Training, a gate or an export failed.
+            TrainingError: Training, a gate, publishing or an export failed.
             MissingIterationError: There is no such iteration, or none yet.
         """
+        publisher = self._publisher()
+        await publisher.resume()
         training = await self._training(request.train) if request.train is not None else None
         try:
-            released = await self._steps(request, training)
+            released = await self._steps(request, training, publisher)
         except TrainingError:
             if training is not None:
                 training.forget()  # what came of it is told: another run trains anew
@@ -113,17 +143,57 @@ class Release:
             training.forget()
         return released
 
-    async def _steps(self, request: ReleaseRequest, training: Training | None) -> Released:
-        client = self.service.client
+    async def _steps(
+        self, request: ReleaseRequest, training: Training | None, publisher: Publisher
+    ) -> Released:
         if training is not None:
             iteration = await training.run()
         else:
-            iteration = await choose_iteration(client, self.project.id, request.iteration)
+            iteration = await choose_iteration(self.service.client, self.project.id, request.iteration)
         released = Released(iteration)
-        for target in request.exports:
-            path = await export(self.service, self.project, iteration, target, folder=request.export_folder)
-            released.exports.append(path)
+        if training is not None or not request.gate.is_open:
+            released.judgement = await self._judge(iteration, request)
+        if request.publish is not None:
+            await publisher.publish(iteration, request.publish)
+            released.published = request.publish.name
+        released.exports = await self._exporter(iteration, request.export_folder).export(request.exports)
         return released
+
+    async def _judge(self, iteration: Iteration, request: ReleaseRequest) -> Judgement:
+        """Ask what a model is like, tell it, and refuse one that is not good enough."""
+        gate = request.gate
+        performance = await self._performance(iteration, gate)
+        before = await self._in_service(iteration, request) if gate.no_worse_than_published else None
+        baseline = (before.name, await self._performance(before, gate)) if before is not None else None
+        judged = judge(iteration.name, performance, gate, baseline)
+        tell(self.service.observer, "judge", **judged.facts)
+        if judged.failures:
+            raise TrainingError(f"{iteration.name} is not good enough: {'; '.join(judged.failures)}")
+        return judged
+
+    async def _in_service(self, iteration: Iteration, request: ReleaseRequest) -> Iteration | None:
+        """Give the model that another one would replace, else the last that is published; None: none is."""
+        iterations = await self.service.client.get_iterations(self.project.id)
+        named = in_service(iterations, request.publish.name) if request.publish else []
+        found = next(iter(named or in_service(iterations)), None)
+        return found if found is not None and found.id != iteration.id else None
+
+    async def _performance(self, iteration: Iteration, gate: Gate) -> IterationPerformance:
+        return await self.service.client.get_iteration_performance(
+            self.project.id, iteration.id, threshold=gate.threshold, overlap_threshold=gate.overlap
+        )
+
+    def _publisher(self) -> Publisher:
+        return Publisher(
+            self.service.client, self.project.id, notes=self.notes, observer=self.service.observer,
+            grace=self.grace, sleep=self.sleep,
+        )  # fmt: skip
+
+    def _exporter(self, iteration: Iteration, folder: Path) -> Exporter:
+        return Exporter(
+            self.service, self.project, iteration, folder=folder, notes=self.notes, grace=self.grace,
+            sleep=self.sleep,
+        )  # fmt: skip
 
     async def _training(self, options: TrainOptions) -> Training:
         snapshot = self.snapshot or await fetch_snapshot(self.service.client, self.project, self.type_)

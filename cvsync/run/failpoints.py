@@ -23,6 +23,9 @@ NAMES = (
     "before-note",  # something is about to be noted, or a note dropped
     "after-note",  # it is, and nothing was done about it yet
     "after-removal",  # an old iteration is gone, another may have to go
+    "in-publish",  # a publish name is taken from an iteration, and the next does not have it yet
+    "before-file",  # an exported model is downloaded and checked, and has no name yet
+    "after-file",  # it has its name, and not its checksum yet
 )
 _ANY = "any"
 

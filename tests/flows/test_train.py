@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
-from make import make_png, write_csv
+from make import make_png
+from releasing import TRAIN, iterations, manifest, rows, told, train
 from shelf import Shelf
 
 from cvsync.api.client import open_client
 from cvsync.errors import TrainingError, UnsupportedError
 from cvsync.flows.release import ReleaseRequest, release_project
-from cvsync.flows.released import Released
 from cvsync.flows.train import TrainingType, TrainOptions
-from cvsync.model import Iteration
 
 pytestmark = pytest.mark.usefixtures("quick_learner")
-TRAIN = ReleaseRequest(train=TrainOptions())
-
-
-def rows(shelf: Shelf, count: int = 10) -> list[dict[str, Any]]:
-    return [{"url": shelf.url(f"{n}.png"), "tag": ("fork", "spoon")[n % 2]} for n in range(count)]
-
-
-def manifest(shelf: Shelf, content: list[dict[str, Any]] | None = None) -> Path:
-    return write_csv(shelf.folder.parent / "m.csv", rows(shelf) if content is None else content)
-
-
-async def train(shelf: Shelf, **options: Any) -> Released:
-    async with shelf.service() as service:
-        request = ReleaseRequest(train=TrainOptions(**options))
-        return await release_project(service, "shelf", request, grace=0.05, sleep=blink)
-
-
-async def blink(_seconds: float) -> None:
-    """Wait less than is asked for: these trainings need no time to speak of."""
-    await asyncio.sleep(0.01)
-
-
-async def iterations(shelf: Shelf) -> list[Iteration]:
-    async with open_client(shelf.settings) as (client, _):
-        return list(await client.get_iterations(await shelf.project_id(client)))
-
-
-def told(shelf: Shelf) -> list[str]:
-    """The statuses of trainings, without those of waiting."""
-    found = [str(e.facts["status"]) for e in shelf.events if e.name == "train"]
-    return [status for status in found if status != "Training"]
 
 
 async def trained(shelf: Shelf) -> int:
@@ -70,7 +36,7 @@ async def test_push_trains_and_then_only_if_something_changed(shelf: Shelf) -> N
 
     assert changed.released is not None
     assert changed.released.iteration.name == "Iteration 2"
-    assert told(shelf) == ["Completed", "NotNeeded", "Completed"]
+    assert told(shelf, "train") == ["Completed", "NotNeeded", "Completed"]
 
 
 async def test_training_trains_only_if_something_changed_or_is_forced(shelf: Shelf) -> None:
@@ -122,7 +88,7 @@ async def test_training_that_a_death_left_is_found_again(shelf: Shelf, kind: str
     released = await train(shelf, force=True)
 
     assert [i.id for i in await iterations(shelf)] == [released.iteration.id]
-    assert ("Resumed" in told(shelf)) is (kind == "reset_after")
+    assert ("Resumed" in told(shelf, "train")) is (kind == "reset_after")
 
 
 class dying_asleep:  # noqa: N801 - reads as a phrase
@@ -152,7 +118,7 @@ async def test_data_that_changed_after_a_death_is_trained(shelf: Shelf) -> None:
     await shelf.push(manifest(shelf, more), release=TRAIN)
 
     assert [i.name for i in await iterations(shelf)] == ["Iteration 1", "Iteration 2"]
-    assert told(shelf) == ["Resumed", "Completed", "Completed"]
+    assert told(shelf, "train") == ["Resumed", "Completed", "Completed"]
 
 
 async def test_training_of_others_is_waited_for(shelf: Shelf) -> None:

@@ -1,0 +1,55 @@
+"""Whether the file of an exported model is what it should be."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from pathlib import Path
+
+MOST_UNPACKED_BYTES = 10_000_000_000  # no published figure: many times any model that the service makes
+_MODELS = {  # docs: what the archive of each platform holds
+    "CoreML": (".mlmodel",),
+    "TensorFlow": (".pb", ".tflite"),
+    "DockerFile": ("dockerfile",),
+    "ONNX": (".onnx",),
+    "VAIDK": (".dlc", ".tflite", ".pb"),
+    "OpenVino": (".xml",),
+}
+
+
+def why_unusable(path: Path, platform: str) -> str | None:
+    """Say what is wrong with the archive of a model; None: it is sound and has the model in it.
+
+    Reads every byte, and writes none.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _problem(archive, platform)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        return f"it is no sound zip archive ({error})"
+
+
+def _problem(archive: zipfile.ZipFile, platform: str) -> str | None:
+    entries = archive.infolist()
+    for entry in entries:
+        if _leads_out(entry):
+            return f"its entry {entry.filename!r} leads out of its folder"
+        if entry.flag_bits & 1:
+            return f"its entry {entry.filename!r} is encrypted"
+    if sum(entry.file_size for entry in entries) > MOST_UNPACKED_BYTES:
+        return f"it unpacks to more than {MOST_UNPACKED_BYTES:,} bytes"
+    damaged = archive.testzip()
+    if damaged is not None:
+        return f"its entry {damaged!r} is damaged"
+    ends = _MODELS[platform]
+    if not any(entry.filename.lower().endswith(ends) and entry.file_size for entry in entries):
+        return f"there is no model in it ({', '.join(ends)})"
+    return None
+
+
+def _leads_out(entry: zipfile.ZipInfo) -> bool:
+    """Tell whether unpacking an entry could write elsewhere; on Windows a backslash parts folders too."""
+    name = entry.filename.replace("\\", "/")
+    is_link = stat.S_ISLNK(entry.external_attr >> 16)
+    return is_link or name.startswith("/") or ":" in name.partition("/")[0] or ".." in name.split("/")

@@ -1,0 +1,147 @@
+"""Whether a model is good enough: limits, and a comparison with the one in service. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cvsync.errors import SettingsError
+from cvsync.labels import fold
+from cvsync.predictions import IterationPerformance, TagPerformance
+
+Score = IterationPerformance | TagPerformance
+
+
+class Measure(StrEnum):
+    """What the service measures on images that a training did not see; each is a fraction of 1."""
+
+    PRECISION = "precision"
+    RECALL = "recall"
+    AP = "ap"  # average precision; not told of classifications before v3.0
+
+    def of(self, score: Score) -> float | None:
+        """Read it; None: the service does not tell it."""
+        return score.average_precision if self is Measure.AP else float(getattr(score, self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Least:
+    """A limit that a measure may not fall below."""
+
+    measure: Measure
+    value: float
+    tag: str | None = None
+    """None: of the model as a whole."""
+
+    @classmethod
+    def parse(cls, measure: Measure, text: str) -> Least:
+        """Read ``0.7`` or ``TAG=0.7``.
+
+        Raises:
+            SettingsError: It is no fraction.
+        """
+        tag, _, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 1:
+            raise SettingsError(f"--min-{measure} {text!r}: write 0.7 or TAG=0.7, from 0 to 1")
+        return cls(measure, value, tag.strip() or None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What a model must be like to be published and exported."""
+
+    least: tuple[Least, ...] = ()
+    no_worse_than_published: bool = False
+    """Of the model as a whole, by each measure."""
+    tolerance: float = 0.0
+    """How much worse it may be all the same: each training is measured on other images."""
+    threshold: float | None = None
+    """Predictions below it do not count; None: as the service has it."""
+    overlap: float | None = None
+    """How much of a box must be met; None: as the service has it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether every model passes."""
+        return not self.least and not self.no_worse_than_published
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a model is like, and what is wrong with it."""
+
+    iteration: str
+    performance: IterationPerformance
+    failures: tuple[str, ...] = ()
+    baseline: str | None = None
+    """The name of the iteration that it was compared with."""
+
+    @property
+    def tags(self) -> Sequence[TagPerformance]:
+        """What it is like tag by tag, by name."""
+        return sorted(self.performance.per_tag_performance, key=lambda tag: fold(tag.name))
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What the event ``judge`` says."""
+        tags = [{"tag": tag.name} | _figures(tag) for tag in self.tags]
+        whole = {"iteration": self.iteration, "passed": not self.failures, "failures": [*self.failures]}
+        return whole | _figures(self.performance) | {"tags": tags, "baseline": self.baseline}
+
+
+def _figures(score: Score) -> dict[str, object]:
+    return {str(measure): measure.of(score) for measure in Measure}
+
+
+def judge(
+    iteration: str,
+    performance: IterationPerformance,
+    gate: Gate,
+    baseline: tuple[str, IterationPerformance] | None = None,
+) -> Judgement:
+    """Hold a model against a gate.
+
+    Args:
+        iteration: Its name.
+        performance: What it is like.
+        gate: What it must be like.
+        baseline: The name and performance of the model in service; None: there is none, or it is the same.
+    """
+    tags = {fold(tag.name): tag for tag in performance.per_tag_performance}
+    failures = [*_below(performance, tags, gate.least)]
+    if baseline is None:
+        return Judgement(iteration, performance, tuple(failures))
+    name, before = baseline
+    if gate.no_worse_than_published:
+        failures += _worse(performance, before, name, gate.tolerance)
+    return Judgement(iteration, performance, tuple(failures), name)
+
+
+def _below(
+    whole: IterationPerformance, tags: Mapping[str, TagPerformance], limits: Sequence[Least]
+) -> Iterator[str]:
+    for least in limits:
+        what = str(least.measure) if least.tag is None else f"{least.measure} of {least.tag}"
+        score = whole if least.tag is None else tags.get(fold(least.tag))
+        if score is None:
+            yield f"the model does not know the tag {least.tag}"
+            continue
+        value = least.measure.of(score)
+        if value is None:
+            yield f"{what} is not told by the service"
+        elif value < least.value:
+            yield f"{what} is {value:.4f}, below {least.value:g}"
+
+
+def _worse(
+    now: IterationPerformance, before: IterationPerformance, name: str, tolerance: float
+) -> Iterator[str]:
+    for measure in Measure:
+        value, old = measure.of(now), measure.of(before)
+        if value is not None and old is not None and value < old - tolerance:
+            yield f"{measure} is {value:.4f}, and {old:.4f} in {name}"
