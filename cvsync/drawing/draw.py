@@ -57,14 +57,23 @@ class Drawing:
         self._fonts = Fonts(font)
         self._colours: dict[str, str] = {}
 
-    def draw(self, content: bytes, marks: Sequence[Mark]) -> Picture:
+    def draw(self, content: bytes, marks: Sequence[Mark], *, side: int | None = None) -> Picture:
         """Draw tags and boxes into a picture; it comes out upright.
+
+        Args:
+            content: The picture's file.
+            marks: What is drawn.
+            side: Pixels of a square that it is to fit into; None: it stays as large as it is, or grows.
 
         Raises:
             DrawError: It cannot be decoded.
         """
         picture, turn = open_upright(content)
-        sheet = _Sheet(_enlarged(picture))
+        if side is None:
+            picture = _enlarged(picture)
+        else:
+            picture.thumbnail((side, side))
+        sheet = _Sheet(picture)
         boxes = [mark.box and corners(mark.box, turn, sheet.size) for mark in marks]
         for mark, box in zip(marks, boxes, strict=True):
             if box is not None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cvsync.drawing import DrawError, Drawing, Mark
 from cvsync.errors import SettingsError
-from cvsync.labels import Labels
+from cvsync.labels import Labels, codes_of
 from cvsync.manifest.by_image import OneImage, images_of
 
 if TYPE_CHECKING:
-    from PIL import Image as Pillow
+    from PIL.Image import Image as Picture
 
 _COUNT = 24
 _ACROSS = 6
 _SIDE = 240  # pixels of a cell
-_COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#000075")
 
 
 def draw_preview(labels: Labels, destination: Path) -> int:
@@ -24,15 +24,11 @@ def draw_preview(labels: Labels, destination: Path) -> int:
     Raises:
         SettingsError: Pillow is missing, or no image lies on this machine.
     """
-    try:
-        from PIL import Image, ImageDraw
-    except ImportError as error:
-        raise SettingsError("--preview needs cvsync's `local` extra: pip install 'cvsync[local]'") from error
-    images = _sample(labels)
-    cells = []
-    for image, file in images:
-        with Image.open(file) as picture:
-            cells.append(_draw(image, picture.convert("RGB"), ImageDraw))
+    drawing = Drawing()
+    from PIL import Image
+
+    drawing.distinguish(codes_of(labels.table.column("tag"))[1].to_pylist())
+    cells = [_cell(drawing, image, file) for image, file in _sample(labels)]
     if not cells:
         raise SettingsError(
             "--preview draws images of this machine, and the manifest names none that is there"
@@ -43,6 +39,19 @@ def draw_preview(labels: Labels, destination: Path) -> int:
         sheet.paste(cell, (n % _ACROSS * _SIDE, n // _ACROSS * _SIDE))
     sheet.save(destination, "PNG")
     return len(cells)
+
+
+def _cell(drawing: Drawing, image: OneImage, file: Path) -> Picture:
+    from PIL import Image, ImageDraw
+
+    side = _SIDE - 8
+    try:
+        marks = [Mark(label.tag, box=label.box) for label in image.labels]
+        return drawing.draw(file.read_bytes(), marks, side=side)
+    except DrawError as error:
+        blank = Image.new("RGB", (side, side), "white")
+        ImageDraw.Draw(blank).text((8, 8), f"{file.name}:\n{error}", fill="black")
+        return blank
 
 
 def _sample(labels: Labels) -> list[tuple[OneImage, Path]]:
@@ -60,25 +69,3 @@ def _sample(labels: Labels) -> list[tuple[OneImage, Path]]:
     labelled = [pair for pair in there if pair[0].labels] or there
     count = min(_COUNT, len(labelled))
     return [labelled[n * len(labelled) // count] for n in range(count)]
-
-
-def _draw(image: OneImage, picture: Pillow.Image, drawing: Any) -> Pillow.Image:
-    picture.thumbnail((_SIDE - 8, _SIDE - 8))
-    draw = drawing.Draw(picture)
-    tags = sorted({label.tag for label in image.labels})
-    for label in image.labels:
-        colour = _COLOURS[hash_of(label.tag) % len(_COLOURS)]
-        if label.box is None:
-            draw.text((3, 3 + 12 * tags.index(label.tag)), label.tag, fill=colour)
-            continue
-        left, top, width, height = label.box
-        corners = (left, top, left + width, top + height)
-        scaled = [value * side for value, side in zip(corners, picture.size * 2, strict=True)]
-        draw.rectangle(scaled, outline=colour, width=2)
-        draw.text((scaled[0] + 3, scaled[1] + 2), label.tag, fill=colour)
-    return picture
-
-
-def hash_of(text: str) -> int:
-    """Number a tag the same way in every run."""
-    return sum(text.encode())

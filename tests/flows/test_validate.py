@@ -143,13 +143,15 @@ def test_files_are_looked_for_unless_told_otherwise(tmp_path: Path) -> None:
 
 def test_preview_draws_images_of_this_machine(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(make_png(1, (400, 300)))
-    rows = [{"path": "a.png", "tag": "a", "left": 0.1, "top": 0.1, "width": 0.5, "height": 0.5}]
-    manifest = write_csv(tmp_path / "m.csv", rows)
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    box = {"left": 0.1, "top": 0.1, "width": 0.5, "height": 0.5}
+    manifest = write_csv(tmp_path / "m.csv", [{"path": f"{n}.png", "tag": "a"} | box for n in "ab"])
 
     assert run(manifest, "--preview", tmp_path / "p.png")[0] == 0
 
     with Image.open(tmp_path / "p.png") as drawn:
-        assert drawn.size == (240, 240)
+        assert drawn.size == (480, 240)
+        assert drawn.crop((240, 0, 480, 240)).getextrema()[0][0] < 99  # says that b is none
         assert drawn.getpixel((23 + 50, 17)) == drawn.getpixel((23, 17 + 60))  # two edges of the box
         assert drawn.getpixel((239, 239)) == (255, 255, 255)
     code, _, err = run("-", "--preview", tmp_path / "q.png", stdin=f"url,tag\n{URL},a\n")
