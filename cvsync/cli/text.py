@@ -137,8 +137,8 @@ class TextOutput:
         self._say(f"{facts['reason']}; trying again in {facts['wait']:.1f} s")
 
     def _on_status(self, facts: Mapping[str, Any]) -> None:
-        if sys.stderr.isatty():
-            return  # the bar shows it
+        if self._bar is not None:
+            return  # it shows it
         done, total = facts["done"], facts["total"]
         if done in (facts["unchanged"], total):
             return  # the beginning and the end are said otherwise

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -17,6 +18,10 @@ from cvsync.flows.pictures import Picture
 from cvsync.flows.service import Service
 from cvsync.predictions import ImagePrediction
 from cvsync.run.in_order import in_order
+from cvsync.run.progress import told_every
+
+FAILED_IN_A_ROW = 5  # pictures on which the service fails: then it is the service
+STATUS_EVERY = 60.0  # seconds between two words on how far it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +43,64 @@ Then = Callable[[Answer, Path], Awaitable[Answer]]
 async def look_at_all(
     service: Service,
     model: Model,
-    pictures: Iterable[Picture],
+    pictures: Sequence[Picture],
     take: Callable[[Answer], object],
     *,
     then: Then | None = None,
+    status_every: float = STATUS_EVERY,
 ) -> None:
     """Have a model look at pictures, and hand its answers on in their order.
 
     A URL that the service cannot download is downloaded here, and its bytes are sent; so is every URL where
-    something is to be done with the file. Holds the bytes of ``service.workers`` pictures at most.
+    something is to be done with the file. Holds the bytes of ``service.workers`` pictures at most. Tells how
+    far it is every so many seconds.
+
+    Raises:
+        CvsyncError: No picture would get an answer.
     """
+    progress = _Progress(service, len(pictures))
+
+    def taken(answer: Answer) -> None:
+        progress.count(answer)
+        take(answer)
+
     with tempfile.TemporaryDirectory(prefix="cvsync-") as folder:
         look = _Look(service, model, Path(folder), then)
-        await in_order(pictures, look.at, take, workers=service.workers, stop=service.stop)
+        async with told_every(status_every, progress.tell):
+            await in_order(pictures, look.at, taken, workers=service.workers, stop=service.stop)
+
+
+class _Progress:
+    """Counts pictures."""
+
+    def __init__(self, service: Service, total: int) -> None:
+        self._service, self._total = service, total
+        self._done = self._refused = self._failed_in_a_row = 0
+        self._began = time.monotonic()
+
+    def count(self, answer: Answer) -> None:
+        """Count one whose answer is taken.
+
+        Raises:
+            ServiceError: The service has failed on several in a row, or on all that there are.
+        """
+        self._done += 1
+        self._refused += answer.said is None
+        error = answer.refusal.error if answer.refusal else None
+        self._failed_in_a_row = self._failed_in_a_row + 1 if error else 0
+        if error and self._failed_in_a_row == min(FAILED_IN_A_ROW, self._total):
+            raise error
+
+    def tell(self) -> None:
+        """Tell how far it is."""
+        seconds, left = time.monotonic() - self._began, self._total - self._done
+        rate = self._done / seconds if seconds > 0 else 0.0
+        tell(
+            self._service.observer, "status", done=self._done, total=self._total, unchanged=0,
+            refused=self._refused, in_flight=min(self._service.workers, left), in_doubt=0,
+            seconds=round(seconds, 3), per_second=round(rate, 3),
+            eta=round(left / rate, 1) if rate else None,
+        )  # fmt: skip
 
 
 class _Look:

@@ -39,6 +39,8 @@ class Refusal:
 
     code: str
     reason: str
+    error: ServiceError | None = None
+    """What the service failed with, though the same picture might get an answer later; None: it would not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,11 @@ class Model:
         try:
             return await self._ask(content if content is not None else picture.url or "")
         except ServiceError as error:
-            if not is_of_picture(error):
-                raise
-            return Refusal(error.code, _words(error))
+            if error.code.startswith("BadRequestImage") or error.status == 413:
+                return Refusal(error.code, _words(error))
+            if classify(error) is Failure.TRANSIENT:
+                return Refusal(error.code, _words(error), error)
+            raise
 
     async def tags(self, iteration_id: str | None) -> frozenset[str]:
         """Give the names of the tags that an iteration knows, folded."""
@@ -121,13 +125,6 @@ async def choose_model(service: Service, choice: ModelChoice) -> Model:
         iteration = await choose_iteration(client, project.id, choice.iteration)
     type_ = await project_type(client, project)
     return Model(client, project, type_, iteration, choice.published, choice.store)
-
-
-def is_of_picture(error: ServiceError) -> bool:
-    """Tell whether it is this picture that the service refused, or failed on while it answered others."""
-    if error.code.startswith("BadRequestImage") or error.status == 413:
-        return True
-    return classify(error) is Failure.TRANSIENT
 
 
 OUT_OF_REACH = "BadRequestImageUrl"  # the code of a URL that the service cannot download

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import numpy as np
 
@@ -49,23 +49,28 @@ class Progress:
         """Tell it."""
         self._work.tell("status", **self.facts())
 
-    @asynccontextmanager
-    async def told(self) -> AsyncIterator[None]:
+    def told(self) -> AbstractAsyncContextManager[None]:
         """Tell it for as long as the block lasts."""
-        self.tell()
-        every = self._work.settings.status_every
-        task = asyncio.create_task(self._repeat(every)) if every else None
-        try:
-            yield
-        finally:
-            if task is not None:
-                task.cancel()
-            self.tell()
+        return told_every(self._work.settings.status_every, self.tell)
 
-    async def _repeat(self, every: float) -> None:
+
+@asynccontextmanager
+async def told_every(seconds: float, tell: Callable[[], None]) -> AsyncIterator[None]:
+    """Tell something when the block begins, every so often (0: not), and when it ends."""
+
+    async def repeat() -> None:
         while True:
-            await asyncio.sleep(every)
-            self.tell()
+            await asyncio.sleep(seconds)
+            tell()
+
+    tell()
+    task = asyncio.create_task(repeat()) if seconds else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+        tell()
 
 
 def _steps(plan: Plan) -> int:
