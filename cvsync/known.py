@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -13,6 +13,10 @@ SCHEMA = pa.schema(
         pa.field("fingerprint", pa.int64()),  # of the labels that the image was left with; null: not known
         pa.field("version", pa.string()),  # the manifest's `version` cell at that time
     ]
+)
+
+PULLED = pa.schema(
+    [pa.field("key", pa.string(), nullable=False), pa.field("image_id", pa.string(), nullable=False)]
 )
 
 
@@ -26,6 +30,8 @@ class KnownImages:
     """Ids of images that a request without an answer may have changed: they are not edited by others."""
     doomed: frozenset[str] = frozenset()
     """Ids of images that a replacement has made superfluous and that are still to be deleted."""
+    pulled: pa.Table = field(default_factory=PULLED.empty_table)
+    """Columns of ``PULLED``: which images keys of pulled manifests are; hints, as ``image_id``s are."""
 
     @classmethod
     def empty(cls) -> KnownImages:

@@ -18,7 +18,7 @@ from cvsync.flows.service import Service
 from cvsync.flows.status import read_known, require_project
 from cvsync.flows.wanted import Wanted, read_wanted
 from cvsync.labels import Labels
-from cvsync.manifest import Loss, Written, refuse_unfit, write_beside
+from cvsync.manifest import Format, Loss, Written, refuse_unfit, write_beside
 from cvsync.model import Project
 from cvsync.run.links import Links
 from cvsync.run.names import new_run_id
@@ -115,6 +115,7 @@ class _Pull:
         written = await asyncio.to_thread(
             write_beside, labels, request.folder, request.format, lossy=request.lossy
         )
+        await asyncio.to_thread(self._remember, written.format, labels, gone)
         for image_id in gone if request.prune else ():
             self.folder.remove(image_id)
         lost = [*written.losses, *_not_written(snapshot)]
@@ -129,6 +130,16 @@ class _Pull:
         if self.request.images:
             return with_files(snapshot, self.names, self.folder.root, self.folder.files)
         return with_links(snapshot, self.names, self.service.destination)
+
+    def _remember(self, form: Format, labels: Labels, gone: Sequence[str]) -> None:
+        """Note in the ledger which images the manifest's keys are, for when it is pushed."""
+        first = labels.first_rows
+        place = "path" if self.request.images else "url"
+        name = "key" if "key" in form.holds.columns else place
+        pairs = zip(first.column(name).to_pylist(), first.column("image_id").to_pylist(), strict=True)
+        known = set(self.names.keys.values())
+        with self.service.open_ledger(self.project.id) as ledger:
+            ledger.pulled.note((pair for pair in pairs if pair[0] not in known), gone=gone)
 
     async def _gone(self, snapshot: Snapshot) -> list[str]:
         """Give the images that there are files of, and that the project no longer has."""

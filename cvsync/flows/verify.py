@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -223,7 +223,7 @@ class _Content:
         found = {key: by_content[self.here[key]] for key in lost if self.here[key] in by_content}
         rows = KnownImages.of(found).table
         before = known.table.filter(pc.invert(pc.is_in(known.table["key"], rows["key"].combine_chunks())))
-        return KnownImages(pa.concat_tables([before, rows]), known.unsettled, known.doomed)
+        return replace(known, table=pa.concat_tables([before, rows]))
 
     async def differences(self, pairs: Mapping[str, str], wanted: Labels) -> list[Difference]:
         """Compare the bytes of some keys with those of their images, and with the hash that a row tells."""

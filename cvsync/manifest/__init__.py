@@ -1,7 +1,7 @@
 """Files <-> Labels."""
 
 from cvsync.manifest.again import recall, remember
-from cvsync.manifest.formats import FORMATS
+from cvsync.manifest.formats import FORMATS, Format
 from cvsync.manifest.holds import Loss
 from cvsync.manifest.places import Name, absolute, is_remote, shown
 from cvsync.manifest.problems import Oddity, Problem, Problems
@@ -11,7 +11,7 @@ from cvsync.manifest.rejects import rejects_suffix, write_refused, write_rejects
 from cvsync.manifest.writer import Written, format_of, refuse_unfit, write, write_beside
 
 __all__ = [
-    "FORMATS", "Box", "Loss", "Manifest", "Name", "Oddity", "Problem", "Problems", "Reading", "Units",
-    "Written", "absolute", "format_of", "is_remote", "read", "recall", "refuse_unfit", "rejects_suffix",
-    "remember", "shown", "write", "write_beside", "write_refused", "write_rejects",
+    "FORMATS", "Box", "Format", "Loss", "Manifest", "Name", "Oddity", "Problem", "Problems", "Reading",
+    "Units", "Written", "absolute", "format_of", "is_remote", "read", "recall", "refuse_unfit",
+    "rejects_suffix", "remember", "shown", "write", "write_beside", "write_refused", "write_rejects",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 
 import numpy as np
@@ -36,4 +37,4 @@ def adopt(sides: Sides) -> pa.Table:
 def with_adopted(known: KnownImages, adopted: pa.Table) -> KnownImages:
     """Give what the ledger will know."""
     table = pa.concat_tables([known.table, adopted]).combine_chunks()
-    return KnownImages(table, unsettled=known.unsettled, doomed=known.doomed)
+    return replace(known, table=table)

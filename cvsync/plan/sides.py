@@ -65,12 +65,15 @@ class Sides:
 
     @cached_property
     def key_image(self) -> Codes:
-        """For each key its image: as the ledger knows it, else as the manifest hints."""
+        """For each key its image: as the ledger knows it, else as the manifest or an earlier pull hints."""
         found = apply_codes(self.known_image, self.known_row)
-        hints = self._first_of_key("image_id")
+        hints, pulled = self._first_of_key("image_id"), self.known.pulled
         if hints is not None:
-            ids = self.snapshot.images.column("image_id")
-            found = np.where(found < 0, as_codes(pc.index_in(hints, ids)), found)
+            found = np.where(found < 0, as_codes(pc.index_in(hints, self.image_ids)), found)
+        if len(pulled):
+            row = as_codes(pc.index_in(self.desired.keys, pulled.column("key")))
+            image = as_codes(pc.index_in(pulled.column("image_id"), self.image_ids))
+            found = np.where(found < 0, apply_codes(image, row), found)
         return found
 
     @cached_property

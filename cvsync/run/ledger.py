@@ -17,6 +17,7 @@
              `counts` holds what it did, by the names of ``Outcomes.counts``, and the ``STEPS`` of the plan
              that it brought to an end; `items` the keys, image ids or
              tag names that it was about, for as long as it is `sent`
+    pulled   key -> image id, as manifests that were pulled have it: a hint, which makes no image managed
     runs     one row a run. At its end, however it ends, it gets its totals, its exit code and, where
              something ended it before it was through, the `reason`; a killed run has no `ended_at`
 
@@ -48,6 +49,7 @@ from cvsync.run.ledger_file import bring_up_to_date, transaction
 from cvsync.run.notes import Notes
 from cvsync.run.origins import Origins
 from cvsync.run.private import make_private
+from cvsync.run.pulled_keys import PulledKeys
 
 STEPS = "steps"
 _CHANGE_IMAGES = ("add label", "remove label", "delete image")  # kinds whose items are image ids
@@ -90,6 +92,7 @@ class Ledger:
         self._keys = ImageKeys(connection)
         self.origins = Origins(connection)
         self.notes = Notes(connection)
+        self.pulled = PulledKeys(connection)
         found = connection.execute("SELECT 1 FROM meta WHERE name = 'unnamed'").fetchone()
         self._has_unnamed = found is not None
         connection.create_function("shifted", 2, _shifted, deterministic=True)
@@ -139,6 +142,7 @@ class Ledger:
             pa.concat_tables(tables).combine_chunks(),
             unsettled=frozenset(unsettled),
             doomed=frozenset(self.doomed()),
+            pulled=self.pulled.read(),
         )
 
     def doomed(self) -> list[str]:

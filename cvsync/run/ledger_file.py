@@ -10,7 +10,7 @@ from pathlib import Path
 from cvsync import __version__
 from cvsync.errors import SettingsError
 
-SCHEMA_NUMBER = 3
+SCHEMA_NUMBER = 4
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,6 +42,9 @@ CREATE TABLE doomed (
 """,
     2: """
 ALTER TABLE runs ADD COLUMN reason TEXT;
+""",
+    3: """
+CREATE TABLE pulled (key TEXT PRIMARY KEY, image_id TEXT NOT NULL) WITHOUT ROWID;
 """,
 }
 

@@ -53,7 +53,7 @@ class Links:
         """Give the link of an image, read anew if it is about to be over; None if the image is gone."""
         if self._ends[image_id] <= self._clock():
             return await self.renew(image_id, self._links[image_id])
-        return self._links[image_id]
+        return self._links[image_id] or None
 
     async def renew(self, image_id: str, stale: str) -> str | None:
         """Give another link than one that does not work any more; None if the image is gone."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,186 @@ def test_what_was_pulled_fills_an_empty_project(
     assert (pushed.code, verified.code) == (0, 0), verified.out
     assert len(filled.images()) == 12
     assert filled.writes() == {"CreateProject": 1, "CreateTag": 2, "CreateImagesFromFiles": 1}
+
+
+def test_keys_of_a_format_without_ids_are_known_in_their_project(filled: Terminal) -> None:
+    pulled = filled.folder / "out"
+    filled.run("pull", "-o", pulled, "-f", "azureml")
+    filled.forget()
+
+    pushed, verified = filled.run("push", pulled), filled.run("verify", pulled)
+
+    assert (pushed.code, pushed.out) == (0, "nothing to do\n")
+    assert filled.writes() == {}
+    assert verified.code == 0
+
+
+def test_a_pull_makes_no_image_managed(filled: Terminal) -> None:
+    """Else a manifest that does not name what others put there would delete it."""
+    filled.state = filled.folder / "another"
+    filled.run("pull", "-o", filled.folder / "out")
+
+    assert "12 images that no key is known to be" in filled.run("status").out
+    assert filled.ledger() == {}
+
+
+def test_ids_of_another_project_mean_nothing(filled: Terminal, start_served: StartServed) -> None:
+    pulled = filled.folder / "out"
+    filled.run("pull", "-o", pulled, "-f", "csv")
+    ids = {image["id"] for image in filled.images()}
+    filled.emulator = start_served()
+    filled.push(pulled)
+    others = [image["id"] for image in filled.images()]
+    text = (pulled / "manifest.csv").read_text()
+    for mine, other in zip(sorted(ids), reversed(others), strict=True):
+        text = text.replace(f",{mine},", f",{other},")
+    (pulled / "manifest.csv").write_text(text)
+    filled.forget()
+
+    again = filled.run("push", pulled)
+
+    assert not ids & {*others}
+    assert (again.code, again.out) == (0, "nothing to do\n")  # keys say which image is meant, ids only hint
+
+
+def test_images_that_are_gone_are_named_and_pruned_if_asked(filled: Terminal) -> None:
+    pulled = filled.folder / "out"
+    filled.run("pull", "-o", pulled)
+    filled.push(filled.manifest(rows(filled, 12)[1:]), "--delete")
+
+    told = filled.run("pull", "-o", pulled, "--tag", "fork")
+    kept = len([*(pulled / "images").iterdir()])
+    pruned = filled.run("pull", "-o", pulled, "--prune")
+
+    assert "1 images are gone from the project: kept" in told.out
+    assert kept == 12
+    assert "1 images are gone from the project: deleted" in pruned.out
+    assert len([*(pulled / "images").iterdir()]) == 11
+    assert " gone " not in filled.run("pull", "-o", pulled).out
+
+
+def test_a_pull_into_what_is_no_pulled_folder_is_refused(filled: Terminal) -> None:
+    done = filled.run("pull", "-o", filled.pictures)
+
+    assert done.code == 2
+    assert "holds something that was not pulled" in done.err
+    assert len([*filled.pictures.iterdir()]) == 12
+
+
+def test_a_pull_of_another_project_into_the_folder_is_refused(
+    filled: Terminal, start_served: StartServed
+) -> None:
+    pulled = filled.folder / "out"
+    filled.run("pull", "-o", pulled)
+    filled.emulator = start_served(fetch=True, files=filled.pictures)
+    filled.push(filled.manifest(filled.rows(2)))
+
+    done = filled.run("pull", "-o", pulled, "--prune")
+
+    assert done.code == 2
+    assert "holds images of" in done.err
+    assert len([*(pulled / "images").iterdir()]) == 12
+
+
+def test_what_a_format_cannot_hold_is_refused_before_anything_is_fetched(filled: Terminal) -> None:
+    pulled = filled.folder / "out"
+
+    done = filled.run("pull", "-o", pulled, "-f", "vertex")
+
+    assert done.code == 4
+    assert "vertex cannot hold 12 images that have a path only" in done.err
+    assert [*(pulled / "images").iterdir()] == []
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "azureml", "vertex", "coco"])
+def test_labels_alone_are_pulled_without_a_download(filled: Terminal, form: str) -> None:
+    """They name the images by where they are in the service, without the signature that opens it."""
+    pulled = filled.folder / "out"
+
+    done = filled.run("pull", "-o", pulled, "-f", form, "--no-images")
+    filled.forget()
+    pushed = filled.run("push", pulled)
+
+    assert done.code == 0
+    assert not [*(pulled / "images").iterdir()]
+    assert b"sig=" not in next(pulled.glob("manifest.*")).read_bytes()
+    assert (pushed.code, pushed.out) == (0, "nothing to do\n")
+    assert filled.writes() == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ("--tag fork", 8), ("--tag fork --tag SPOON", 15), ("--tagged", 15), ("--untagged", 2),
+        ("--since 2100-01-01", 0), ("--until 2100-01-01", 17), ("--since 2020-01-01", 17),
+        ("--filter metadata=batch+eq+'x'", 3), ("--filter metadata=batch+eq+'x' --tag fork", 2),
+        ("--filter metadata=batch+eq+'x' --untagged", 0),
+    ],
+)  # fmt: skip
+def test_images_are_picked(filled: Terminal, options: str, count: int) -> None:
+    batch = [row | {"metadata.batch": "x"} for row in rows(filled, 15)[12:]]
+    bare = [{"url": row["url"]} for row in filled.rows(17)[15:]]
+    filled.push(filled.manifest([*batch, *bare]))
+
+    done = filled.run("pull", "-o", filled.folder / "out", *(o.replace("+", " ") for o in options.split()))
+
+    assert done.code == 0
+    assert len([*(filled.folder / "out" / "images").iterdir()]) == count
+
+
+def test_an_iteration_is_pulled_as_it_was_trained(filled: Terminal, quick_learner: None) -> None:
+    filled.push(filled.manifest(rows(filled, 40)), "--train")
+    filled.push(filled.manifest(rows(filled, 40)[1:]), "--delete")
+
+    done = filled.run("pull", "-o", filled.folder / "out", "--iteration", "Iteration 1")
+
+    assert done.code == 0
+    assert "40 images fetched" in done.out
+    assert " gone " not in done.out
+
+
+def test_what_no_manifest_has_room_for_is_listed(filled: Terminal) -> None:
+    filled._ask(
+        f"customvision/v3.3/training/projects/{filled.project()}/tags?name=unused&description=x", "POST"
+    )
+
+    done = filled.run("pull", "-o", filled.folder / "out")
+
+    assert "left out: 1 tags that no image has (unused)" in done.err
+    assert "left out: 1 descriptions of tags (unused)" in done.err
+
+
+def test_a_version_of_the_manifest_stays_what_it_is(filled: Terminal) -> None:
+    """Else the pulled manifest would put new images in the place of all."""
+    versioned = [row | {"version": "7"} for row in rows(filled, 12)]
+    filled.run("push", filled.manifest(versioned))
+    pulled = filled.folder / "out"
+    filled.run("pull", "-o", pulled, "-f", "csv")
+    filled.forget()
+
+    pushed = [filled.run("push", pulled), filled.run("push", filled.manifest(versioned))]
+
+    assert [run.out for run in pushed] == ["nothing to do\n"] * 2
+    assert filled.writes() == {}
+
+
+def test_formulas_in_cells_stay_what_they_are(filled: Terminal) -> None:
+    formula = '=HYPERLINK("http://x.test","a;b")'
+    filled.push(filled.manifest([row | {"tag": formula} for row in rows(filled, 2)]))
+
+    done = filled.run("pull", "-o", filled.folder / "out", "-f", "csv", "--tag", formula)
+
+    assert done.code == 0
+    with (filled.folder / "out" / "manifest.csv").open(newline="") as file:
+        assert [row["tag"] for row in csv.DictReader(file)] == [formula] * 2
+
+
+def test_events_tell_what_is_done(filled: Terminal) -> None:
+    done = filled.run("pull", "-o", filled.folder / "out", "--json")
+
+    told = [json.loads(line) for line in done.out.splitlines()]
+    assert [event["ev"] for event in told if event["ev"] != "rate"] == [
+        "run_start", "pull_summary", "images_fetched", "written", "totals", "run_end",
+    ]  # fmt: skip
+    assert told[-1]["totals"]["images_fetched"] == 12
+    assert "sig=" not in done.out

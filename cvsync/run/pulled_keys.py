@@ -1,0 +1,33 @@
+"""Which key is which image in the manifests that were pulled: hints, for formats that hold no ids."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from cvsync.known import PULLED
+from cvsync.run.ledger_file import transaction
+
+
+class PulledKeys:
+    """The table ``pulled`` of a ledger; an image is not managed for being in it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def read(self) -> pa.Table:
+        """Give all rows; about 100 bytes each."""
+        rows = self._db.execute("SELECT key, image_id FROM pulled").fetchall()
+        columns = [*zip(*rows, strict=True)] or [(), ()]
+        return pa.Table.from_arrays([pa.array(c, pa.string()) for c in columns], schema=PULLED)
+
+    def note(self, pairs: Iterable[tuple[str, str]], *, gone: Iterable[str] = ()) -> None:
+        """Commit keys with their images, and forget images that the project no longer has.
+
+        Needs no lock of the project: no request depends on it, and the file has locks of its own.
+        """
+        with transaction(self._db):
+            self._db.executemany("INSERT OR REPLACE INTO pulled VALUES (?, ?)", pairs)
+            self._db.executemany("DELETE FROM pulled WHERE image_id = ?", ((i,) for i in gone))

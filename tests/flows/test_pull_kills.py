@@ -1,0 +1,77 @@
+"""Pulls that are killed, and the next ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from terminal import Terminal
+
+COUNT = 40
+
+
+@pytest.fixture
+def filled(terminal: Terminal) -> Terminal:
+    terminal.push(terminal.manifest(terminal.rows(COUNT)))
+    return terminal
+
+
+def killed(terminal: Terminal, folder: Path, place: str) -> int:
+    """Pull in a process that is killed at a place; give its exit code."""
+    environment = os.environ | {
+        "CVSYNC_ENDPOINT": terminal.emulator.url, "CVSYNC_TRAINING_KEY": "local-training-key",
+        "CVSYNC_STATE_DIR": str(terminal.state), "CVSYNC_FAILPOINT": place,
+    }  # fmt: skip
+    words = [sys.executable, "-m", "cvsync", "pull", "-p", "shelf", "-o", str(folder), "-c", "4"]
+    return subprocess.run(words, env=environment, capture_output=True, check=False).returncode
+
+
+def test_a_killed_pull_is_gone_on_with_and_nothing_is_fetched_twice(filled: Terminal) -> None:
+    folder = filled.folder / "out"
+    sums = {hashlib.sha256(file.read_bytes()).hexdigest() for file in filled.pictures.iterdir()}
+    before = 0
+    for place in ("before-image:7", "after-image:9", "after-image:1", "before-image:4"):
+        assert killed(filled, folder, place) == -signal.SIGKILL
+        whole = [file for file in (folder / "images").iterdir() if file.suffix != ".part"]
+        assert len(whole) > before or place == "before-image:1"
+        assert {hashlib.sha256(file.read_bytes()).hexdigest() for file in whole} < sums
+        before = len(whole)
+
+    done = filled.run("pull", "-o", folder)
+
+    assert done.out.startswith(f"{COUNT - before} images fetched")
+    assert f"{before} there already" in done.out
+    files = [*(folder / "images").iterdir()]
+    assert {hashlib.sha256(file.read_bytes()).hexdigest() for file in files} == sums
+    assert len(files) == COUNT
+    assert filled.run("verify", folder, "--all-bytes").code == 0
+
+
+def test_a_line_that_was_cut_off_costs_no_download(filled: Terminal) -> None:
+    folder = filled.folder / "out"
+    filled.run("pull", "-o", folder)
+    record = folder / ".cvsync" / "pulled.jsonl"
+    record.write_bytes(record.read_bytes()[:-50])
+
+    done = filled.run("pull", "-o", folder)
+
+    assert done.out.startswith(f"{COUNT} there already")
+
+
+def test_a_file_that_somebody_changed_is_fetched_again(filled: Terminal) -> None:
+    folder = filled.folder / "out"
+    filled.run("pull", "-o", folder)
+    changed, touched, *_ = (folder / "images").iterdir()
+    whole = changed.read_bytes()
+    changed.write_bytes(whole[:-1] + b"x")
+    touched.touch()
+
+    done = filled.run("pull", "-o", folder)
+
+    assert done.out.startswith(f"1 images fetched (0.0 MB), {COUNT - 1} there already")
+    assert changed.read_bytes() == whole
