@@ -128,6 +128,56 @@ async def test_pictures_are_too_large_sooner_for_predictions(emulator_api: Api, 
     assert quick.value["code"] == ("BadRequestImageSizeBytes" if is_too_large else "BadRequestImageFormat")
 
 
+async def test_messages_that_were_reported(start_api: Any) -> None:
+    """CONTRACT 3."""
+    api = await start_api(fetch=True)
+    project = await api.project()
+    images = f"projects/{project}/images"
+    answers = [
+        await api.post(f"{images}/urls", {"images": []}),
+        await api.post(f"{images}/urls", {"images": [{"url": "u"}], "tagIds": ["cat"]}),
+        await api.post(f"{images}/files", {"images": []}),
+        await api.post(f"{images}/files", {"images": [{"name": "x", "tagIds": ["cat"]}]}),
+        await api.post(f"projects/{project}/quicktest/url", {"url": "http://127.0.0.1:9/x"}),
+    ]
+
+    assert [(answer.status, answer.value["message"]) for answer in answers] == [
+        *[(400, "No image urls provided")] * 2, *[(400, "No valid image files")] * 2, (400, "")
+    ]  # fmt: skip
+    assert answers[-1].value["code"] == "BadRequestImageUrl"
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"),
+    [
+        ((10_240, 410), True),
+        ((10_241, 420), False),
+        ((10_240, 409), False),
+        ((25, 1), True),
+        ((26, 1), False),
+    ],
+)
+async def test_sides_of_a_picture(start_api: Any, make_picture: Any, size: Any, fits: bool) -> None:
+    """CONTRACT 4: 10,240 px, 25 to 1; any smallness."""
+    api = (await start_api(fetch=True)).at("v3.4-preview")
+    path = f"projects/{await api.project()}/images"
+
+    answer = await api.post(path, data=make_picture(size=size))
+
+    assert answer.value["images"][0]["status"] == ("OK" if fits else "ErrorImageDimensions")
+
+
+async def test_flags_of_a_deletion_came_with_v31(emulator_api: Api) -> None:
+    """CONTRACT 10 and 19."""
+    project = await emulator_api.project()
+    await emulator_api.add(project, "u")
+    path = f"projects/{project}/images?allImages=true&allIterations=true"
+
+    statuses = [(await emulator_api.at(version).delete(path)).status for version in ("v2.2", "v3.0", "v3.1")]
+
+    assert statuses == [400, 400, 202]
+
+
 async def test_projects_and_tags(emulator_api: Api) -> None:
     project = await emulator_api.project()
     await emulator_api.tag(project, "shelf", type="GeneralProduct")

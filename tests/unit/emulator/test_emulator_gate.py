@@ -13,6 +13,13 @@ async def test_paths_match_whatever_their_case(emulator_api):
         assert response.status == 200
 
 
+async def test_an_endpoint_may_end_in_a_slash(emulator_api):
+    """As Azure's portal shows endpoints, and clients put a path behind them."""
+    url = f"{emulator_api.emulator.url}//customvision/v3.3/training/domains"
+    async with emulator_api.session.get(url, headers=emulator_api.headers) as response:
+        assert response.status == 200
+
+
 async def test_answers_have_the_headers_of_the_service(emulator_api):
     new, old = await emulator_api.get("domains"), await emulator_api.at("v2.0").get("domains")
 
