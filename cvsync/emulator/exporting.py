@@ -86,7 +86,7 @@ class Exporter:
         task.add_done_callback(self._tasks.discard)
 
     async def _make(self, export: Export, iteration: Iteration) -> None:
-        status, reason = DONE, None
+        status, reason, path = DONE, None, self._folder / export.file_name(iteration)
         try:
             if export.platform != "ONNX":
                 raise ServiceFault(
@@ -95,7 +95,6 @@ class Exporter:
             content = await self._site.trainer.onnx(iteration)
             names = {tag.id: tag.name for tag in tags.of_frame(self._site.store.db, iteration.frame)}
             labels = [names.get(tag, tag) for tag in iteration.tag_ids]
-            path = self._folder / export.file_name(iteration)
             await asyncio.to_thread(_write_zip, path, content, labels, iteration)
         except asyncio.CancelledError:
             raise
@@ -107,6 +106,7 @@ class Exporter:
             log.exception("export of %s failed", iteration.name)
         with self._site.store.writing() as db:
             db.execute("UPDATE exports SET status = ?, reason = ? WHERE pk = ?", (status, reason, export.pk))
+        self._site.hooks.exported(iteration, path if status == DONE else None)
 
 
 _ABOUT = """A model that the cvsync emulator trained.

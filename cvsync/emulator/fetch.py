@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -41,19 +44,30 @@ class Fetcher:
 
     async def fetch(self, url: str, *, most: int = MAX_DOWNLOAD_BYTES) -> bytes:
         """The bytes behind a URL, cut off at `most`: by default just past the largest image."""
+        async with self._asked("GET", url) as response:
+            if response.status != 200:
+                raise FetchError(f"status {response.status}")
+            content = bytearray()
+            async for part in response.content.iter_chunked(_CHUNK):
+                content += part
+                if len(content) >= most:
+                    break
+            return bytes(content)
+
+    async def send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> None:
+        """Give something to a storage."""
+        async with self._asked(method, url, data=body, headers=headers) as response:
+            if not 200 <= response.status < 300:
+                raise FetchError(f"status {response.status}")
+
+    @asynccontextmanager
+    async def _asked(self, method: str, url: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
         if not url.lower().startswith(("http://", "https://")):
             raise FetchError("only http and https")
         try:
             session = self._near if _is_near(url) else self._far
-            async with session.get(url) as response:
-                if response.status != 200:
-                    raise FetchError(f"status {response.status}")
-                content = bytearray()
-                async for part in response.content.iter_chunked(_CHUNK):
-                    content += part
-                    if len(content) >= most:
-                        break
-                return bytes(content)
+            async with session.request(method, url, **options) as response:
+                yield response
         except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
             raise FetchError(type(error).__name__) from error
 

@@ -15,6 +15,7 @@ from cvsync.emulator.blobs import Blobs
 from cvsync.emulator.exporting import Exporter
 from cvsync.emulator.fetch import Fetcher
 from cvsync.emulator.gate import Gate
+from cvsync.emulator.hooks import Hooks
 from cvsync.emulator.importing import Importer
 from cvsync.emulator.links import Links
 from cvsync.emulator.settings import EmulatorSettings
@@ -59,6 +60,8 @@ class Emulator:
         fetcher = await stack.enter_async_context(Fetcher(settings.fetch_timeout))
         links = Links("", store.secret(), settings.link_lifetime)
         site = Site(settings, store, blobs, fetcher, links)
+        site.hooks = Hooks(site)
+        stack.push_async_callback(site.hooks.close)
         site.trainer = Trainer(site)
         stack.push_async_callback(site.trainer.close)
         site.exporter = Exporter(site)

@@ -14,6 +14,7 @@ from cvsync.emulator.store.schema import Store
 
 if TYPE_CHECKING:
     from cvsync.emulator.exporting import Exporter
+    from cvsync.emulator.hooks import Hooks
     from cvsync.emulator.importing import Importer
     from cvsync.emulator.training import Trainer
 
@@ -25,6 +26,7 @@ class Site:
     blobs: Blobs
     fetcher: Fetcher
     links: Links
+    hooks: Hooks = field(init=False)
     trainer: Trainer = field(init=False)
     exporter: Exporter = field(init=False)
     importer: Importer = field(init=False)

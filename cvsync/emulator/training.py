@@ -105,12 +105,14 @@ class Trainer:
             ]
             with store.writing() as db:
                 iterations.complete(db, iteration, model=model, held_out=held_out)
+            self._site.hooks.trained(iteration, iterations.COMPLETED)
         except asyncio.CancelledError:
             raise
         except Exception as error:
             log.exception("training of %s failed", iteration.name)
             with store.writing() as db:
                 iterations.fail(db, iteration, f"{type(error).__name__}: {error}")
+            self._site.hooks.trained(iteration, iterations.FAILED)
 
     async def _in_thread(self, job: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         return await asyncio.to_thread(worker.run, job)

@@ -60,6 +60,7 @@ async def create_project(call: Call) -> Reply:
             container_uri=hooks.get("exportmodelcontaineruri"),
             queue_uri=hooks.get("notificationqueueuri"),
         )
+    call.site.hooks.connected(project)
     return _answer(call, project)
 
 

@@ -71,6 +71,11 @@ def find(db: sqlite3.Connection, project_id: str) -> Project:
     return Project(*row)
 
 
+def by_key(db: sqlite3.Connection, key: int) -> Project | None:
+    row = db.execute(f"SELECT {COLUMNS} FROM projects WHERE pk = ?", (key,)).fetchone()  # noqa: S608
+    return row and Project(*row)
+
+
 def create(
     db: sqlite3.Connection,
     name: str,
