@@ -135,7 +135,6 @@ async def read_manifest(service: Service, manifests: Sequence[Name], reading: Re
         ManifestError: They cannot be used.
     """
     manifest = await asyncio.to_thread(read, manifests, reading)
-    pa.default_memory_pool().release_unused()  # reading took more than what it gave
     tell(
         service.observer, "manifest", rows=manifest.rows, labels=len(manifest.labels),
         images=len(manifest.labels.keys), convention=manifest.convention,
@@ -192,6 +191,7 @@ async def prepare(
         snapshot = await fetch_snapshot(service.client, project, desired.type)
     else:
         snapshot = Snapshot.empty(project, desired.type)
+    pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to
     plan = diff(
         desired.labels, snapshot, known, prune=aim.prune, on_drift=aim.on_drift, scope=aim.scope,
         renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete,

@@ -73,6 +73,7 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
         with told(rows.source):
             parts.append(check(rows, reading, common=common))
     tidied = tidy(Labels(_joined([part.labels.table for part in parts])), places=_places(parts))
+    pa.default_memory_pool().release_unused()  # all this took more than what it comes to
     warnings = [*_oddities([found for part in parts for found in part.warnings]), *tidied.warnings]
     if ansi:
         warnings.insert(0, Oddity("W016", len(ansi), ansi[0].source))
