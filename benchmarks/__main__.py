@@ -14,11 +14,11 @@ import importlib.metadata
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from benchmarks import cost, files, nightly, plots, scaling, startup, upload
+from benchmarks import cost, files, large, migrate, nightly, plots, scaling, startup, upload
 from benchmarks.effort import Effort
 from benchmarks.tables import Table
 
@@ -27,8 +27,10 @@ SEED = 0
 PARTS: dict[str, Callable[..., Iterator[Table]]] = {
     "start-up": startup.tables,
     "upload by URL": upload.tables,
+    "a large upload": large.tables,
     "upload of bytes": files.tables,
     "nightly": nightly.tables,
+    "migrate": migrate.tables,
     "scaling": scaling.tables,
     "client cost": cost.tables,
 }
@@ -54,6 +56,20 @@ def _memory() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
+def measure(effort: Effort, only: Sequence[str] | None, keep: Callable[[Table], None]) -> Iterator[str]:
+    """Run the parts; their Markdown, line by line, as it comes to be."""
+    for name, tables in PARTS.items():
+        if only and name not in only:
+            continue
+        load, began = os.getloadavg()[0], time.monotonic()
+        yield from (f"## {name[0].upper()}{name[1:]}", "")
+        for table in tables(effort):
+            keep(table)
+            yield from (*table.lines(), "")
+        yield f"Load of the machine before: {load:.1f}; this part took {time.monotonic() - began:.0f} s."
+        yield ""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -61,26 +77,24 @@ def main() -> None:
     parser.add_argument("--effort", choices=[e.value for e in Effort], default=Effort.USUAL.value)
     parser.add_argument("--only", choices=PARTS, action="append", help="print these parts, write nothing")
     options = parser.parse_args()
-    effort = Effort(options.effort)
-    is_report = effort is not Effort.QUICK and not options.only
-    lines, began = ["# Results", "", *["".join(machine())], ""], time.monotonic()
-    for name, tables in PARTS.items():
-        if options.only and name not in options.only:
-            continue
-        load, started = os.getloadavg()[0], time.monotonic()
-        lines += [f"## {name.capitalize()}", ""]
-        for table in tables(effort):
-            print("\n".join([*table.lines(), ""]), flush=True)
-            lines += [*table.lines(), ""]
-            if table.picture and is_report:
-                plots.draw_bars(HERE / table.picture, table.title, table.unit, table.bars)
-        lines += [
-            f"Load of the machine before: {load:.1f}; this part took {time.monotonic() - started:.0f} s.",
-            "",
-        ]
+    effort, began = Effort(options.effort), time.monotonic()
+    found: list[Table] = []
+    lines = []
+    for line in measure(effort, options.only, found.append):
+        print(line, flush=True)
+        lines.append(line)
+    goals = [goal.row() for table in found for goal in table.goals]
+    head = ["# Results", "", "".join(machine()), ""]
+    head += [*Table("Goals", ["what", "goal", "measured", ""], goals).lines(), ""]
     lines.append(f"The whole took {(time.monotonic() - began) / 60:.1f} minutes.")
-    if is_report:
-        (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join([*head, lines[-1]]))
+    if effort is Effort.QUICK or options.only:
+        return
+    name = "RESULTS.md" if effort is Effort.USUAL else "RESULTS_FULL.md"
+    (HERE / name).write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
+    for table in found:
+        if table.picture:
+            plots.draw_bars(HERE / table.picture, table.title, table.unit, table.bars)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from msrest.exceptions import ClientException
 KEY = "local-training-key"
 IMAGES_A_CALL = 64
 THREADS = 8
+PAGE = 256
 
 
 def connect(url: str) -> CustomVisionTrainingClient:
@@ -113,12 +114,16 @@ def sdk_files(url: str, project: str, folder: Path) -> None:
                 sys.exit("Image batch upload failed.")
 
 
-def sdk_mirror(url: str, project: str, target: str) -> None:
-    """Copy one project into another of the same resource: read pages of images, send their links."""
-    with connect(url) as client:
-        for skip in iter_pages(client, project):
-            images = client.get_images(project, take=256, skip=skip)
-            ids = {tag.name: tag.id for tag in client.get_tags(target)}
+def sdk_copy(url: str, project: str, target: str) -> None:
+    """Copy a project into another resource: read pages of images, and send their links with their boxes.
+
+    ``target`` is that resource's URL and its project, with a comma between.
+    """
+    to_url, to_project = target.split(",")
+    with connect(url) as source, connect(to_url) as copy:
+        ids = {tag.name: tag.id for tag in copy.get_tags(to_project)}
+        for skip in range(0, source.get_image_count(project), PAGE):
+            images = source.get_images(project, take=PAGE, skip=skip)
             entries = [
                 ImageUrlCreateEntry(url=image.original_image_uri, regions=[
                     Region(tag_id=ids[r.tag_name], left=r.left, top=r.top, width=r.width, height=r.height)
@@ -126,12 +131,7 @@ def sdk_mirror(url: str, project: str, target: str) -> None:
                 for image in images
             ]  # fmt: skip
             for batch in cut(entries, IMAGES_A_CALL):
-                send(client, target, batch)
-
-
-def iter_pages(client: CustomVisionTrainingClient, project: str) -> range:
-    """Give where each page of a project's images starts."""
-    return range(0, client.get_image_count(project), 256)
+                send(copy, to_project, batch)
 
 
 CLIENTS: dict[str, Callable[[str, str, Any], None]] = {
@@ -140,10 +140,10 @@ CLIENTS: dict[str, Callable[[str, str, Any], None]] = {
     "coco2customvision": coco2customvision,
     "SDK, one image a call": one_image_a_call,
     "SDK files": sdk_files,
-    "SDK mirror": sdk_mirror,
+    "SDK loop, copying": sdk_copy,
 }
 
 
 if __name__ == "__main__":
     name, url, project, source = sys.argv[1:]
-    CLIENTS[name](url, project, source if name == "SDK mirror" else Path(source))
+    CLIENTS[name](url, project, source if name == "SDK loop, copying" else Path(source))

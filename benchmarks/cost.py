@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.effort import Effort
 from benchmarks.process import Ran, run
 from benchmarks.scene import KEY, open_scene, write_manifest
-from benchmarks.tables import Table, median
+from benchmarks.tables import Goal, Table, median
 
 BATCH = 64
 IN_FLIGHT = 16
@@ -119,13 +119,13 @@ def tables(effort: Effort) -> Iterator[Table]:
         share = parts.get(name, 0.0) / sum(parts.values())
         rows.append([f"of it {name}", share * spent, f"{100 * share:.0f}"])
     rows.append(["a bare aiohttp loop", loop, f"{100 * loop / spent:.0f}"])
-    met = "met" if spent <= GOAL_MS else f"missed by {spent - GOAL_MS:.2f} ms"
     notes = [
-        f"Goal: at most {GOAL_MS} ms a batch: {met}. A push of one image, {start:.2f} s, is not in it.",
+        f"A push of one image takes {start:.2f} s of processor time, which is not in these figures.",
         "The parts are the shares of a profile, in which small functions look dearer than they are.",
     ]
+    goals = [Goal("processor time of the client a batch, ms", GOAL_MS, spent)]
     title = f"Processor time of the client, {images:,} images by URL"
-    yield Table(title, ["what", "ms a batch", "%"], rows, notes)
+    yield Table(title, ["what", "ms a batch", "%"], rows, notes, goals=goals)
 
 
 def _push_cpu(images: int) -> float:

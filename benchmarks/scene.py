@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -66,15 +67,15 @@ class Scene:
         """Count calls from now on."""
         _call("POST", f"{self.url}/_emulator/reset")
 
-    def run_cvsync(self, *arguments: str | Path) -> Ran:
+    def run_cvsync(self, *arguments: str | Path, **environment: str) -> Ran:
         """Run a verb of the command line in this scene, as a user would."""
-        return run_cvsync(
-            *arguments,
-            CVSYNC_ENDPOINT=self.url,
-            CVSYNC_TRAINING_KEY=KEY,
-            CVSYNC_STATE_DIR=str(self.folder / "state"),
-            CVSYNC_PROJECT=self.project,
-        )
+        reach = {
+            "CVSYNC_ENDPOINT": self.url,
+            "CVSYNC_TRAINING_KEY": KEY,
+            "CVSYNC_STATE_DIR": str(self.folder / "state"),
+            "CVSYNC_PROJECT": self.project,
+        }
+        return run([sys.executable, "-m", "cvsync", *arguments], reach | environment)
 
 
 def write_manifest(folder: Path, images: int, *, base: str = "https://pictures.test", bad: int = 0) -> Path:
@@ -87,13 +88,6 @@ def write_manifest(folder: Path, images: int, *, base: str = "https://pictures.t
             name = f"missing-{n}" if bad and n % bad == bad - 1 else f"{n:07}"
             writer.writerow((f"{base}/{name}.png", f"tag {n % TAGS}", *BOX.values()))
     return path
-
-
-def run_cvsync(*arguments: str | Path, **environment: str) -> Ran:
-    """Run a command line of cvsync."""
-    from sys import executable
-
-    return run([executable, "-m", "cvsync", *arguments], environment)
 
 
 @contextmanager

@@ -7,6 +7,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a figure should be."""
+
+    what: str
+    goal: float
+    measured: float
+    at_least: bool = False
+    """Whether more is better."""
+
+    @property
+    def is_met(self) -> bool:
+        """Tell whether it is."""
+        return self.measured >= self.goal if self.at_least else self.measured <= self.goal
+
+    def row(self) -> list[object]:
+        """Give it as a row: what, goal, measured, verdict."""
+        bound = "at least" if self.at_least else "at most"
+        distance = abs(self.measured - self.goal)
+        verdict = "met" if self.is_met else f"missed by {show(distance)}"
+        return [self.what, f"{bound} {self.goal:g}", self.measured, verdict]
+
+
 @dataclass(frozen=True)
 class Table:
     """Figures of one comparison."""
@@ -20,6 +43,7 @@ class Table:
     unit: str = ""
     picture: str | None = None
     """The picture's file name; None: it has none."""
+    goals: Sequence[Goal] = ()
 
     def lines(self) -> Iterator[str]:
         """Give the Markdown."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import cost, nightly, scaling
+from benchmarks import cost, large, nightly, scaling
 from benchmarks.process import run
 from benchmarks.scene import write_manifest
-from benchmarks.tables import Table
+from benchmarks.tables import Goal, Table
 from benchmarks.upload import CREATE, Setting, upload
 
 
@@ -86,3 +87,31 @@ def test_exponent_of_linear_growth_is_one() -> None:
 )
 def test_function_belongs_to_a_part(place: str, part: str) -> None:
     assert cost.part_of(place) == part
+
+
+@pytest.mark.parametrize(
+    ("goal", "verdict"),
+    [
+        (Goal("seconds", 2, 1.9), "met"), (Goal("seconds", 2, 2.5), "missed by 0.50"),
+        (Goal("use", 95, 95.0, at_least=True), "met"),
+        (Goal("use", 95, 90.0, at_least=True), "missed by 5.00"),
+    ],
+)  # fmt: skip
+def test_goal_that_is_missed_says_by_how_much(goal: Goal, verdict: str) -> None:
+    assert goal.row()[-1] == verdict
+
+
+def test_use_of_a_cap_counts_from_a_minute_after_the_first_batch() -> None:
+    def event(second: int, name: str) -> str:
+        moment = f"2026-01-01T00:{second // 60:02}:{second % 60:02}+00:00"
+        return json.dumps({"ts": moment, "ev": name, "kind": "create image"})
+
+    warm = [event(10, "batch_sent"), event(20, "batch_done"), event(69, "throttle")]
+    counted = [event(70 + n // 10, "batch_done") for n in range(1, 1001)] + [event(100, "throttle")] * 2
+
+    use = large.read_use(iter(warm + counted))
+
+    assert use is not None
+    assert use.of_the_cap == pytest.approx(100)
+    assert use.refused == pytest.approx(100 * 2 / 1002)
+    assert large.read_use(iter(warm)) is None
