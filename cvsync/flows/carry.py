@@ -19,6 +19,7 @@ from cvsync.run.ledger import Ledger
 from cvsync.run.leftovers import settle_leftovers
 from cvsync.run.lock import hold_lock
 from cvsync.run.names import new_run_id
+from cvsync.run.origin import Origin
 from cvsync.run.settings import RunSettings
 from cvsync.run.work import Work
 
@@ -90,8 +91,16 @@ class Carrier:
 
 
 @contextmanager
-def hold(service: Service, project_id: str, settings: RunSettings | None = None) -> Iterator[Carrier]:
+def hold(
+    service: Service, project_id: str, settings: RunSettings | None = None, *, origin: Origin | None = None
+) -> Iterator[Carrier]:
     """Begin a run: take the lock, open the ledger, and note the end.
+
+    Args:
+        service: Of the project.
+        project_id: The destination.
+        settings: How it goes about its work.
+        origin: The project that images are copied from, if they are.
 
     Raises:
         LockedError: Another run works on this project.
@@ -103,6 +112,7 @@ def hold(service: Service, project_id: str, settings: RunSettings | None = None)
             client=service.client, ledger=ledger, project_id=project_id, run_id=run_id,
             settings=settings or RunSettings(), workers=service.workers, observer=service.observer,
             stop=service.stop, downloader=service.downloader, folder=service.folder(project_id),
+            origin=origin,
         )  # fmt: skip
         carrier, error = Carrier(work, Report(run_id)), None
         try:

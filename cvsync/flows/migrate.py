@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cvsync.api.client import Client
+from cvsync.api.listing import Selection
 from cvsync.errors import GuardError, PlanError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.carry import Report, hold
@@ -22,6 +23,8 @@ from cvsync.flows.wanted import Wanted, read_wanted
 from cvsync.model import Domain, Project, ProjectType
 from cvsync.plan import NewTag, Prune
 from cvsync.run.ledger import Ledger
+from cvsync.run.links import Links
+from cvsync.run.origin import Origin
 from cvsync.run.settings import RunSettings
 from cvsync.snapshot import Snapshot
 
@@ -67,20 +70,22 @@ async def migrate(source: Service, service: Service, request: MigrateRequest) ->
         ServiceError: A service refused the run as a whole.
         TransportError: No answer came, however often it was tried.
     """
-    origin, project, desired = await _meet(source, service, request, dry=False)
-    with hold(service, project.id, request.run) as carrier:
-        check_deletions(request, carrier.ledger, origin)
-        carrier.ledger.origins.note(origin.id, carrier.report.run_id)
+    met = await _meet(source, service, request, dry=False)
+    project, desired = met.project, met.desired
+    with hold(service, project.id, request.run, origin=met.images(source)) as carrier:
+        check_deletions(request, carrier.ledger, met.origin)
+        carrier.ledger.origins.note(met.origin.id, carrier.report.run_id)
         await make_equal(service, request, project, desired, carrier, rejects=request.rejects)
     return carrier.report
 
 
 async def plan_migration(source: Service, service: Service, request: MigrateRequest) -> Prepared:
     """Work out what ``migrate`` would do, and touch nothing; raises as it does."""
-    origin, project, desired = await _meet(source, service, request, dry=True)
+    met = await _meet(source, service, request, dry=True)
+    project, desired = met.project, met.desired
     if project.id and service.ledger_path(project.id).exists():
         with service.open_ledger(project.id) as ledger:
-            check_deletions(request, ledger, origin)
+            check_deletions(request, ledger, met.origin)
     return await prepare(service, request, project, desired, read_known(service, project))
 
 
@@ -106,12 +111,30 @@ def check_deletions(request: MigrateRequest, ledger: Ledger, origin: Project) ->
         )
 
 
-async def _meet(
-    source: Service, service: Service, request: MigrateRequest, *, dry: bool
-) -> tuple[Project, Project, Desired]:
+@dataclass(frozen=True, eq=False)
+class _Met:
+    """Both projects, and what the copy should hold."""
+
+    origin: Project
+    selection: Selection
+    contents: Snapshot
+    project: Project
+    desired: Desired
+
+    def images(self, source: Service) -> Origin:
+        """Say where the images come from."""
+        columns = (self.contents.images.column(name).to_pylist() for name in ("image_id", "link"))
+        links = Links(
+            source.client, self.origin.id, ((i, link or "") for i, link in zip(*columns, strict=True)),
+            iteration_id=self.selection.iteration_id,
+        )  # fmt: skip
+        return Origin(source.client, source.downloader, self.origin.id, links)
+
+
+async def _meet(source: Service, service: Service, request: MigrateRequest, *, dry: bool) -> _Met:
     """Read the source, find or make the copy, and see what of the one the other can hold."""
     origin = await require_project(source, request.source)
-    read, _ = await read_wanted(source, origin, request.wanted)
+    read, selection = await read_wanted(source, origin, request.wanted)
     contents = renamed_tags(read, request.tag_map)
     tell(
         source.observer, "source", project=origin.id, title=origin.name, type=str(contents.type),
@@ -126,7 +149,7 @@ async def _meet(
     project, desired = await find_or_create(service, request, contents.type, want, dry=dry)
     if (source.destination, origin.id) == (service.destination, project.id):
         raise SettingsError(f"project {origin.name} cannot be copied onto itself; name another one")
-    return origin, project, desired
+    return _Met(origin, selection, contents, project, desired)
 
 
 async def _like(source: Client, copy: Client, origin: Project, new: NewProject) -> NewProject:

@@ -56,6 +56,8 @@ class _Answered:
     unsure: set[str] = field(default_factory=set)
     """Ids of images that were there, and may have got more labels."""
     is_full: bool = False
+    unread: int = 0
+    """Images that the service could not download."""
 
     def stored(self) -> list[Stored]:
         """Give the rows for the ledger."""
@@ -136,7 +138,7 @@ class Creations:
             self._has_unknown = False
             await self._tags.read()  # one of them may have been of another project
         sent = await self._work.send(
-            batch,
+            await self._linked(batch),
             self._create,
             again=self.send,
             items=(a.key or "" for a in batch.actions),
@@ -146,6 +148,11 @@ class Creations:
         )
         if sent is not None:
             await self._take(*sent)
+
+    async def _linked(self, batch: Batch) -> Batch:
+        """Give images that are copied from elsewhere links that hold."""
+        origin = self._work.origin
+        return batch if origin is None else replace(batch, actions=await origin.current(batch.actions))
 
     async def _create(self, ticket: Ticket, *, is_bare: bool = False) -> _Sent:
         actions = ticket.batch.actions
@@ -188,6 +195,7 @@ class Creations:
             seen=dict.fromkeys(answered.unsure),
         )
         self._work.tell_done(ticket.batch)
+        self._fetching.learn(ticket.batch, answered.unread)
         if answered.ours:
             await self._adoptions.compare(answered.ours, made.values())
         if answered.is_full:
@@ -223,7 +231,7 @@ class Creations:
         else:
             answered.unsure.add(image_id)
             self._adoptions.put(Duplicate(action, image_id, self._went(action, labels)))
-        self._fetching.discard(action)
+        self._let_go(action)
 
     def _went(self, action: Action, labels: list[TagAndBox]) -> tuple[Label, ...]:
         """Give what went along with an image as the plan has it."""
@@ -233,6 +241,9 @@ class Creations:
         self, answered: _Answered, action: Action, outcome: Posted | None, judged: Fate, tries: int
     ) -> None:
         code = outcome.status if outcome is not None else "NoAnswer"
+        if judged is Fate.BYTES and self._has_old_link(action):
+            judged = Fate.AGAIN
+        answered.unread += judged is Fate.BYTES
         if judged is Fate.BYTES and self._may_fetch(action):
             self._full += self._fetching.put(self._fetch, action)
         elif judged in (Fate.AGAIN, Fate.BYTES) and tries < self._work.settings.item_tries:
@@ -243,7 +254,13 @@ class Creations:
             answered.counts["refused"] += 1
             message = words(code) if outcome is not None else "the service's answer does not mention it"
             self._work.refuse(action, code, message)
-            self._fetching.discard(action)
+            self._let_go(action)
+
+    def _let_go(self, action: Action) -> None:
+        """Drop what was kept of an image that is over and done with."""
+        self._fetching.discard(action)
+        if self._work.origin is not None and action.key is not None:
+            self._work.origin.links.drop(action.key)
 
     def _send_later(self, action: Action, tries: int) -> None:
         self._again[tries].append(action)
@@ -279,6 +296,7 @@ class Creations:
                 return
             ours = await self._find(ticket)
             is_bare = bool(ours) or ticket.marker is None
+            ticket.batch = await self._linked(ticket.batch)
             await work.next_attempt(ticket, error)
             try:
                 sent = await self._create(ticket, is_bare=is_bare)
@@ -314,6 +332,11 @@ class Creations:
         return {image.id: image for image in images}
 
     # Images that are downloaded here.
+
+    def _has_old_link(self, action: Action) -> bool:
+        """Tell whether a link was over when it came to be used: the next one may be read."""
+        origin = self._work.origin
+        return origin is not None and action.key is not None and origin.links.is_over(action.key)
 
     def _may_fetch(self, action: Action) -> bool:
         return action.url is not None and self._work.settings.fall_back and self._fetching.is_possible

@@ -9,6 +9,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cvsync import limits
 from cvsync.errors import ServiceError, SettingsError, TooLargeError, TransportError
@@ -19,6 +20,7 @@ from cvsync.run.private import make_folder, make_private
 from cvsync.run.work import Handle, Job, Work
 
 _AT_ONCE = 8  # downloads of one worker
+_ENOUGH = 8  # images of a batch that tell of their host
 
 
 class Fetching:
@@ -31,6 +33,8 @@ class Fetching:
         self._work = work
         self._packs = Packs[None](Kind.CREATE_IMAGE, limits.MAX_IMAGES_PER_BATCH)
         self._numbers = count()
+        self._unreadable: set[str] = set()
+        """Hosts that the service cannot download from."""
 
     @property
     def is_possible(self) -> bool:
@@ -38,9 +42,19 @@ class Fetching:
         return self._work.downloader is not None and self._work.folder is not None
 
     def is_wanted(self, url: str) -> bool:
-        """Tell whether the user wants an image sent as bytes."""
+        """Tell whether an image goes as bytes: its owner wants it so, or the service cannot download it."""
+        if "://" not in url:
+            return True  # a path in a virtual network
         patterns = self._work.settings.as_bytes
-        return bool(patterns) and any(fnmatchcase(without_query(url), p) for p in patterns)
+        if patterns and any(fnmatchcase(without_query(url), pattern) for pattern in patterns):
+            return True
+        return bool(self._unreadable) and _host(url) in self._unreadable
+
+    def learn(self, batch: Batch, unread: int) -> None:
+        """See how many of a batch's images the service could not download; if none, spare it their host's."""
+        hosts = {_host(action.url) for action in batch.actions if action.url is not None}
+        if unread == len(batch.actions) >= _ENOUGH and self._work.settings.fall_back:
+            self._unreadable |= hosts
 
     def put(self, fetch: Handle, action: Action) -> list[Job]:
         """Take an image; give the jobs that are full thereby."""
@@ -70,12 +84,10 @@ class Fetching:
 
     async def _fetch_one(self, action: Action) -> Action | str:
         work, file = self._work, self._folder / f"{next(self._numbers)}"
-        assert work.downloader is not None
-        assert action.url is not None
         for left in reversed(range(work.settings.item_tries)):
             make_private(file.with_name(file.name + ".part"))  # what is downloaded goes there first
             try:
-                await work.downloader.download(action.url, file, most=limits.MAX_IMAGE_BYTES)
+                await self._download(action, file)
                 break
             except TooLargeError:
                 return f"over {limits.MAX_IMAGE_BYTES:,} bytes, which is the most that the service takes"
@@ -85,6 +97,15 @@ class Fetching:
                     return f"the service could not download it, and neither could cvsync: {said}"
                 await work.sleep(work.settings.retry_wait)
         return replace(action, url=None, path=str(file.resolve()))
+
+    async def _download(self, action: Action, file: Path) -> None:
+        work = self._work
+        if work.origin is not None:
+            await work.origin.download(action, file, most=limits.MAX_IMAGE_BYTES)
+            return
+        assert work.downloader is not None
+        assert action.url is not None
+        await work.downloader.download(action.url, file, most=limits.MAX_IMAGE_BYTES)
 
     def discard(self, action: Action) -> None:
         """Drop the file of an action that is over and done with, if it was downloaded here."""
@@ -104,3 +125,7 @@ class Fetching:
         if self._work.folder is None:
             raise SettingsError("images can be downloaded here only with a state folder")
         return self._work.folder / "runs" / self._work.run_id / "fetched"
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc

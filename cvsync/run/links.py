@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import islice
 from urllib.parse import parse_qs, urlsplit
@@ -51,9 +51,17 @@ class Links:
 
     async def current(self, image_id: str) -> str | None:
         """Give the link of an image, read anew if it is about to be over; None if the image is gone."""
-        if self._ends[image_id] <= self._clock():
+        if self.is_over(image_id):
             return await self.renew(image_id, self._links[image_id])
         return self._links[image_id] or None
+
+    async def current_of(self, image_ids: Sequence[str]) -> dict[str, str | None]:
+        """Give the links of images that are wanted together; those about to be over are read anew."""
+        async with self._lock:
+            over = [i for i in image_ids if self.is_over(i)]
+            for start in range(0, len(over), IDS_PER_URL):
+                await self._read(over[start : start + IDS_PER_URL])
+        return {i: self._links[i] or None for i in image_ids}
 
     async def renew(self, image_id: str, stale: str) -> str | None:
         """Give another link than one that does not work any more; None if the image is gone."""
@@ -66,7 +74,12 @@ class Links:
 
     def drop(self, image_id: str) -> None:
         """Forget the link of an image that is over and done with."""
-        del self._links[image_id], self._ends[image_id]
+        self._links.pop(image_id, None)
+        self._ends.pop(image_id, None)
+
+    def is_over(self, image_id: str) -> bool:
+        """Tell whether a link that was good when it was given may no longer be."""
+        return self._ends[image_id] <= self._clock()
 
     async def _read(self, image_ids: list[str]) -> None:
         images = await self._client.get_images_by_ids(

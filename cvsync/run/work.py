@@ -17,6 +17,7 @@ from cvsync.events import Observer, ignore, tell
 from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch
 from cvsync.run.ledger import STEPS, Ledger
+from cvsync.run.origin import Origin
 from cvsync.run.outcome import Outcomes
 from cvsync.run.room import Room
 from cvsync.run.settings import RunSettings
@@ -71,6 +72,8 @@ class Work:
     stop: Stop = field(default_factory=Stop)
     downloader: Downloader | None = None
     """Fetches images: to save them before they are deleted, and to send their bytes."""
+    origin: Origin | None = None
+    """The project that images are copied from; None: their URLs are the manifest's, and last."""
     folder: Path | None = None
     """The destination's state folder; without it nothing is saved before it is deleted."""
     sleep: Sleep = asyncio.sleep
