@@ -17,7 +17,7 @@ from typing import Any
 
 from make import write_csv
 
-from cvsync.emulator.process import EmulatorProcess
+from cvsync.emulator import EmulatorProcess, EmulatorThread
 from cvsync.run.ledger import Ledger
 
 WINDOW = 4 * 64  # images that may be on their way at once: workers, and a batch
@@ -72,7 +72,7 @@ class Case:
     """A manifest, an emulator in a process of its own, and the state that killed runs leave."""
 
     folder: Path
-    emulator: EmulatorProcess
+    emulator: EmulatorProcess | EmulatorThread
     run: dict[str, Any] = field(
         default_factory=lambda: {"grace": 0.02, "retry_wait": 0.01, "status_every": 0.02}
     )

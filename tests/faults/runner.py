@@ -2,7 +2,8 @@
 
 Imports everything once, then forks a child for each order, a JSON object a line on stdin: `manifest`,
 `endpoint`, `state`, `events` (a file that gets a line an event), `run` (fields of RunSettings), `failpoint`,
-`project`, `delete`. Answers a line with the child's `pid`, and one with its `status` once it is over.
+`project`, `type`, `delete`, `api_version`; with `release`, its fields as plain values, a release instead of a
+push. Answers a line with the child's `pid`, and one with its `status` once it is over.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from typing import Any
 from cvsync import PushRequest, Settings, open_service, push
 from cvsync.api.retry import RetryPolicy
 from cvsync.events import Event
+from cvsync.flows.export import ExportTarget
 from cvsync.flows.project import NewProject
+from cvsync.flows.publish import Publication
+from cvsync.flows.release import ReleaseRequest, release_project
+from cvsync.flows.train import TrainOptions
 from cvsync.model import ProjectType
 from cvsync.plan import Prune
 from cvsync.plan.guard import DeleteGuard
@@ -33,20 +38,40 @@ async def run(order: dict[str, Any]) -> int:
         os.write(events, json.dumps([event.name, dict(event.facts)], default=str).encode() + b"\n")
 
     settings = Settings(
-        endpoint=order["endpoint"], training_key="local-training-key", concurrency=order.get("workers", 4)
-    )
+        endpoint=order["endpoint"], training_key="local-training-key", concurrency=order.get("workers", 4),
+        api_version=order.get("api_version", "v3.3"),
+    )  # fmt: skip
     policy = RetryPolicy(first_wait=0.01, longest_wait=0.05)
     request = PushRequest(
         manifests=(Path(order["manifest"]),),
         project=order["project"],
-        create=NewProject(type=ProjectType.DETECTION),
+        create=NewProject(type=ProjectType(order.get("type", "detection")), exportable=True),
         prune=Prune.DELETE if order.get("delete") else Prune.KEEP,
         guard=DeleteGuard(10_000),
         run=RunSettings(**order.get("run", {})),
     )
     async with open_service(settings, state=Path(order["state"]), policy=policy, observer=observe) as service:
+        if "release" in order:
+            await release_project(
+                service, order["project"], release(order["release"]), grace=0.05, sleep=blink
+            )
+            return 0
         report = await push(service, request)
     return 0 if report.is_complete else 3
+
+
+async def blink(seconds: float) -> None:
+    """Look more often than is asked for: these trainings need no time to speak of."""
+    await asyncio.sleep(min(seconds, 0.02))
+
+
+def release(fields: dict[str, Any]) -> ReleaseRequest:
+    return ReleaseRequest(
+        train=TrainOptions(**fields["train"]),
+        publish=Publication(*fields["publish"]),
+        exports=tuple(map(ExportTarget.parse, fields["exports"])),
+        export_folder=Path(fields["export_folder"]),
+    )
 
 
 def child(order: dict[str, Any]) -> None:
