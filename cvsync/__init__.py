@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cvsync.flows.migrate import MigrateRequest, migrate
     from cvsync.flows.plan import PlanRequest, make_plan
     from cvsync.flows.push import PushRequest, push
+    from cvsync.flows.release import ReleaseRequest, release_project
     from cvsync.flows.service import Service, open_service
     from cvsync.labels import Labels
     from cvsync.manifest import Manifest, Reading, read, write
@@ -34,6 +35,7 @@ _HOMES = {
     "PlanRequest": "cvsync.flows.plan",
     "PushRequest": "cvsync.flows.push",
     "Reading": "cvsync.manifest",
+    "ReleaseRequest": "cvsync.flows.release",
     "Report": "cvsync.flows.carry",
     "Service": "cvsync.flows.service",
     "Settings": "cvsync.settings",
@@ -44,14 +46,15 @@ _HOMES = {
     "open_service": "cvsync.flows.service",
     "push": "cvsync.flows.push",
     "read": "cvsync.manifest",
+    "release_project": "cvsync.flows.release",
     "write": "cvsync.manifest",
 }
 
 __all__ = [
     "Client", "CvsyncError", "Event", "Labels", "Manifest", "MigrateRequest", "PlanRequest",
-    "PushRequest", "Reading", "Report", "Service", "Settings",
+    "PushRequest", "Reading", "ReleaseRequest", "Report", "Service", "Settings",
     "__version__", "apply_plan", "make_plan", "migrate", "open_client", "open_service", "push", "read",
-    "write",
+    "release_project", "write",
 ]  # fmt: skip
 
 

@@ -182,3 +182,16 @@ def test_resource_of_the_environment_is_used(terminal: Terminal, monkeypatch: py
     path = f"customvision/v3.3/training/projects/{terminal.project()}/iterations"
     (found,) = terminal._ask(path)
     assert found["originalPublishResourceId"] == "first"
+
+
+def test_training_past_the_deadline_is_found_again_the_next_night(terminal: Terminal) -> None:
+    terminal.push(classes(terminal))
+    terminal.order(operation="GetIteration", kind="slow", seconds=20)
+    late = terminal.run("train", "--deadline", "1")
+    terminal.order()
+    next_night = terminal.run("train", "--force")
+
+    assert (late.code, next_night.code) == (5, 0)
+    assert "the deadline came" in late.err
+    assert "an earlier run asked for the training of Iteration 1" in next_night.err
+    assert iterations(terminal) == {"Iteration 1": None}
