@@ -2,6 +2,7 @@
 
 CvsyncError
 ├── SettingsError       what is missing or contradictory, and the flag and variable that set it
+│   └── MissingKeyError no training key, and this call needs it
 ├── ManifestError       a manifest that cannot be used: its path and all problems
 ├── MissingProjectError there is no such project
 ├── MissingIterationError there is no such iteration, or none that is trained
@@ -31,6 +32,10 @@ class CvsyncError(Exception):
 
 class SettingsError(CvsyncError):
     """A setting is missing, unknown or contradicts another."""
+
+
+class MissingKeyError(SettingsError):
+    """There is no training key, and this call needs it."""
 
 
 class ManifestError(CvsyncError):

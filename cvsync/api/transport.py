@@ -17,6 +17,7 @@ import orjson
 from cvsync.api.connections import Connections, host_of
 from cvsync.errors import (
     AuthError,
+    MissingKeyError,
     NotFoundError,
     ServiceError,
     SettingsError,
@@ -93,6 +94,8 @@ class AiohttpTransport:
             _refuse_regional(self._settings.endpoint_for(is_prediction=request.is_prediction))
             return {"Authorization": f"Bearer {_sendable('token', await self._settings.token())}"}
         if not request.is_prediction:
+            if not self._settings.training_key:
+                raise MissingKeyError("a training key is needed: set CVSYNC_TRAINING_KEY")
             return {"Training-Key": _sendable("training key", self._settings.training_key)}
         if not self._settings.prediction_key:
             raise SettingsError("a prediction key is needed: set CVSYNC_PREDICTION_KEY")

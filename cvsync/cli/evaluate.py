@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,8 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
             write_mistakes(found.mistakes, options["mistakes"])
         return exits.REFUSED if found.refused else exits.OK
 
-    return execute(common, run, command="evaluate", manifests=manifests)
+    keys = replace(common.keys, is_training_needed=request.model.published is None)
+    return execute(common, run, command="evaluate", manifests=manifests, keys=keys)
 
 
 def _may_choose(api_version: str, options: dict[str, Any]) -> bool:

@@ -25,6 +25,8 @@ class KeyNames:
     training: tuple[str, ...] = TRAINING
     """Variables; the first that is set has the key. The first of all may also name a file, with ``_FILE``."""
     prediction: tuple[str, ...] = PREDICTION
+    is_training_needed: bool = True
+    """False: where there is no training key, an empty one will do."""
 
 
 def training_key(names: KeyNames) -> str:
@@ -36,6 +38,8 @@ def training_key(names: KeyNames) -> str:
     key = _find(names.training, names, names.training_key_file, names.training_key_env)
     if key is not None:
         return key
+    if not names.is_training_needed:
+        return ""
     if not names.training:
         raise SettingsError(
             f"profile {names.profile} says nothing of a key: give it training_key_file or training_key_env"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cvsync.cli import exits, process
 from cvsync.cli.ending import EarlyEndError, Ending, exit_now
 from cvsync.cli.jsonl import JsonOutput
-from cvsync.cli.keys import prediction_key, training_key
+from cvsync.cli.keys import KeyNames, prediction_key, training_key
 from cvsync.cli.options import LOCAL, Common
 from cvsync.cli.text import TextOutput
 from cvsync.errors import CvsyncError, LockedError, SettingsError
@@ -33,8 +33,18 @@ Flow = Callable[["Service", Files | None], Awaitable[int]]
 _FIRST_LOCK_WAIT, _LONGEST_LOCK_WAIT = 1.0, 16.0
 
 
-def execute(common: Common, flow: Flow, *, command: str, manifests: Sequence[Name] = ()) -> int:
-    """Run a flow against the chosen resource and give the exit code; ``run_end`` is told whatever happens."""
+def execute(
+    common: Common, flow: Flow, *, command: str, manifests: Sequence[Name] = (), keys: KeyNames | None = None
+) -> int:
+    """Run a flow against the chosen resource and give the exit code; ``run_end`` is told whatever happens.
+
+    Args:
+        common: Which resource, and how hard to push.
+        flow: What is done.
+        command: The verb, for events.
+        manifests: The local emulator serves the folder that holds them.
+        keys: Where keys stand; None: where the shared options say.
+    """
     run_id = new_run_id()
     output: Output = TextOutput(quiet=common.quiet, verbose=common.verbose)
     if common.json:
@@ -43,7 +53,7 @@ def execute(common: Common, flow: Flow, *, command: str, manifests: Sequence[Nam
     told(Event("run_start", {"command": command, "project": common.project}))
     code, reason = exits.UNEXPECTED, None
     try:
-        code = asyncio.run(_drive(common, flow, told, manifests, run_id))
+        code = asyncio.run(_drive(common, flow, told, manifests, run_id, keys=keys or common.keys))
     except EarlyEndError as error:
         code, reason = error.exit_code, str(error)
     except CvsyncError as error:
@@ -80,7 +90,9 @@ class _Told:
         exit_now(code)
 
 
-async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Name], run_id: str) -> int:
+async def _drive(
+    common: Common, flow: Flow, told: _Told, manifests: Sequence[Name], run_id: str, *, keys: KeyNames
+) -> int:
     from cvsync.run.workers import Stop
 
     stop, task = Stop(), asyncio.current_task()
@@ -89,7 +101,7 @@ async def _drive(common: Common, flow: Flow, told: _Told, manifests: Sequence[Na
     ending.watch(common.deadline)
     process.arrange()
     try:
-        async with open_resource(common, told, stop, manifests) as (service, files):
+        async with open_resource(common, told, stop, manifests, keys=keys) as (service, files):
             free = _when_free(flow, common.lock_timeout, told)
             code = await free(replace(service, run_id=run_id, judge=_judge(ending)), files)
     except asyncio.CancelledError:
@@ -140,7 +152,12 @@ def _when_free(flow: Flow, timeout: float, observer: Observer) -> Flow:
 
 @asynccontextmanager
 async def open_resource(
-    common: Common, observer: Observer, stop: Stop, manifests: Sequence[Name] = ()
+    common: Common,
+    observer: Observer,
+    stop: Stop,
+    manifests: Sequence[Name] = (),
+    *,
+    keys: KeyNames | None = None,
 ) -> AsyncIterator[tuple[Service, Files | None]]:
     """Open the resource that the shared options name, for as long as the block lasts.
 
@@ -149,6 +166,7 @@ async def open_resource(
         observer: Is told what happens.
         stop: Ends what is under way early.
         manifests: The local emulator serves the folder that holds them.
+        keys: Where keys stand; None: where the shared options say.
 
     Gives:
         The resource for a flow; and, of the local emulator, the folder that it serves with the URL of that.
@@ -161,7 +179,7 @@ async def open_resource(
     from cvsync.flows.service import open_service
 
     async with AsyncExitStack() as stack:
-        reached = await _reach(stack, common, manifests)
+        reached = await _reach(stack, common, manifests, keys or common.keys)
         service = await stack.enter_async_context(
             open_service(
                 reached.settings,
@@ -184,7 +202,9 @@ class _Reached:
     files: Files | None = None
 
 
-async def _reach(stack: AsyncExitStack, common: Common, manifests: Sequence[Name]) -> _Reached:
+async def _reach(
+    stack: AsyncExitStack, common: Common, manifests: Sequence[Name], keys: KeyNames
+) -> _Reached:
     if common.endpoint == LOCAL:
         from cvsync.cli.local import local_emulator
 
@@ -202,7 +222,6 @@ async def _reach(stack: AsyncExitStack, common: Common, manifests: Sequence[Name
         from cvsync.api.token import azure_tokens
 
         return _Reached(replace(settings, token=await stack.enter_async_context(azure_tokens())))
-    keys = common.keys
     return _Reached(replace(settings, training_key=training_key(keys), prediction_key=prediction_key(keys)))
 
 

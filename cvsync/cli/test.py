@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,8 @@ def test(pictures: tuple[str, ...], **options: Any) -> int:
         refused = await predict(service, request, show)
         return exits.REFUSED if refused else exits.OK
 
-    return execute(common, run, command="test")
+    keys = replace(common.keys, is_training_needed=request.model.published is None)
+    return execute(common, run, command="test", keys=keys)
 
 
 def answer_lines(answer: Answer, shown: Shown) -> Iterator[str]:

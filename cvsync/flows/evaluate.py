@@ -22,6 +22,7 @@ from cvsync.flows.status import read_known
 from cvsync.labels import fold
 from cvsync.manifest import Name, Reading, shown
 from cvsync.model import ProjectType
+from cvsync.plan.fit import infer_type
 from cvsync.scores import OVERLAP, THRESHOLD, Ints, Said, Score, Truth, match, score
 
 Four = tuple[float, float, float, float]
@@ -75,7 +76,8 @@ class Evaluation:
     tags: dict[str, Score]
     """Of each tag that has a label or a prediction."""
     unknown: tuple[str, ...]
-    """Tags of the manifest that the model does not know: all their labels are missed."""
+    """Tags of the manifest that the model does not know: all their labels are missed. None without a training
+    key, which the look into the model's tags needs."""
     overall: Score
     mistakes: tuple[Mistake, ...]
     """Image by image, in the order of the manifest."""
@@ -95,7 +97,8 @@ async def evaluate(service: Service, request: EvaluateRequest) -> Evaluation | N
     """
     manifest = await read_manifest(service, request.manifests, request.reading)
     model = await choose_model(service, request.model)
-    desired = want(manifest, model.type)
+    type_ = model.type or infer_type(manifest.labels)
+    desired = want(manifest, type_)
     pictures = _take_good(service, request, desired)
     _warn_of_learnt(service, model, pictures)
     heard = Heard(desired.labels)
@@ -110,7 +113,7 @@ async def evaluate(service: Service, request: EvaluateRequest) -> Evaluation | N
     if service.stop.requested:
         return None
     bad = len(desired.bad_keys | set(desired.labels.keys.to_pylist())) - len(pictures)
-    found = await _judge(model, request, heard, refused=bad + len(pictures) - heard.count)
+    found = await _judge(model, type_, request, heard, refused=bad + len(pictures) - heard.count)
     _tell(service, found)
     return found
 
@@ -146,17 +149,19 @@ def _pictures(desired: Desired) -> Iterator[Picture]:
         yield Picture(row["key"], file, row["url"])
 
 
-async def _judge(model: Model, request: EvaluateRequest, heard: Heard, *, refused: int) -> Evaluation:
-    has_boxes = model.type is ProjectType.DETECTION
+async def _judge(
+    model: Model, type_: ProjectType, request: EvaluateRequest, heard: Heard, *, refused: int
+) -> Evaluation:
+    has_boxes = type_ is ProjectType.DETECTION
     truth, said = heard.truth(has_boxes=has_boxes), heard.said(has_boxes=has_boxes)
     found = await asyncio.to_thread(match, truth, said, overlap=request.overlap)
     scores, overall = score(truth, said, found, tags=len(heard.tags), threshold=request.threshold)
-    known = await model.tags(heard.iteration)
     used = [n for n, one in enumerate(scores) if one.labels or one.predictions]
+    known = await model.tags(heard.iteration) if model.type else {*map(fold, heard.tags)}
     return Evaluation(
         model=model.title,
         iteration=heard.iteration,
-        type=model.type,
+        type=type_,
         threshold=request.threshold,
         overlap=request.overlap if has_boxes else None,
         images=heard.count,

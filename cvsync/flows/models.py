@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from cvsync import limits
 from cvsync.api.client import Client
 from cvsync.api.failures import Failure, classify
 from cvsync.api.listing import project_type
-from cvsync.errors import ServiceError
+from cvsync.errors import MissingKeyError, ServiceError
 from cvsync.flows.iterations import choose_iteration
 from cvsync.flows.pictures import Picture
 from cvsync.flows.service import Service
@@ -49,11 +51,14 @@ class Model:
 
     client: Client
     project: Project
-    type: ProjectType
+    type: ProjectType | None
+    """None: it could not be looked up, for want of a training key."""
     iteration: Iteration | None
     """None: what is published under a name."""
     published: str | None
     store: bool | None
+    verbs: list[str]
+    """What the prediction endpoint may be asked to do; the first that it does is kept."""
 
     @property
     def title(self) -> str:
@@ -67,16 +72,15 @@ class Model:
             ServiceError: No picture would get an answer: key, project, iteration, service.
             TransportError: The service does not answer.
         """
-        content: bytes | None = None
+        content: bytes | str | Refusal = picture.url or ""
         if picture.file is not None:
-            refusal = self._unusable(picture)
-            if refusal is not None:
-                return refusal
-            content = await asyncio.to_thread(picture.file.read_bytes)
+            content = await asyncio.to_thread(self._read, picture.file)
+        if isinstance(content, Refusal):
+            return content
         try:
-            return await self._ask(content if content is not None else picture.url or "")
+            return await self._ask(content)
         except ServiceError as error:
-            if error.code.startswith("BadRequestImage") or error.status == 413:
+            if _is_of_picture(error):
                 return Refusal(error.code, _words(error))
             if classify(error) is Failure.TRANSIENT:
                 return Refusal(error.code, _words(error), error)
@@ -88,27 +92,50 @@ class Model:
             fold(tag.name) for tag in await self.client.get_tags(self.project.id, iteration_id=iteration_id)
         )
 
-    def _unusable(self, picture: Picture) -> Refusal | None:
-        assert picture.file is not None
+    def _read(self, file: Path) -> bytes | Refusal:
         most = limits.MAX_IMAGE_BYTES if self.iteration else limits.MAX_PREDICTION_IMAGE_BYTES
         try:
-            size = picture.file.stat().st_size
+            size = file.stat().st_size
+            if size > most:
+                return Refusal("E110", f"{size:,} bytes; this takes {most:,} at most")
+            return file.read_bytes()
         except OSError as error:
             return Refusal("E111", f"cannot be read: {error.strerror}")
-        return Refusal("E110", f"{size:,} bytes; this takes {most:,} at most") if size > most else None
 
     async def _ask(self, picture: bytes | str) -> ImagePrediction:
-        place = "_url" if isinstance(picture, str) else ""
-        if self.iteration is not None:
-            quick_test = getattr(self.client, f"quick_test_image{place}")
-            asked = quick_test(self.project.id, picture, iteration_id=self.iteration.id, store=self.store)
-        else:
-            verb = "detect" if self.type is ProjectType.DETECTION else "classify"
-            kept = "_with_no_store" if self.store is False else ""
-            predict = getattr(self.client, f"{verb}_image{place}{kept}")
-            asked = predict(self.project.id, self.published, picture)
-        answer: ImagePrediction = await asked
+        if self.iteration is None:
+            return await self._ask_published(picture)
+        quick_test = getattr(self.client, f"quick_test_image{_place(picture)}")
+        answer: ImagePrediction = await quick_test(
+            self.project.id, picture, iteration_id=self.iteration.id, store=self.store
+        )
         return answer
+
+    async def _ask_published(self, picture: bytes | str) -> ImagePrediction:
+        first, *others = self.verbs
+        try:
+            answer = await self._ask_to(first, picture)
+        except ServiceError as error:
+            if not others or error.status not in (400, 404) or _is_of_picture(error):
+                raise
+            try:
+                answer = await self._ask_to(others[0], picture)
+            except ServiceError:
+                raise error from None  # both say no: it is not the verb
+            self.verbs[:] = others
+        else:
+            self.verbs[:] = [first]
+        return answer
+
+    async def _ask_to(self, verb: str, picture: bytes | str) -> ImagePrediction:
+        kept = "_with_no_store" if self.store is False else ""
+        predict = getattr(self.client, f"{verb}_image{_place(picture)}{kept}")
+        answer: ImagePrediction = await predict(self.project.id, self.published, picture)
+        return answer
+
+
+def _place(picture: bytes | str) -> str:
+    return "_url" if isinstance(picture, str) else ""
 
 
 async def choose_model(service: Service, choice: ModelChoice) -> Model:
@@ -116,15 +143,32 @@ async def choose_model(service: Service, choice: ModelChoice) -> Model:
 
     Raises:
         MissingProjectError: There is no such project.
-        SettingsError: Several projects or iterations have that name.
+        SettingsError: Several projects or iterations have that name, or there is no training key to look it
+            up with; what is published needs none where the project is given by its id.
     """
     client = service.client
-    project = await require_project(service, choice.project)
+    try:
+        project = await require_project(service, choice.project)
+    except MissingKeyError as error:
+        if not _ID.fullmatch(choice.project):
+            raise MissingKeyError(
+                f"without a training key give the project by its id, not as {choice.project!r}"
+            ) from error
+        project = Project(choice.project.lower(), choice.project)
+        return Model(client, project, None, None, choice.published, choice.store, ["classify", "detect"])
     iteration = None
     if choice.published is None:
         iteration = await choose_iteration(client, project.id, choice.iteration)
     type_ = await project_type(client, project)
-    return Model(client, project, type_, iteration, choice.published, choice.store)
+    verb = "detect" if type_ is ProjectType.DETECTION else "classify"
+    return Model(client, project, type_, iteration, choice.published, choice.store, [verb])
+
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def _is_of_picture(error: ServiceError) -> bool:
+    return error.code.startswith("BadRequestImage") or error.status == 413
 
 
 OUT_OF_REACH = "BadRequestImageUrl"  # the code of a URL that the service cannot download

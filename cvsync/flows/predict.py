@@ -78,7 +78,7 @@ async def predict(service: Service, request: PredictRequest, take: Callable[[Ans
     """
     results = _Results(service, request.draw, request.pictures, request.shown) if request.draw else None
     model = await choose_model(service, request.model)
-    if results is not None:
+    if results is not None and model.type is not None:
         results.drawing.distinguish(await model.tags(model.iteration.id if model.iteration else None))
     refused = 0
 

@@ -10,8 +10,10 @@ from make import make_png
 from terminal import Terminal
 from trained import calls, events, predictions, publish, train
 
+from cvsync.cli import keys
 from cvsync.errors import SettingsError
 
+PREDICTION_KEY_ONLY = {keys.PREDICTION: "local-prediction-key"}
 UNREACHABLE = {"code": "BadRequestImageUrl", "message": ""}
 pytestmark = pytest.mark.usefixtures("quick_learner")
 
@@ -122,6 +124,52 @@ def test_prediction_endpoint_needs_its_key(terminal: Terminal) -> None:
     assert "CVSYNC_PREDICTION_KEY" in ran.err
 
 
+@pytest.mark.parametrize("boxes", [False, True])
+def test_published_model_needs_no_training_key(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, boxes: bool
+) -> None:
+    publish(terminal, train(terminal, boxes=boxes), "nightly")
+    project, pictures = terminal.project(), [terminal.pictures / f"{n}.png" for n in range(5)]
+    monkeypatch.setenv("CVSYNC_PREDICTION_KEY", "local-prediction-key")
+    arguments = (*pictures, "--published", "nightly", "--json", "-o", terminal.folder / "seen")
+    known = predictions(terminal.run("test", *arguments))
+    monkeypatch.setattr(keys, "_of_environment", PREDICTION_KEY_ONLY.get)
+    terminal.forget()
+
+    by_id = predictions(terminal.run("test", *arguments, "-p", project, "-c", "1", "--overwrite"))
+    by_name = terminal.run("test", *arguments, "--overwrite")
+
+    assert [one["predictions"] for one in by_id] == [one["predictions"] for one in known]
+    asked = {"ClassifyImage": 1, "DetectImage": 5} if boxes else {"ClassifyImage": 5}
+    assert calls(terminal) == asked
+    assert by_name.code == 2
+    assert "by its id" in by_name.err
+    manifest = terminal.folder / "m.csv"
+    scored = terminal.run("evaluate", manifest, "-p", project, "--published", "nightly", "--json")
+    assert events(scored, "evaluated")[0]["images"] == 30
+    assert terminal.run("test", *pictures, "-p", project).code == 2  # by quick test it is needed
+
+
+def test_wrong_name_is_the_first_refusal_where_the_kind_is_not_known(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(terminal)
+    project = terminal.project()
+    monkeypatch.setattr(keys, "_of_environment", PREDICTION_KEY_ONLY.get)
+
+    ran = terminal.run("test", terminal.pictures / "3.png", "-p", project, "--published", "gone")
+
+    assert ran.code == 7
+    assert "ClassifyImage" in ran.err
+
+
+def test_older_versions_have_nothing_published(trained: Terminal) -> None:
+    ran = trained.run("test", trained.pictures / "3.png", "--published", "x", "--api-version", "v2.2")
+
+    assert ran.code == 2
+    assert "v3.0" in ran.err
+
+
 def test_name_that_is_not_published_and_iteration_that_is_not_there(
     trained: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,3 +255,15 @@ def test_url_that_the_service_cannot_reach_is_sent_as_bytes(trained: Terminal) -
 
     assert ran.code == 0
     assert calls(trained) == {"QuickTestImageUrl": 1, "QuickTestImage": 1}
+
+
+def test_file_that_cannot_be_read_is_told(trained: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    ran = trained.run("test", trained.pictures / "3.png")
+
+    assert ran.code == 3
+    assert "E111 cannot be read: Permission denied" in ran.err
