@@ -12,15 +12,18 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.effort import Effort
 from benchmarks.generate import generate
+from benchmarks.tables import Goal, Table
 
 DIFF = ("pandas", "polars", "duckdb", "cvsync")
 READ = ("bare read", "cvsync read")
 MB = 1_000_000
+READ_GOAL = 2.0
 
 
 def main() -> int:
@@ -29,16 +32,31 @@ def main() -> int:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    print(f"Python {platform.python_version()}, {platform.processor() or platform.machine()}")
-    with tempfile.TemporaryDirectory() as folder:
-        for rows in options.rows:
-            place = Path(folder) / str(rows)
-            place.mkdir()
-            generate(place, rows)
-            for title, engines in (("read and validate", READ), ("read, validate and diff", DIFF)):
-                print(f"\n{rows:,} labels, 1 % changed: {title}\n")
-                print("\n".join(table(measure(place, engines, options.runs))), flush=True)
+    print(f"Python {platform.python_version()}, {platform.processor() or platform.machine()}\n")
+    for rows in options.rows:
+        for table in compare(rows, options.runs):
+            print("\n".join([*table.lines(), ""]), flush=True)
     return 0
+
+
+def tables(effort: Effort) -> Iterator[Table]:
+    """Measure, for a report."""
+    if effort is Effort.QUICK:
+        yield from compare(100_000, runs=1)
+        return
+    yield from compare(1_000_000, runs=3)
+    yield from compare(10_000_000, runs=1)
+
+
+def compare(rows: int, runs: int) -> Iterator[Table]:
+    """Read, and diff, manifests of so many labels."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        generate(place, rows)
+        what = f"{rows:,} labels, read and validated"
+        yield show(what, measure(place, READ, runs), best_of=READ[:1], times=READ_GOAL)
+        what = f"{rows:,} labels, 1 % changed, read, validated and diffed"
+        yield show(what, measure(place, DIFF, runs), best_of=DIFF[:-1])
 
 
 def measure(place: Path, engines: tuple[str, ...], runs: int) -> dict[str, list[dict[str, Any]]]:
@@ -52,22 +70,29 @@ def measure(place: Path, engines: tuple[str, ...], runs: int) -> dict[str, list[
     return found
 
 
-def table(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    """Show medians; the counts must be the same for all.
+def show(
+    what: str, found: dict[str, list[dict[str, Any]]], best_of: Sequence[str], times: float = 1.0
+) -> Table:
+    """Show medians, and hold ours, which come last, against so many times the best of the others.
 
     Raises:
-        AssertionError: They are not.
+        AssertionError: The counts are not the same for all.
     """
     counts = {json.dumps(run["counts"], sort_keys=True) for runs in found.values() for run in runs}
     assert len(counts) == 1, counts
-    yield "| engine | seconds | peak MB | of which imports |"
-    yield "|---|---|---|---|"
-    for engine, runs in found.items():
-        seconds, peak, imports = (
-            statistics.median(r[n] for r in runs) for n in ("seconds", "peak", "imports")
-        )
-        yield f"| {engine} | {seconds:.2f} | {peak / MB:,.0f} | {imports / MB:,.0f} |"
-    yield f"\nAll found {counts.pop()}."
+    middle = {
+        engine: [statistics.median(run[n] for run in runs) for n in ("seconds", "peak", "imports")]
+        for engine, runs in found.items()
+    }
+    rows = [[engine, s, peak / MB, imports / MB] for engine, (s, peak, imports) in middle.items()]
+    ours = middle[[*found][-1]]
+    seconds, peak = (min(middle[engine][n] for engine in best_of) for n in (0, 1))
+    goals = [Goal(f"{what}: seconds, times the best of the others", times, ours[0] / seconds)]
+    if times == 1:
+        goals.append(Goal(f"{what}: peak of memory, times the best of the others", times, ours[1] / peak))
+    columns = ["engine", "seconds", "peak MB", "of which imports"]
+    note = f"Medians of {len(found[best_of[0]])}. All found {counts.pop()}."
+    return Table(what, columns, rows, [note], goals=goals)
 
 
 if __name__ == "__main__":

@@ -57,11 +57,12 @@ def test_table_shows_medians_and_refuses_engines_that_disagree() -> None:
     run = {"seconds": 1.0, "imports": 10**6, "peak": 5 * 10**6, "counts": {"add": 1}}
     slow = run | {"seconds": 9.0}
 
-    lines = [*labels.table({"a": [run, slow, run]})]
+    shown = labels.show("diff", {"a": [run, slow, run], "ours": [run, slow, slow]}, best_of=["a"])
 
-    assert lines[2] == "| a | 1.00 | 5 | 1 |"
+    assert shown.rows[0] == ["a", 1.0, 5.0, 1.0]
+    assert [(goal.measured, goal.is_met) for goal in shown.goals] == [(9.0, False), (1.0, True)]
     with pytest.raises(AssertionError, match="add"):
-        [*labels.table({"a": [run], "b": [run | {"counts": {"add": 2}}]})]
+        labels.show("diff", {"a": [run], "b": [run | {"counts": {"add": 2}}]}, best_of=["a"])
 
 
 @pytest.mark.parametrize(
