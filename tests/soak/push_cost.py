@@ -1,9 +1,10 @@
 """What a push costs: memory over the imports, memory a row while a plan is applied, and CPU a batch.
 
-    python -m tests.soak.push_cost ROWS [--profile]
+    python -m tests.soak.push_cost ROWS [--profile] [--plan]
 
 Pushes a manifest of ROWS rows, an image each, to an emulator in a process of its own that downloads nothing.
-Prints a JSON object with the figures; with --profile also the ten functions that took most of the time.
+Prints a JSON object with the figures; with --profile also the ten functions that took most of the time. With
+--plan it stops where a push would begin to send.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import memory
-from cvsync import PushRequest, Settings, open_service, push
+from cvsync import PushRequest, Settings, make_plan, open_service, push
 from cvsync.cli import process
 from cvsync.emulator.process import EmulatorProcess
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
+from cvsync.plan import Kind
 from cvsync.plan.quota import Tier
 from cvsync.run.apply import Run
 from cvsync.run.outcome import Outcomes
@@ -97,7 +99,7 @@ class Watch:
             await asyncio.sleep(0.05)
 
 
-async def measure(rows: int, *, profile: bool) -> dict[str, Any]:
+async def measure(rows: int, *, profile: bool, plan: bool) -> dict[str, Any]:
     process.arrange()  # as the command does
     imported = resident()
     with tempfile.TemporaryDirectory() as name:
@@ -106,6 +108,7 @@ async def measure(rows: int, *, profile: bool) -> dict[str, Any]:
         writer = apart.Process(target=write_manifest, args=(folder / "m.parquet", rows))
         writer.start()
         writer.join()
+        assert writer.exitcode == 0
         with (
             EmulatorProcess(folder / "emulator", fetch=False, quota="none") as emulator,
             Watch(profile=profile) as watch,
@@ -116,8 +119,11 @@ async def measure(rows: int, *, profile: bool) -> dict[str, Any]:
                 create=NewProject(type=ProjectType.DETECTION), tier=Tier.NONE,
             )  # fmt: skip
             async with open_service(settings, state=folder / "state") as service:
-                report = await push(service, request)
-    assert report.counts["images_created"] == rows
+                if plan:
+                    counts = (await make_plan(service, request)).plan.counts
+                    assert counts[Kind.CREATE_IMAGE] == rows
+                else:
+                    assert (await push(service, request)).counts["images_created"] == rows
     if watch.profile:
         pstats.Stats(watch.profile, stream=sys.stderr).sort_stats("tottime").print_stats(10)
     peak = memory.peak()
@@ -137,8 +143,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("rows", type=int)
     parser.add_argument("--profile", action="store_true")
-    options = parser.parse_args()
-    sys.stdout.write(json.dumps(asyncio.run(measure(options.rows, profile=options.profile))) + "\n")
+    parser.add_argument("--plan", action="store_true")
+    found = asyncio.run(measure(**vars(parser.parse_args())))
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
