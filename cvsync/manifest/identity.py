@@ -46,18 +46,12 @@ def url_keys(urls: Texts) -> Texts:
             break
         pure = urls.matches(signature) & left
         if pure.any():
-            heads = without_queries(urls.values)
-            keys = heads if pure.all() else pc.if_else(pa.array(pure), heads, keys)
+            keys = urls.heads if pure.all() else pc.if_else(pa.array(pure), urls.heads, keys)
             left &= ~pure
     if left.any():
         changed = [url_key(url) for url in keys.filter(pa.array(left)).to_pylist()]
         keys = pc.replace_with_mask(keys, pa.array(left), pa.array(changed, pa.string()))
     return urls if keys is urls.values else urls.mapped(keys)
-
-
-def without_queries(urls: pa.StringArray) -> pa.StringArray:
-    """Give URLs up to their question marks."""
-    return pc.list_element(pc.split_pattern(urls, "?", max_splits=1), 0)
 
 
 def path_keys(paths: Texts, *, folder: Path, common: Path) -> Texts:

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsync.manifest.identity import without_queries
 from cvsync.manifest.texts import Mask, Positions, Texts
 
 Mark = Callable[[str, str, Positions], None]
@@ -59,7 +58,7 @@ def check_endings(places: Texts, column: str, mark: Mark) -> None:
     """Mark the rows whose URL or path ends like a file that is no image for the service."""
     names = places.values
     if column == "url" and places.contains("?"):
-        names = without_queries(names)
+        names = places.heads
     left = np.ones(len(names), bool)
     for ending in _TAKEN:
         if left.any():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cvsync.labels import TEXT, as_column, one_chunk
 from cvsync.manifest.encode import encode, encode_part
 
+_STEP = 1 << 16  # texts that are taken apart at a time
 _BLOCK = 1 << 18  # bytes that are looked at together: as many as stay in the cache
 
 Mask = NDArray[np.bool_]
@@ -111,6 +112,13 @@ class Texts:
             [change(text) or None for text in self.values.take(pa.array(at)).to_pylist()], pa.string()
         )
         return self.mapped(pc.replace_with_mask(self.values, pa.array(where), new))
+
+    @cached_property
+    def heads(self) -> pa.StringArray:
+        """The distinct texts up to their question marks: URLs without their queries."""
+        parts = [self.values.slice(n, _STEP) for n in range(0, len(self.values), _STEP)]
+        heads = [pc.list_element(pc.split_pattern(part, "?", max_splits=1), 0) for part in parts]
+        return pa.concat_arrays(heads) if heads else self.values
 
     @cached_property
     def span(self) -> tuple[int, int]:
