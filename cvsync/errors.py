@@ -5,6 +5,7 @@ CvsyncError
 │   └── MissingKeyError no training key, and this call needs it
 ├── ManifestError       a manifest that cannot be used: its path and all problems
 ├── MissingProjectError there is no such project
+├── MissingTagError     there is no such tag
 ├── MissingIterationError there is no such iteration, or none that is trained
 ├── PlanError           the manifest cannot be met as it stands
 │   └── GuardError      a plan that may not be applied: delete limit, quota, stale plan
@@ -49,6 +50,10 @@ class ManifestError(CvsyncError):
 
 class MissingProjectError(CvsyncError):
     """There is no such project."""
+
+
+class MissingTagError(CvsyncError):
+    """There is no such tag."""
 
 
 class MissingIterationError(CvsyncError):

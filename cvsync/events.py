@@ -49,7 +49,7 @@ def ignore(event: Event) -> None:
     """Watch nothing."""
 
 
-def tell(observer: Observer, name: str, **facts: object) -> None:
+def tell(observer: Observer, name: str, /, **facts: object) -> None:
     """Give an observer an event."""
     observer(Event(name, facts))
 

@@ -15,7 +15,7 @@ from cvsync.api.client import Client
 from cvsync.errors import PlanError
 from cvsync.labels import as_column
 from cvsync.limits import IDS_PER_URL, MAX_PAGE
-from cvsync.model import Image, Project, ProjectType
+from cvsync.model import Domain, Image, Project, ProjectType
 from cvsync.snapshot import DETAILS, IMAGES, LABELS, Snapshot
 
 _PAGES_AT_ONCE = 8
@@ -117,7 +117,11 @@ async def _fetch(
 
 async def project_type(client: Client, project: Project) -> ProjectType:
     """Tell what a project learns, by its domain and classification type."""
-    domain = await client.get_domain(project.settings.domain_id or "")
+    return type_of(project, await client.get_domain(project.settings.domain_id or ""))
+
+
+def type_of(project: Project, domain: Domain) -> ProjectType:
+    """Tell what a project of a domain learns."""
     if domain.type == "ObjectDetection":
         return ProjectType.DETECTION
     is_multiclass = project.settings.classification_type == "Multiclass"

@@ -14,11 +14,13 @@ from cvsync.run.settings import BODY_BYTES, GRACE, Adopt, RunSettings
 if TYPE_CHECKING:
     from cvsync.flows.models import ModelChoice
     from cvsync.manifest import Reading
+    from cvsync.model import ProjectType
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
     "LOCAL",
+    "PROJECT_TYPES",
     "READABLE",
     "WRITTEN",
     "Common",
@@ -26,6 +28,7 @@ __all__ = [
     "create_project_option",
     "manifest_options",
     "model_options",
+    "project_type",
     "quota_option",
     "reading_options",
     "rejects_option",
@@ -35,11 +38,13 @@ __all__ = [
     "take_model",
     "take_reading",
     "take_renames",
+    "yes_option",
 ]
 
 
 _MB = 1_000_000
 
+PROJECT_TYPES = ("multiclass", "multilabel", "detection", "classification")
 READABLE = (
     "csv", "tsv", "parquet", "jsonl", "json", "azureml", "vertex", "rekognition", "coco", "yolo", "voc",
     "folders",
@@ -136,6 +141,16 @@ rejects_option = click.option(
     help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
 )
 
+yes_option = click.option("-y", "--yes", is_flag=True, envvar="CVSYNC_YES", help="Remove without asking.")
+
+
+def project_type(text: str | None) -> ProjectType | None:
+    """Read the type of a project as options say it; None: nothing is said."""
+    from cvsync.model import ProjectType
+
+    return ProjectType("multiclass" if text == "classification" else text) if text else None
+
+
 _MANIFEST = (
     # Texts, no paths: a path would fold the double slash of s3://.
     click.argument("manifests", metavar="MANIFEST…", nargs=-1, required=True),
@@ -143,7 +158,7 @@ _MANIFEST = (
     click.option(
         "--type",
         "type_",
-        type=click.Choice(["multiclass", "multilabel", "detection", "classification"]),
+        type=click.Choice(PROJECT_TYPES),
         help="Of a new project.  [default: what the manifest needs]",
     ),
     click.option("--domain", metavar="NAME|ID", help="Of a new project.  [default: General]"),

@@ -11,6 +11,7 @@ from cvsync.cli.options import (
     Common,
     common_options,
     manifest_options,
+    project_type,
     rejects_option,
     run_options,
     split_common,
@@ -123,7 +124,6 @@ def apply(plan_file: Path, rejects: Path | None, **options: Any) -> int:
 def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool = False) -> PlanRequest:
     from cvsync.flows.plan import PlanRequest
     from cvsync.flows.project import NewProject
-    from cvsync.model import ProjectType
     from cvsync.plan import Prune
     from cvsync.plan.adopt import Unmanaged
     from cvsync.plan.drift import OnDrift
@@ -138,10 +138,7 @@ def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool =
     if options["delete_unmanaged"] and not options["delete"]:
         raise click.UsageError("--delete-unmanaged adds to --delete; give both")
     prune = Prune.DELETE if options["delete"] else Prune.KEEP
-    kind = {"classification": "multiclass"}.get(options["type_"], options["type_"])
-    new = NewProject(
-        type=ProjectType(kind) if kind else None, domain=options["domain"], exportable=exportable
-    )
+    new = NewProject(type=project_type(options["type_"]), domain=options["domain"], exportable=exportable)
     return PlanRequest(
         manifests=options["manifests"],
         reading=reading,

@@ -70,6 +70,12 @@ class TextOutput:
     def _on_project_created(self, facts: Mapping[str, Any]) -> None:
         self._say(f"created {facts['type']} project {facts['title']} ({facts['project']})")
 
+    def _on_removed(self, facts: Mapping[str, Any]) -> None:
+        self._say(f"removed {facts['what']} {facts['name']} ({facts['id']})")
+
+    def _on_renamed(self, facts: Mapping[str, Any]) -> None:
+        self._say(f"renamed {facts['what']} {facts['old']} to {facts['name']}")
+
     def _on_run_start(self, facts: Mapping[str, Any]) -> None:
         self._shows_plan = facts["command"] in ("plan", "push --dry-run", "migrate --dry-run")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import reading_options, take_reading
+from cvsync.cli.options import PROJECT_TYPES, project_type, reading_options, take_reading
 
 if TYPE_CHECKING:
     from cvsync.cli.offline import Output
@@ -22,7 +22,7 @@ SHOWN = 3  # rows of a code, before "and N more"
 @click.argument("manifests", metavar="MANIFEST…", nargs=-1)
 @click.option(
     "--project-type",
-    type=click.Choice(["multiclass", "multilabel", "detection", "classification"]),
+    type=click.Choice(PROJECT_TYPES),
     help="Of the project that it is for.  [default: what the manifest needs]",
 )
 @click.option("--strict", is_flag=True, help="Exit with 4 if a single row is bad.")
@@ -63,14 +63,12 @@ def _validate(manifests: tuple[str, ...], options: dict[str, Any]) -> int:
     from cvsync.cli.offline import run_offline
     from cvsync.flows.validate import ValidateRequest
     from cvsync.flows.validate import validate as flow
-    from cvsync.model import ProjectType
 
-    kind = {"classification": "multiclass"}.get(options["project_type"], options["project_type"])
     json = options["json"]
     request = ValidateRequest(
         manifests=manifests,
         reading=take_reading(options, check_files=options["check_files"], now=datetime.now(UTC)),
-        type=ProjectType(kind) if kind else None,
+        type=project_type(options["project_type"]),
         rejects=options["rejects"],
         preview=options["preview"],
     )

@@ -1,0 +1,1 @@
+"""Looking after a resource by hand: projects, tags, domains and iterations, one at a time."""

@@ -1,0 +1,13 @@
+"""Asking before something is gone for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Agree = Callable[[str], bool]
+"""Is told what is about to go, and says whether it may."""
+
+
+def always(what: str) -> bool:  # noqa: ARG001 - it is an Agree
+    """Agree to everything."""
+    return True
