@@ -23,6 +23,7 @@ from cvsync.errors import (
 OK = 0
 UNEXPECTED = 1
 REFUSED = 3
+LATER = 5
 MANIFEST = 4
 DIFFERENT = 10
 _CODES: tuple[tuple[type[CvsyncError], int], ...] = (  # the first that fits

@@ -28,6 +28,12 @@ class KeyNames:
     is_training_needed: bool = True
     """False: where there is no training key, an empty one will do."""
 
+    @property
+    def is_said(self) -> bool:
+        """Whether anything but the usual variables is named."""
+        files = (self.training_key_file, self.prediction_key_file)
+        return any((*files, self.training_key_env, self.prediction_key_env))
+
 
 def training_key(names: KeyNames) -> str:
     """Give the key that everything but predicting takes.

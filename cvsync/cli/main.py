@@ -26,6 +26,8 @@ VERBS = {
     "publish": "model",
     "project": "project",
     "push": "push",
+    "run": "run",
+    "runs": "runs",
     "status": "ledger",
     "tag": "tag",
     "test": "test",

@@ -14,11 +14,18 @@ from cvsync.run.names import new_run_id
 Output = TextOutput | JsonOutput
 
 
-def run_offline(work: Callable[[Output], int], *, command: str, json: bool, quiet: bool = False) -> int:
-    """Do some work on files; ``run_end`` is told whatever happens."""
+def run_offline(
+    work: Callable[[Output], int],
+    *,
+    command: str,
+    json: bool,
+    quiet: bool = False,
+    run_id: str | None = None,
+) -> int:
+    """Do some work that needs no service of its own; ``run_end`` is told whatever happens."""
     output: Output = TextOutput(quiet=quiet)
     if json:
-        output = JsonOutput(run=new_run_id(), destination=None)
+        output = JsonOutput(run=run_id or new_run_id(), destination=None)
     output(Event("run_start", {"command": command, "project": None}))
     process.arrange()
     code, reason = exits.UNEXPECTED, None

@@ -49,25 +49,26 @@ def _json(found: Verification) -> str:
 def _markdown(found: Verification) -> str:
     verdict = "Equal." if found.is_equal else f"{len(found.differences):,} differences."
     lines = [
-        f"# Verification of project {_cell(found.project)}", "",
+        f"# Verification of project {escape(found.project)}", "",
         f"{verdict} {_now()} UTC.", "",
-        f"- compared: {_cell(found.reference)}",
-        f"- with: project {_cell(found.project)} ({found.project_id})",
+        f"- compared: {escape(found.reference)}",
+        f"- with: project {escape(found.project)} ({found.project_id})",
         f"- images: {found.images[0]:,} named, {found.images[1]:,} there",
         f"- bytes compared: of {found.compared:,} images", "",
         "| tag | labels named | labels there |", "|---|---:|---:|",
-        *(f"| {_cell(name)} | {named:,} | {there:,} |" for name, (named, there) in found.tags.items()),
+        *(f"| {escape(name)} | {named:,} | {there:,} |" for name, (named, there) in found.tags.items()),
     ]  # fmt: skip
     if found.differences:
         lines += ["", "| difference | image or tag | image id | detail |", "|---|---|---|---|"]
         lines += [
-            f"| {d.kind} | {_cell(d.image)} | {d.image_id or ''} | {_cell(d.detail)} |"
+            f"| {d.kind} | {escape(d.image)} | {d.image_id or ''} | {escape(d.detail)} |"
             for d in found.differences
         ]
     return "\n".join([*lines, ""])
 
 
-def _cell(text: str) -> str:
+def escape(text: str) -> str:
+    """Make a text fit into a cell of a Markdown table."""
     return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").split())
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cvsync.cli import exits, process
 from cvsync.cli.ending import EarlyEndError, Ending, exit_now
+from cvsync.cli.jobs.listening import pass_on
 from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.keys import KeyNames, prediction_key, training_key
 from cvsync.cli.options import LOCAL, Common
@@ -74,15 +75,19 @@ class _Told:
     def __call__(self, event: Event) -> None:
         if event.name == "totals":
             self._totals = {name: fact for name, fact in event.facts.items() if name != "run_id"}
-        self._output(event)
+        self._tell(event)
 
     def end(self, code: int, reason: str | None) -> None:
         """Tell the end, and say what went wrong."""
         facts: dict[str, object] = {"exit_code": code, "totals": self._totals}
-        self._output(Event("run_end", facts | ({"reason": reason} if reason else {})))
+        self._tell(Event("run_end", facts | ({"reason": reason} if reason else {})))
         self._output.close()
         if reason:
             self._output.error(reason)
+
+    def _tell(self, event: Event) -> None:
+        self._output(event)
+        pass_on(event)
 
     def give_up(self, code: int) -> None:
         """End the process at once."""

@@ -76,6 +76,9 @@ class TextOutput:
     def _on_renamed(self, facts: Mapping[str, Any]) -> None:
         self._say(f"renamed {facts['what']} {facts['old']} to {facts['name']}")
 
+    def _on_step_start(self, facts: Mapping[str, Any]) -> None:
+        self._say(f"step {facts['number']} of {facts['of']}: {facts['step']}")
+
     def _on_run_start(self, facts: Mapping[str, Any]) -> None:
         self._shows_plan = facts["command"] in ("plan", "push --dry-run", "migrate --dry-run")
 

@@ -26,6 +26,8 @@ NAMES = (
     "in-publish",  # a publish name is taken from an iteration, and the next does not have it yet
     "before-file",  # an exported model is downloaded and checked, and has no name yet
     "after-file",  # it has its name, and not its checksum yet
+    "before-step",  # a job is about to begin a step
+    "after-step",  # a step of a job has ended
 )
 _ANY = "any"
 

@@ -1,0 +1,1 @@
+"""Jobs: verbs in a row, as `cvsync.toml` says them, that can be left alone every night."""

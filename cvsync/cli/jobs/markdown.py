@@ -1,0 +1,167 @@
+"""The report of a run of a job, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from cvsync.cli.jobs.record import JobRecord, StepRecord, changes
+from cvsync.cli.report import escape
+from cvsync.plan.quota import Tier
+
+MEANINGS = {
+    0: "done",
+    2: "the configuration is wrong",
+    3: "finished, but something was refused",
+    4: "a manifest cannot be read; nothing was sent",
+    5: "a temporary fault, or the deadline; the next run goes on",
+    6: "a guard refused",
+    7: "not allowed or not found",
+    8: "another run was at work",
+    9: "training, the gate or an export failed; the data is in",
+    10: "differences found",
+    130: "interrupted; the next run goes on",
+    143: "terminated; the next run goes on",
+}
+_SHOWN = 20  # refused rows
+
+Rows = Sequence[Sequence[object]]
+
+
+def markdown(record: JobRecord, before: JobRecord | None) -> str:
+    """Write the report of a run.
+
+    Args:
+        record: The run.
+        before: The one before it that came to an end, for comparison.
+    """
+    sections = (
+        _head(record, before),
+        _steps(record),
+        _changed(record),
+        _refused(record),
+        _quota(record),
+        _model(record, before),
+        _warnings(record),
+    )
+    return "\n".join(line for section in sections for line in section) + "\n"
+
+
+def verdict(code: int | None) -> str:
+    """Say what an exit code means; None: the run has not ended."""
+    return "unfinished" if code is None else MEANINGS.get(code, "an unexpected error")
+
+
+def _head(record: JobRecord, before: JobRecord | None) -> Iterator[str]:
+    code = record.exit_code
+    yield f"# Job {escape(record.job)}: {verdict(code)}"
+    yield ""
+    yield f"- run: {record.run_id}"
+    yield f"- started: {_time(record.started)}"
+    if record.seconds is not None:
+        yield f"- took: {_duration(record.seconds)}"
+    yield f"- exit code: {code}"
+    if record.reason:
+        yield f"- reason: {escape(record.reason)}"
+    if before is not None:
+        yield f"- the run before: {before.run_id}, {_time(before.started)}, {verdict(before.exit_code)}"
+
+
+def _steps(record: JobRecord) -> Iterator[str]:
+    rows = [
+        [n, s.verb, s.project or "", _duration(s.seconds), s.exit_code, s.run_id or ""]
+        for n, s in enumerate(record.steps, 1)
+    ]
+    yield from _table(
+        "Steps", ["step", "verb", "project", "took", "exit code", "run, for `cvsync undo`"], rows
+    )
+
+
+def _changed(record: JobRecord) -> Iterator[str]:
+    rows = [
+        [s.verb, name.replace("_", " "), number]
+        for s in record.steps
+        for name, number in changes(s.facts.get("totals", {})).items()
+        if not name.endswith("refused")
+    ]
+    yield from _table("What changed", ["step", "what", "how many"], rows, otherwise="Nothing changed.")
+
+
+def _refused(record: JobRecord) -> Iterator[str]:
+    number = sum(step.refused_count for step in record.steps)
+    rows = [
+        [s.verb, facts.get("source") or facts.get("image"), facts.get("row"), facts["code"], facts["reason"]]
+        for s in record.steps
+        for facts in s.refused
+    ][:_SHOWN]
+    heading = ["step", "of", "row", "code", "reason"]
+    yield from _table(f"Refused: {number:,}", heading, rows, otherwise="Nothing was refused.")
+    if number > len(rows):
+        yield f"\n… and {number - len(rows):,} more; the rejects file of the run has them all."
+
+
+def _quota(record: JobRecord) -> Iterator[str]:
+    rows = [row for step in record.steps for row in _room(step)]
+    if rows:
+        yield from _table("Quota", ["project", "of", "there", "limit", "left"], rows)
+
+
+def _room(step: StepRecord) -> Iterator[list[object]]:
+    plan = step.facts.get("plan_summary", {})
+    most = Tier(step.tier).extent if step.tier else None
+    if most is None or "images_after" not in plan:
+        return
+    for noun, limit in (("images", most.images), ("tags", most.tags)):
+        there = plan[f"{noun}_after"]
+        yield [step.project or "", f"{noun} ({step.tier})", there, limit, limit - there]
+
+
+def _model(record: JobRecord, before: JobRecord | None) -> Iterator[str]:
+    del before
+    for step in record.steps:
+        trained: Mapping[str, Any] = step.facts.get("train", {})
+        if trained:
+            yield from _table(
+                "Model", ["iteration", "training"], [[trained.get("iteration"), trained["status"]]]
+            )
+        exports = [
+            [e["platform"], e["path"], e["bytes"]] for e in step.facts.get("export", ()) if "path" in e
+        ]
+        if exports:
+            yield from _table("Exports", ["platform", "file", "bytes"], exports)
+
+
+def _warnings(record: JobRecord) -> Iterator[str]:
+    rows = [[s.verb, facts["text"]] for s in record.steps for facts in s.facts.get("warning", ())]
+    if rows:
+        yield from _table("Warnings", ["step", "warning"], rows)
+
+
+def _table(title: str, heading: Sequence[str], rows: Rows, *, otherwise: str | None = None) -> Iterator[str]:
+    yield f"\n## {title}\n"
+    if not rows and otherwise:
+        yield otherwise
+        return
+    yield f"| {' | '.join(heading)} |"
+    yield f"|{'---|' * len(heading)}"
+    for row in rows:
+        yield f"| {' | '.join(_cell(value) for value in row)} |"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else escape(str(value))
+
+
+def _time(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,126 @@
+"""What happened in a run of a job, kept in the state folder: `STATE/jobs/JOB/RUN.json`.
+
+It is written when the job begins and after each step, so that a run that was killed is in the history too,
+without an exit code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cvsync.events import Event
+from cvsync.run.private import make_folder
+
+MOST = 100  # refused rows, warnings and exports in a report; more are counted
+_LAST = ("plan_summary", "totals", "train", "verified", "project_created")
+_EACH = ("warning", "export", "publish", "unpublish", "judge", "iteration_removed", "evaluation")
+
+
+@dataclass
+class StepRecord:
+    """What a step did."""
+
+    verb: str
+    started: str
+    project: str | None = None
+    seconds: float = 0.0
+    exit_code: int | None = None
+    reason: str | None = None
+    run_id: str | None = None
+    """The run in the ledger, which `cvsync undo` takes."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """The last event of a name, and all of those of which each counts."""
+    refused: list[dict[str, Any]] = field(default_factory=list)
+    refused_count: int = 0
+    tier: str | None = None
+    """The pricing tier that the step was told, for what is left of the quota."""
+
+    def __call__(self, event: Event) -> None:
+        """Take an event of the step."""
+        facts: dict[str, Any] = dict(event.facts)
+        if event.name == "run_start":
+            self.project = self.project or facts["project"]
+        elif event.name == "run_end":
+            self.reason = facts.get("reason")
+        elif event.name == "item_refused":
+            self.refused_count += 1
+            if len(self.refused) < MOST:
+                self.refused.append(facts)
+        elif event.name in _LAST:
+            self.run_id = facts.pop("run_id", self.run_id)
+            self.facts[event.name] = facts
+        elif event.name in _EACH:
+            found = self.facts.setdefault(event.name, [])
+            if len(found) < MOST:
+                found.append(facts)
+
+
+@dataclass
+class JobRecord:
+    """What a run of a job did."""
+
+    job: str
+    run_id: str
+    started: str
+    ended: str | None = None
+    exit_code: int | None = None
+    """None: it is at work, or was killed."""
+    reason: str | None = None
+    steps: list[StepRecord] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took; None: it has not ended."""
+        if self.ended is None:
+            return None
+        return (datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.started)).total_seconds()
+
+    def save(self, folder: Path) -> Path:
+        """Write it down whole, or not at all."""
+        path = folder / f"{self.run_id}.json"
+        write_private(path, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2, default=str))
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> JobRecord:
+        """Read one that was saved."""
+        content = orjson.loads(path.read_bytes())
+        content["steps"] = [StepRecord(**step) for step in content["steps"]]
+        return cls(**content)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file whole, for its owner only: messages may tell of what is private."""
+    make_folder(path.parent)
+    part = path.with_suffix(".part")
+    with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(content)
+    part.replace(path)
+
+
+def jobs_folder(state: Path, job: str) -> Path:
+    """Give where a job keeps its lock and its reports."""
+    return state / "jobs" / job
+
+
+def history(state: Path, job: str) -> list[JobRecord]:
+    """Give the runs of a job, the latest first; a few kilobytes each."""
+    found = map(JobRecord.load, jobs_folder(state, job).glob("*.json"))
+    return sorted(found, key=lambda record: record.started, reverse=True)
+
+
+def now() -> str:
+    """Give the time as it stands in reports."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def changes(totals: Mapping[str, Any]) -> dict[str, int]:
+    """Give what a step changed, of its totals."""
+    return {name: n for name, n in totals.items() if isinstance(n, int) and n}

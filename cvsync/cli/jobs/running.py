@@ -1,0 +1,160 @@
+"""Running a job: its steps in order, until one fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from cvsync.cli import exits
+from cvsync.cli.common import Common, common_options, split_common
+from cvsync.cli.jobs.job import Job, Step
+from cvsync.cli.jobs.listening import listen
+from cvsync.cli.jobs.markdown import markdown
+from cvsync.cli.jobs.record import JobRecord, StepRecord, history, jobs_folder, now, write_private
+from cvsync.cli.offline import Output, run_offline
+from cvsync.errors import CvsyncError
+from cvsync.events import tell
+from cvsync.run.failpoints import failpoint
+from cvsync.run.lock import hold_lock
+from cvsync.run.names import new_run_id
+
+_COMES_LATER = "the deadline came before step {number} ({verb}); the next run of the job goes on from there"
+
+
+def run_job(job: Job, words: Sequence[str]) -> int:
+    """Run a job and give its exit code.
+
+    The first step that fails ends it, with its code; one that refused some rows does not, but the job ends
+    with its code. Every verb can be repeated after any end, so the next run begins at the first step again.
+
+    Args:
+        job: What to run.
+        words: Common options of the command line, which go before all that stands in the file.
+    """
+    common = settings_of(job, words)
+    run_id = new_run_id()
+    folder = jobs_folder(common.state, job.name)
+
+    def work(output: Output) -> int:
+        with hold_lock(folder, run_id=run_id, what=f"job {job.name}", timeout=common.lock_timeout):
+            record = JobRecord(job.name, run_id, now())
+            return _Run(job, words, common, record, output).to_the_end()
+
+    return run_offline(work, command=f"run {job.name}", json=common.json, quiet=common.quiet, run_id=run_id)
+
+
+def settings_of(job: Job, words: Sequence[str] = ()) -> Common:
+    """Give the common options of a job as its steps will have them."""
+
+    @click.command()
+    @common_options
+    def settings(**options: Any) -> Common:
+        return split_common(options)[0]
+
+    made = _invoke(settings, job, words, {})
+    assert isinstance(made, Common)
+    return made
+
+
+def _invoke(command: click.Command, job: Job, words: Sequence[str], options: dict[str, Any]) -> Any:
+    """Have a command take its options from the command line, the environment and the job, in this order."""
+    whole = [f"--config={job.file.path}", *words]
+    context = command.make_context(command.name, whole, default_map={**job.settings, **options})
+    with context:
+        return command.invoke(context)
+
+
+@dataclass
+class _Run:
+    job: Job
+    words: Sequence[str]
+    common: Common
+    record: JobRecord
+    output: Output
+    clock: Callable[[], float] = time.monotonic
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
+        self.folder = jobs_folder(self.common.state, self.job.name)
+
+    def to_the_end(self) -> int:
+        """Run the steps, and report whatever happens."""
+        tell(self.output, "job_start", job=self.job.name, steps=[step.verb for step in self.job.steps])
+        self.record.save(self.folder)
+        code = exits.UNEXPECTED
+        try:
+            code = self._steps()
+        except KeyboardInterrupt:
+            code = 130
+        finally:
+            self._report(code)
+        return code
+
+    def _steps(self) -> int:
+        worst = exits.OK
+        for number, step in enumerate(self.job.steps, 1):
+            failpoint("before-step")
+            left = self._left()
+            if left is not None and left <= 0:
+                self.record.reason = _COMES_LATER.format(number=number, verb=step.verb)
+                return exits.LATER
+            code = self._step(number, step, left)
+            failpoint("after-step")
+            if code == exits.REFUSED:
+                worst = code
+            elif code != exits.OK:
+                self.record.reason = f"step {number} ({step.verb}): {self.record.steps[-1].reason or code}"
+                return code
+        return worst
+
+    def _left(self) -> float | None:
+        if self.common.deadline is None:
+            return None
+        return self.common.deadline - (self.clock() - self.began)
+
+    def _step(self, number: int, step: Step, left: float | None) -> int:
+        tell(self.output, "step_start", step=step.verb, number=number, of=len(self.job.steps))
+        record = StepRecord(step.verb, now(), tier=step.options.get("quota", "S0"))
+        self.record.steps.append(record)
+        start = self.clock()
+        code = exits.UNEXPECTED
+        try:
+            code = self._code_of(step, record, left)
+        finally:
+            record.exit_code, record.seconds = code, round(self.clock() - start, 3)
+            self.record.save(self.folder)
+            facts = {"step": step.verb, "number": number, "exit_code": code, "seconds": record.seconds}
+            tell(self.output, "step_end", **facts)
+        return code
+
+    def _code_of(self, step: Step, record: StepRecord, left: float | None) -> int:
+        words = [*self.words] if left is None else [*self.words, f"--deadline={left}"]
+        words += ["--", *step.arguments] if step.arguments else []
+        try:
+            with listen(record):
+                code = _invoke(step.command, self.job, words, dict(step.options))
+        except click.ClickException as error:
+            record.reason, code = f"{step.place}: {error.format_message()}", error.exit_code
+            self.output.error(record.reason)
+        except CvsyncError as error:  # of options, before the verb began
+            record.reason, code = f"{step.place}: {error}", exits.exit_code(error)
+            self.output.error(record.reason)
+        assert isinstance(code, int)
+        return code
+
+    def _report(self, code: int) -> None:
+        record = self.record
+        record.exit_code, record.ended = code, now()
+        before = next((r for r in history(self.common.state, record.job) if r.run_id != record.run_id), None)
+        path = record.save(self.folder)
+        page = path.with_suffix(".md")
+        write_private(page, markdown(record, before).encode())
+        reason = {} if record.reason is None else {"reason": record.reason}
+        tell(self.output, "job_end", job=record.job, exit_code=code, report=str(page), **reason)
+        if not self.common.json:
+            click.echo(f"report: {page}")

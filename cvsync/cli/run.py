@@ -1,0 +1,80 @@
+"""`cvsync run`."""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from cvsync.cli.options import common_options, split_common
+
+if TYPE_CHECKING:
+    from cvsync.cli.config import Config
+
+
+@click.command()
+@click.argument("job", metavar="[JOB]", required=False)
+@common_options
+@click.pass_context
+def run(context: click.Context, /, job: str | None, **options: Any) -> int:
+    """Run a job of cvsync.toml: its steps in order, until one fails; without a name, list the jobs.
+
+    A step that refused some rows does not end the job, but its exit code (3) is the job's. Each run leaves a
+    report, as JSON and as Markdown, in the state folder. Repeat it after any end: what is done is not done
+    again. One run of a job is at work at a time; a second one exits with 8.
+
+    \b
+    Example:
+      cvsync run
+      cvsync run nightly --deadline 06:30
+    """
+    from cvsync.cli.config import load_config
+    from cvsync.cli.jobs.job import read_job
+    from cvsync.cli.jobs.running import run_job
+
+    common, _ = split_common(options)
+    words = _given(context)
+    file = load_config(common.config)
+    with chdir(file.path.parent):  # where paths in the file begin
+        return run_job(read_job(file, job), words) if job else _list(file, json=common.json)
+
+
+def _list(file: Config, *, json: bool) -> int:
+    from cvsync.cli import exits
+    from cvsync.cli.jobs.job import read_job
+    from cvsync.cli.jobs.running import settings_of
+    from cvsync.cli.listing import table_lines
+    from cvsync.cli.offline import Output, run_offline
+    from cvsync.events import tell
+
+    jobs = [read_job(file, name) for name in file.jobs]
+    entries = [
+        {
+            "job": job.name, "profile": job.settings.get("profile"), "project": settings_of(job).project,
+            "steps": [step.verb for step in job.steps],
+        }
+        for job in jobs
+    ]  # fmt: skip
+
+    def show(output: Output) -> int:
+        for entry in entries:
+            tell(output, "job", **entry)
+        if not json:
+            for line in table_lines(entries):
+                click.echo(line)
+        return exits.OK
+
+    return run_offline(show, command="run", json=json)
+
+
+def _given(context: click.Context) -> list[str]:
+    """Give the common options of the command line as words, each whole."""
+    words = []
+    for parameter in context.command.params:
+        is_given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+        if isinstance(parameter, click.Option) and is_given and parameter.name != "config":
+            name = max(parameter.opts, key=len)
+            words.append(name if parameter.is_flag else f"{name}={context.params[str(parameter.name)]}")
+    return words
