@@ -21,11 +21,13 @@ project = "shelf"
 steps = [
   { push = { manifests = "m.csv", create_project = true, domain = "General (compact)" } },
   { train = {} },
+  { judge = { min_ap = 0 } },
+  { publish = { name = "live", prediction_resource_id = "/subscriptions/s/accounts/a" } },
   { export = { platforms = ["onnx"] } },
   { verify = { manifests = "m.csv", all_bytes = true } },
 ]
 """
-STEPS = 3  # a training and an export are one
+STEPS = 3  # what makes a model is one
 KILLED = -9
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -68,12 +70,14 @@ def end(process: subprocess.Popen[str]) -> int:
 
 
 def assert_whole(home: Terminal) -> None:
-    """The state that an undisturbed job leaves: each picture once, one training, one export."""
+    """The state that an undisturbed job leaves: each picture once, one training, in use."""
     calls = home._ask("_emulator/requests")["by_operation"]
     images = home._ask(f"_emulator/projects/{home.project()}/images")
     assert len(images) == 12
     assert sum(calls["TrainProject"].values()) == 1
     assert sum(calls["ExportIteration"].values()) == 1
+    found = home._ask(f"customvision/v3.3/training/projects/{home.project()}/iterations")
+    assert [one.get("publishName") for one in found] == ["live"]
     assert len([*home.folder.glob("exports/*.zip")]) == 1
 
 

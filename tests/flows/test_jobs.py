@@ -63,7 +63,7 @@ def test_a_job_runs_its_steps_and_then_finds_nothing_to_do(terminal: Terminal) -
     assert "4 images created" in first.out
     assert terminal.writes() == {}
     assert "| push | images created | 4 |" in page(first)
-    assert "| shelf | images (S0) | 4 | 100,000 | 99,996 |" in page(first)
+    assert "| shelf | images | 4 | 100,000 | 99,996 |" in page(first)
     assert "Nothing changed." in page(second)
     assert "Nothing was refused." in page(second)
     assert f"the run before: {reports(terminal)[0]['run_id']}" in page(second)

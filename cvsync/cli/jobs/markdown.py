@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from cvsync.cli.jobs.record import JobRecord, StepRecord, changes
+from cvsync.cli.jobs.record import JobRecord, changes
 from cvsync.cli.report import escape
-from cvsync.plan.quota import Tier
 
 MEANINGS = {
     0: "done",
@@ -26,7 +25,10 @@ MEANINGS = {
 }
 _SHOWN = 20  # refused rows
 
+MEASURES = ("precision", "recall", "ap")
+
 Rows = Sequence[Sequence[object]]
+Facts = Mapping[str, Any]
 
 
 def markdown(record: JobRecord, before: JobRecord | None) -> str:
@@ -42,7 +44,7 @@ def markdown(record: JobRecord, before: JobRecord | None) -> str:
         _changed(record),
         _refused(record),
         _quota(record),
-        _model(record, before),
+        _model(record),
         _warnings(record),
     )
     return "\n".join(line for section in sections for line in section) + "\n"
@@ -102,34 +104,60 @@ def _refused(record: JobRecord) -> Iterator[str]:
 
 
 def _quota(record: JobRecord) -> Iterator[str]:
-    rows = [row for step in record.steps for row in _room(step)]
+    rows = [
+        [step.project or "", noun, *of.values()] for step in record.steps for noun, of in step.quota.items()
+    ]
     if rows:
         yield from _table("Quota", ["project", "of", "there", "limit", "left"], rows)
 
 
-def _room(step: StepRecord) -> Iterator[list[object]]:
-    plan = step.facts.get("plan_summary", {})
-    most = Tier(step.tier).extent if step.tier else None
-    if most is None or "images_after" not in plan:
-        return
-    for noun, limit in (("images", most.images), ("tags", most.tags)):
-        there = plan[f"{noun}_after"]
-        yield [step.project or "", f"{noun} ({step.tier})", there, limit, limit - there]
-
-
-def _model(record: JobRecord, before: JobRecord | None) -> Iterator[str]:
-    del before
-    for step in record.steps:
-        trained: Mapping[str, Any] = step.facts.get("train", {})
-        if trained:
-            yield from _table(
-                "Model", ["iteration", "training"], [[trained.get("iteration"), trained["status"]]]
+def _model(record: JobRecord) -> Iterator[str]:
+    now, before = record.model, record.model_before
+    if now is not None:
+        heading = ["", "iteration", *MEASURES]
+        rows = [["this run", now["iteration"], *(_figure(now, name, before) for name in MEASURES)]]
+        if before is not None:
+            rows.append(
+                ["the run before", before["iteration"], *(_figure(before, name) for name in MEASURES)]
             )
-        exports = [
-            [e["platform"], e["path"], e["bytes"]] for e in step.facts.get("export", ()) if "path" in e
-        ]
-        if exports:
-            yield from _table("Exports", ["platform", "file", "bytes"], exports)
+        yield from _table("Model", heading, rows)
+        yield from _tags(now, before)
+        for failure in now["failures"]:
+            yield f"\nNot good enough: {escape(failure)}."
+    yield from _use(record)
+
+
+def _tags(now: Facts, before: Facts | None) -> Iterator[str]:
+    then = {tag["tag"]: tag for tag in (before or {}).get("tags", ())}
+    rows = [
+        [tag["tag"], *(_figure(tag, name, then.get(tag["tag"])) for name in MEASURES)] for tag in now["tags"]
+    ]
+    if rows:
+        yield from _table("Model, tag by tag", ["tag", *MEASURES], rows)
+
+
+def _figure(facts: Facts, name: str, before: Facts | None = None) -> str:
+    """Show a figure, and by how much it changed."""
+    value, old = facts[name], (before or {}).get(name)
+    if value is None:
+        return ""
+    return f"{value:.4f}" + (f" ({value - old:+.4f})" if old is not None else "")
+
+
+def _use(record: JobRecord) -> Iterator[str]:
+    """Tell what became of models: trained, published, exported, removed."""
+    rows: list[list[object]] = []
+    for step in record.steps:
+        facts = step.facts
+        if "train" in facts:
+            rows.append(["training", facts["train"].get("iteration"), facts["train"]["status"]])
+        rows += [["removal", one["iteration"], "made room"] for one in facts.get("iteration_removed", ())]
+        if "publish" in facts:
+            one = facts["publish"]
+            rows.append(["publication", one["iteration"], f"{one['status']} as {one['publish_name']}"])
+        rows += [["export", one["platform"], one.get("path")] for one in facts.get("export", ())]
+    if rows:
+        yield from _table("What became of models", ["what", "of", "how"], rows)
 
 
 def _warnings(record: JobRecord) -> Iterator[str]:

@@ -16,11 +16,13 @@ from typing import Any
 import orjson
 
 from cvsync.events import Event
+from cvsync.plan.actions import Extent
 from cvsync.run.private import make_folder
 
 MOST = 100  # refused rows, warnings and exports in a report; more are counted
-_LAST = ("plan_summary", "totals", "train", "verified", "project_created")
-_EACH = ("warning", "export", "publish", "unpublish", "judge", "iteration_removed", "evaluation")
+_LAST = ("plan_summary", "totals", "train", "judge", "publish", "verified", "project_created")
+_EACH = ("warning", "export", "iteration_removed")
+_AT_WORK = ("Exporting", "Training")  # what the service is still at; its end will be told
 
 
 @dataclass
@@ -39,8 +41,8 @@ class StepRecord:
     """The last event of a name, and all of those of which each counts."""
     refused: list[dict[str, Any]] = field(default_factory=list)
     refused_count: int = 0
-    tier: str | None = None
-    """The pricing tier that the step was told, for what is left of the quota."""
+    quota: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Of images and of tags: how many there will be, the limit of the tier, and what is left."""
 
     def __call__(self, event: Event) -> None:
         """Take an event of the step."""
@@ -56,7 +58,7 @@ class StepRecord:
         elif event.name in _LAST:
             self.run_id = facts.pop("run_id", self.run_id)
             self.facts[event.name] = facts
-        elif event.name in _EACH:
+        elif event.name in _EACH and facts.get("status") not in _AT_WORK:
             found = self.facts.setdefault(event.name, [])
             if len(found) < MOST:
                 found.append(facts)
@@ -74,6 +76,13 @@ class JobRecord:
     """None: it is at work, or was killed."""
     reason: str | None = None
     steps: list[StepRecord] = field(default_factory=list)
+    model_before: dict[str, Any] | None = None
+    """What the model was like in the run before that judged one; as the event ``judge`` says it."""
+
+    @property
+    def model(self) -> dict[str, Any] | None:
+        """What the model was like that the run judged last."""
+        return next((s.facts["judge"] for s in reversed(self.steps) if "judge" in s.facts), None)
 
     @property
     def seconds(self) -> float | None:
@@ -119,6 +128,15 @@ def history(state: Path, job: str) -> list[JobRecord]:
 def now() -> str:
     """Give the time as it stands in reports."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def room(plan: Mapping[str, Any], most: Extent | None) -> dict[str, dict[str, int]]:
+    """Give how many images and tags a project will hold after a plan, of how many, and what is left."""
+    if most is None or "images_after" not in plan:
+        return {}
+    limits = {"images": most.images, "tags": most.tags}
+    there = {noun: int(plan[f"{noun}_after"]) for noun in limits}
+    return {n: {"there": there[n], "limit": limits[n], "left": limits[n] - there[n]} for n in limits}
 
 
 def changes(totals: Mapping[str, Any]) -> dict[str, int]:

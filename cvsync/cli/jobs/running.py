@@ -14,10 +14,11 @@ from cvsync.cli.common import Common, common_options, split_common
 from cvsync.cli.jobs.job import Job, Step
 from cvsync.cli.jobs.listening import listen
 from cvsync.cli.jobs.markdown import markdown
-from cvsync.cli.jobs.record import JobRecord, StepRecord, history, jobs_folder, now, write_private
+from cvsync.cli.jobs.record import JobRecord, StepRecord, history, jobs_folder, now, room, write_private
 from cvsync.cli.offline import Output, run_offline
 from cvsync.errors import CvsyncError
 from cvsync.events import tell
+from cvsync.plan.quota import Tier
 from cvsync.run.failpoints import failpoint
 from cvsync.run.lock import hold_lock
 from cvsync.run.names import new_run_id
@@ -119,7 +120,7 @@ class _Run:
 
     def _step(self, number: int, step: Step, left: float | None) -> int:
         tell(self.output, "step_start", step=step.verb, number=number, of=len(self.job.steps))
-        record = StepRecord(step.verb, now(), tier=step.options.get("quota", "S0"))
+        record = StepRecord(step.verb, now())
         self.record.steps.append(record)
         start = self.clock()
         code = exits.UNEXPECTED
@@ -127,6 +128,8 @@ class _Run:
             code = self._code_of(step, record, left)
         finally:
             record.exit_code, record.seconds = code, round(self.clock() - start, 3)
+            tier = Tier(step.options.get("quota", Tier.S0))
+            record.quota = room(record.facts.get("plan_summary", {}), tier.extent)
             self.record.save(self.folder)
             facts = {"step": step.verb, "number": number, "exit_code": code, "seconds": record.seconds}
             tell(self.output, "step_end", **facts)
@@ -150,10 +153,11 @@ class _Run:
     def _report(self, code: int) -> None:
         record = self.record
         record.exit_code, record.ended = code, now()
-        before = next((r for r in history(self.common.state, record.job) if r.run_id != record.run_id), None)
+        earlier = [run for run in history(self.common.state, record.job) if run.run_id != record.run_id]
+        record.model_before = next((run.model for run in earlier if run.model is not None), None)
         path = record.save(self.folder)
         page = path.with_suffix(".md")
-        write_private(page, markdown(record, before).encode())
+        write_private(page, markdown(record, next(iter(earlier), None)).encode())
         reason = {} if record.reason is None else {"reason": record.reason}
         tell(self.output, "job_end", job=record.job, exit_code=code, report=str(page), **reason)
         if not self.common.json:

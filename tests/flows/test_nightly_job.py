@@ -1,0 +1,129 @@
+"""From data to a model in use, every night: push, train, judge, publish, export, verify."""
+
+from __future__ import annotations
+
+import csv
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from make import make_png, write_csv
+from terminal import Ran, StartServed, Terminal
+
+from cvsync.cli.jobs.record import history
+
+JOB = """
+[job.nightly]
+project = "shelf"
+steps = [
+  { push = { manifests = "manifest.csv", create_project = true, domain = "General (compact)" } },
+  { train = { keep_iterations = 3 } },
+  { judge = { min_ap = 0.3, no_worse_than = "published", tolerance = 0.05 } },
+  { publish = { name = "live", prediction_resource_id = "/subscriptions/s/accounts/a" } },
+  { export = { platforms = ["onnx"], export_dir = "models" } },
+  { verify = { manifests = "manifest.csv", all_bytes = true } },
+]
+"""
+
+
+class Night(Terminal):
+    """A folder with a job and its manifest."""
+
+    def job(self) -> Ran:
+        self.forget()
+        return self.run("run", "nightly", "--config", self.folder / "cvsync.toml")
+
+    def published(self) -> dict[str, str]:
+        """Which iteration answers under which name."""
+        found = self._ask(f"customvision/v3.3/training/projects/{self.project()}/iterations")
+        return {i["publishName"]: i["name"] for i in found if i.get("publishName")}
+
+    def reports(self) -> list[str]:
+        """What the runs left for people, the latest first."""
+        folder = self.state / "jobs" / "nightly"
+        return [(folder / f"{r.run_id}.md").read_text() for r in history(self.state, "nightly")]
+
+    def row(self, number: int, **changes: Any) -> None:
+        """Change a row of the manifest."""
+        path = self.folder / "manifest.csv"
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        rows[number] |= changes
+        write_csv(path, rows)
+
+
+@pytest.fixture
+def night(start_served: StartServed, tmp_path: Path, quick_learner: None) -> Night:
+    (tmp_path / "pictures").mkdir()
+    emulator = start_served(fetch=True, files=tmp_path / "pictures")
+    made = Night(emulator, tmp_path / "pictures", tmp_path, tmp_path / "state")
+    for n in range(12):
+        (made.pictures / f"{n}.png").write_bytes(make_png(n))
+    rows = [{"url": made.url(f"{n}.png"), "tag": f"tag {n % 2}"} for n in range(12)]
+    write_csv(tmp_path / "manifest.csv", rows)
+    (tmp_path / "cvsync.toml").write_text(JOB)
+    return made
+
+
+def test_a_night_makes_a_model_of_the_data_and_the_next_finds_nothing_to_do(night: Night) -> None:
+    first = night.job()
+    again = night.job()
+    writes = night.writes()
+
+    assert (first.code, again.code) == (0, 0), first.err
+    assert writes == {}
+    assert night.published() == {"live": "Iteration 1"}
+    assert len([*(night.folder / "models").glob("*.zip")]) == 1
+    second, earlier = night.reports()
+    assert "| publication | Iteration 1 | Published as live |" in earlier
+    assert "| publication | Iteration 1 | AlreadyPublished as live |" in second
+    assert "| this run | Iteration 1 |" in second
+    assert "| the run before | Iteration 1 |" in second
+    assert "Nothing changed." in second
+
+
+def test_a_model_that_is_not_good_enough_leaves_the_published_one_alone(night: Night) -> None:
+    night.job()
+    night.row(0, tag="tag 1")
+    (night.folder / "cvsync.toml").write_text(JOB.replace("min_ap = 0.3", 'min_ap = "knife=0.3"'))
+    refused = night.job()
+    calls = night.writes()
+    once_more = night.job()
+
+    assert (refused.code, once_more.code) == (9, 9)
+    assert calls.keys() == {"CreateImageTags", "DeleteImageTags", "TrainProject"}
+    assert "TrainProject" not in night.writes()
+    assert night.published() == {"live": "Iteration 1"}
+    report = night.reports()[0]
+    assert "# Job nightly: training, the gate or an export failed; the data is in" in report
+    assert "Not good enough: the model does not know the tag knife." in report
+    assert [len(record.steps) for record in history(night.state, "nightly")] == [2, 2, 3]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_ruined_labels_of_real_photographs_do_not_reach_the_endpoint(
+    cutlery: Path, start_served: StartServed, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(cutlery, home)
+    (home / "cvsync.toml").write_text(JOB)
+    night = Night(start_served(fetch=True), home, home, tmp_path / "state")
+
+    codes = [night.job().code, night.job().code]
+    assert night.writes() == {}
+    sound, dice = (home / "manifest.csv").read_text(), random.Random(1)
+    for n in range(40):
+        left, top = dice.uniform(0, 0.8), dice.uniform(0, 0.8)
+        night.row(n, tag=dice.choice(["fork", "scissors"]), left=left, top=top, width=0.15, height=0.15)
+    codes.append(night.job().code)
+    assert night.published() == {"live": "Iteration 1"}
+    (home / "manifest.csv").write_text(sound)
+    codes.append(night.job().code)
+
+    assert codes == [0, 0, 9, 0]
+    assert night.published() == {"live": "Iteration 3"}
+    figures = [record.model["ap"] for record in history(night.state, "nightly") if record.model]
+    assert figures[0] == figures[2] > 0.5 > figures[1]
