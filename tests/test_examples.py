@@ -86,6 +86,7 @@ def stage(start_served: Callable[..., EmulatorThread], tmp_path: Path, quick_lea
 def assert_done(stage: Stage, done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stderr + done.stdout
     assert "| push | images created | 12 |" in stage.report()
+    assert "| publication | Iteration 1 | Published as production |" in stage.report()
     assert len([*stage.folder.glob("*/models/*.zip")]) == 1
 
 
@@ -157,7 +158,10 @@ def test_workflow_runs_the_job_and_shows_the_report(stage: Stage) -> None:
     workflow: dict[Any, Any] = yaml.safe_load(text("github-actions.yml"))
     job = workflow["jobs"]["nightly"]
     steps = {step["name"]: step for step in job["steps"] if "name" in step}
-    key = {"CVSYNC_TRAINING_KEY": "local-training-key", "CVSYNC_STATE_DIR": str(stage.state)}
+    key = {
+        "CVSYNC_TRAINING_KEY": "local-training-key", "CVSYNC_STATE_DIR": str(stage.state),
+        "CVSYNC_PREDICTION_RESOURCE_ID": "/subscriptions/s/accounts/a",
+    }  # fmt: skip
     summary = stage.folder / "summary.md"
 
     assert workflow[True]["schedule"] == [{"cron": "15 2 * * *"}]  # YAML reads the name `on` as true

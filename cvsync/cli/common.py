@@ -11,7 +11,7 @@ import click
 
 from cvsync.cli.deadline import Deadline
 from cvsync.cli.keys import KeyNames
-from cvsync.cli.profiles import configure, load_profile
+from cvsync.cli.profiles import configure, load_profile, overruled
 from cvsync.settings import API_VERSIONS, DEFAULT_API_VERSION
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,6 +45,8 @@ class Common:
     profile: str | None = None
     key_names: KeyNames | None = None
     """Where the keys stand; None: in the environment, or where the profile says."""
+    overruled: tuple[str, ...] = ()
+    """What the environment says otherwise than the profile, of what decides where a run goes."""
 
     @property
     def state(self) -> Path:
@@ -209,7 +211,8 @@ def common_options(command: F) -> F:
 
 
 def split_common(options: dict[str, Any]) -> tuple[Common, dict[str, Any]]:
-    """Take the shared options out of a command's."""
-    names = Common.__dataclass_fields__.keys() - {"key_names"}
+    """Take the shared options out of a command's, while it is invoked."""
+    names = Common.__dataclass_fields__.keys() - {"key_names", "overruled"}
     own = {name: value for name, value in options.items() if name not in names}
-    return Common(**{name: options[name] for name in names}), own
+    told = tuple(overruled(click.get_current_context(), ("endpoint", "project")))
+    return Common(**{name: options[name] for name in names}, overruled=told), own

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from cvsync.cli.config import Config, Table, load_config, nearest
 from cvsync.cli.keys import KeyNames
@@ -120,6 +121,15 @@ def _key_place(file: Config, where: str, key: str, value: Any) -> Any:
 
 def _whole(path: Path, file: Config) -> Path:
     return file.path.parent / path.expanduser()
+
+
+def overruled(context: click.Context, names: Iterable[str]) -> Iterator[str]:
+    """Give those of some settings that the environment says otherwise than the profile."""
+    said = context.default_map or {}
+    for name in names:
+        is_environment = context.get_parameter_source(name) is ParameterSource.ENVIRONMENT
+        if is_environment and said.get(name) not in (None, context.params[name]):
+            yield name
 
 
 def configure(context: click.Context, parameter: click.Parameter, value: Any) -> Any:

@@ -52,6 +52,9 @@ def execute(
         output = JsonOutput(run=run_id, destination=common.endpoint)
     told = _Told(output)
     told(Event("run_start", {"command": command, "project": common.project}))
+    for name in common.overruled:
+        text = f"{name} is {getattr(common, name)}, as the environment says, and not profile {common.profile}"
+        tell(told, "warning", text=text)
     code, reason = exits.UNEXPECTED, None
     try:
         code = asyncio.run(_drive(common, flow, told, manifests, run_id, keys=keys or common.keys))

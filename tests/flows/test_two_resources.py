@@ -75,6 +75,12 @@ def test_a_key_of_the_environment_is_not_sent_to_a_second_resource(two: Path) ->
     assert "profile bare says nothing of a key" in out
 
 
+def test_a_project_that_the_environment_says_instead_of_the_profile_is_told(two: Path) -> None:
+    code, out = run(two, "tag", "ls", "--profile", "old", "--json", CVSYNC_PROJECT="another")
+
+    assert (code, "project is another, as the environment says, and not profile old" in out) == (7, True)
+
+
 def test_two_profiles_of_one_local_emulator_share_it(tmp_path: Path) -> None:
     (tmp_path / "cvsync.toml").write_text(
         "".join(

@@ -182,6 +182,15 @@ def test_keys_come_from_the_environment_or_else_from_where_the_profile_says(
     assert training_key(made.keys) == "of the environment"
 
 
+def test_what_the_environment_says_instead_of_a_profile_is_told(config: Path) -> None:
+    place = ("--config", str(config), "--profile", "shelf")
+
+    assert common(*place, CVSYNC_PROJECT="other", CVSYNC_ENDPOINT="").overruled == ("project",)
+    assert common(*place, CVSYNC_PROJECT="shelf").overruled == ()
+    assert common(*place, "-p", "other").overruled == ()
+    assert common(*place).overruled == common(CVSYNC_PROJECT="other").overruled == ()
+
+
 def test_second_resource_is_its_profile_and_nothing_that_is_said_of_the_first(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
