@@ -17,6 +17,11 @@ from cvsync.errors import SettingsError
 
 _KEYS = ("training_key_file", "training_key_env", "prediction_key_file", "prediction_key_env")
 _SECRET = re.compile(r"(^|_)(key|token|secret|password)$")
+_LIKE_A_KEY = re.compile(r"[0-9A-Za-z]{32,}")  # keys look so; variables and files hardly ever
+_NO_PLACE = (
+    "a key has no place in a file that others read and that ends up in version control; say where it stands: "
+    'training_key_file = "FILE" or training_key_env = "VARIABLE"'
+)
 _CHOOSING = ("profile", "config")
 
 
@@ -55,10 +60,7 @@ def read_profile(file: Config, place: str, table: Table, name: str) -> Profile:
         if key in _KEYS:
             keys[key] = _key_place(file, where, key, value)
         elif _SECRET.search(key.casefold()):
-            raise SettingsError(
-                f"{where}: a key has no place in a file that others read and that ends up in version "
-                'control; say where it stands: training_key_file = "FILE" or training_key_env = "VARIABLE"'
-            )
+            raise SettingsError(f"{where}: {_NO_PLACE}")
         elif key not in options:
             raise SettingsError(f"{where}: unknown name; {nearest(key, [*options, *_KEYS])}")
         else:
@@ -116,6 +118,8 @@ def cast(parameter: click.Parameter, value: Any, file: Config, where: str) -> An
 def _key_place(file: Config, where: str, key: str, value: Any) -> Any:
     if not isinstance(value, str) or not value:
         raise SettingsError(f"{where}: name a {'file' if key.endswith('file') else 'variable'}")
+    if _LIKE_A_KEY.fullmatch(value):  # and would be shown, as a variable or a file that is not there
+        raise SettingsError(f"{where}: {_NO_PLACE}")
     return _whole(Path(value), file) if key.endswith("file") else value
 
 

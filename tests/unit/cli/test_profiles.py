@@ -147,6 +147,8 @@ def test_the_two_that_choose_come_in_any_order_and_from_the_environment(config: 
         ('Prediction-Key = "canary"', "a key has no place in a file"),
         ('key = "canary"', "a key has no place in a file"),
         ('api_token = "canary"', "a key has no place in a file"),
+        (f'training_key_env = "{"canary" * 6}"', "a key has no place in a file"),
+        (f'prediction_key_file = "{"canary" * 6}"', "a key has no place in a file"),
         ('endpiont = "https://x.test"', "endpiont: unknown name; did you mean 'endpoint'"),
         ('training_key_evn = "X"', "unknown name; did you mean 'training_key_env'"),
         ("training_key_env = 5", "name a variable"),
