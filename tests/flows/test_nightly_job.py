@@ -23,6 +23,7 @@ steps = [
   { judge = { min_ap = 0.3, no_worse_than = "published", tolerance = 0.05 } },
   { publish = { name = "live", prediction_resource_id = "/subscriptions/s/accounts/a" } },
   { export = { platforms = ["onnx"], export_dir = "models" } },
+  { evaluate = { manifests = "manifest.csv" } },
   { verify = { manifests = "manifest.csv", all_bytes = true } },
 ]
 """
@@ -82,6 +83,7 @@ def test_a_night_makes_a_model_of_the_data_and_the_next_finds_nothing_to_do(nigh
     assert "| this run | Iteration 1 |" in second
     assert "| the run before | Iteration 1 |" in second
     assert "Nothing changed." in second
+    assert "| Iteration 1 | 12 |" in second.split("## Evaluation")[1]
 
 
 def test_a_model_that_is_not_good_enough_leaves_the_published_one_alone(night: Night) -> None:
@@ -99,7 +101,7 @@ def test_a_model_that_is_not_good_enough_leaves_the_published_one_alone(night: N
     report = night.reports()[0]
     assert "# Job nightly: training, the gate or an export failed; the data is in" in report
     assert "Not good enough: the model does not know the tag knife." in report
-    assert [len(record.steps) for record in history(night.state, "nightly")] == [2, 2, 3]
+    assert [len(record.steps) for record in history(night.state, "nightly")] == [2, 2, 4]
 
 
 @pytest.mark.soak

@@ -125,6 +125,12 @@ def _model(record: JobRecord) -> Iterator[str]:
         for failure in now["failures"]:
             yield f"\nNot good enough: {escape(failure)}."
     yield from _use(record)
+    names = ("model", "images", "precision", "recall", "average_precision")
+    evaluated = [
+        [s.facts["evaluated"][name] for name in names] for s in record.steps if "evaluated" in s.facts
+    ]
+    if evaluated:
+        yield from _table("Evaluation", [name.replace("_", " ") for name in names], evaluated)
 
 
 def _tags(now: Facts, before: Facts | None) -> Iterator[str]:
@@ -180,6 +186,8 @@ def _table(title: str, heading: Sequence[str], rows: Rows, *, otherwise: str | N
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
     return f"{value:,}" if isinstance(value, int) else escape(str(value))
 
 

@@ -20,7 +20,7 @@ from cvsync.plan.actions import Extent
 from cvsync.run.private import make_folder
 
 MOST = 100  # refused rows, warnings and exports in a report; more are counted
-_LAST = ("plan_summary", "totals", "train", "judge", "publish", "verified", "project_created")
+_LAST = ("plan_summary", "totals", "train", "judge", "publish", "evaluated", "verified")
 _EACH = ("warning", "export", "iteration_removed")
 _AT_WORK = ("Exporting", "Training")  # what the service is still at; its end will be told
 
