@@ -39,7 +39,7 @@ class Resuming:
         """Fetch all that is missing; give the file's size.
 
         Raises:
-            TooLargeError: There is more than may be.
+            TooLargeError: There is more than may be; nothing stays.
             ServiceError: The link is over or the file gone; what came so far stays.
             TransportError: The connection failed again and again; what came so far stays.
         """
@@ -91,11 +91,13 @@ class Resuming:
                 self._etag.write_text(etag)
         size = have if is_rest else 0
         if size + (response.content_length or 0) > self.most:
+            self._drop()
             raise TooLargeError(operation, self.most)
         with self.part.open("ab") as file:
             async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                 size += len(chunk)
                 if size > self.most:
+                    self._drop()
                     raise TooLargeError(operation, self.most)
                 file.write(chunk)
 

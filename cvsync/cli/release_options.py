@@ -105,7 +105,8 @@ _ENDS = (
     click.option(
         "--publish",
         metavar="NAME",
-        help="Publish the trained model under this name; it is taken from the one that has it.",
+        help="Publish the trained model (push trains first) under this name; it is taken from the one "
+        "that has it.",
     ),
     *_RESOURCE,
     click.option(
@@ -113,7 +114,7 @@ _ENDS = (
         "exports",
         multiple=True,
         metavar="PLATFORM[:FLAVOR]",
-        help="Export the trained model; for instance onnx. May be repeated.",
+        help="Export the trained model (push trains first); for instance onnx. May be repeated.",
     ),
     export_dir_option,
 )

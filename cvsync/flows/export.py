@@ -26,6 +26,7 @@ PLATFORMS = ("CoreML", "TensorFlow", "DockerFile", "ONNX", "VAIDK", "OpenVino") 
 FLAVORS = ("Linux", "Windows", "ONNX10", "ONNX12", "ARM", "TensorFlowNormal", "TensorFlowLite")  # spec
 MOST_MODEL_BYTES = 2_000_000_000  # no published figure: many times any model that the service makes
 _BUSY = "BadRequestExportAlreadyInProgress"
+_PROGRESS = {"Failed": -1, "Exporting": 1, "Done": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +183,9 @@ class Exporter:
         raise AssertionError("the last try returns or raises")
 
     async def _existing(self, target: ExportTarget) -> Export | None:
+        """Give the export of a target; of several the one that came furthest."""
         exports = await self.service.client.get_exports(self.project.id, self.iteration.id)
-        return next((export for export in exports if target.is_of(export)), None)
+        return max(filter(target.is_of, exports), key=lambda e: _PROGRESS.get(e.status, 0), default=None)
 
     def _tell(self, status: str, target: ExportTarget, **facts: object) -> None:
         tell(self.service.observer, "export", status=status, platform=str(target), **facts)

@@ -185,6 +185,10 @@ class Publisher:
 
 
 def _is_at(iteration: Iteration, publication: Publication) -> bool:
-    """Tell whether an iteration answers where it should; resource ids match without case, as Azure has it."""
-    there = (iteration.original_publish_resource_id or "").casefold()
-    return iteration.publish_name == publication.name and there == publication.resource_id.casefold()
+    """Tell whether an iteration answers where it should; resource ids match without case, as Azure has it.
+
+    Where the service does not say which resource it is, it counts as the right one.
+    """
+    wanted = publication.resource_id.casefold()
+    there = (iteration.original_publish_resource_id or wanted).casefold()
+    return iteration.publish_name == publication.name and there == wanted

@@ -171,3 +171,19 @@ def test_targets_match_without_case(text: str, target: ExportTarget) -> None:
 def test_unknown_platform_is_told_with_those_that_there_are() -> None:
     with pytest.raises(SettingsError, match="'toaster' is none of CoreML"):
         ExportTarget.parse("toaster")
+
+
+async def test_export_that_failed_once_is_asked_for_again(
+    trained: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cvsync.emulator import exporting
+
+    with monkeypatch.context() as broken:
+        broken.setattr(exporting, "_write_zip", lambda *_: 1 / 0)
+        with pytest.raises(TrainingError, match="could not export Iteration 1 for ONNX"):
+            await release(trained, exports=(ONNX,), export_folder=tmp_path)
+
+    released = await release(trained, exports=(ONNX,), export_folder=tmp_path)
+
+    assert len(released.exports) == 1
+    assert await asked(trained) == 2
