@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cvsync.api.listing import fetch_images
+from cvsync.api.originals import Originals
 from cvsync.errors import ServiceError, TransportError
 from cvsync.events import tell
 from cvsync.flows.service import Service
@@ -27,13 +28,7 @@ Place = Path | str
 
 async def hash_images(service: Service, project_id: str, image_ids: Sequence[str]) -> AsyncIterator[Found]:
     """Hash the originals of images of a project; links are taken fresh, a call for some 200 of them."""
-
-    async def digest(link: str) -> str:
-        if "://" in link:
-            return await service.downloader.digest(link)
-        # A resource in a virtual network gives paths.
-        return hashlib.sha256(await service.client.get_artifact(project_id, link)).hexdigest()
-
+    originals = Originals(service.client, service.downloader, project_id)
     for start in range(0, len(image_ids), IDS_PER_URL):
         ids = image_ids[start : start + IDS_PER_URL]
         images = await fetch_images(service.client, project_id, ids)
@@ -42,7 +37,7 @@ async def hash_images(service: Service, project_id: str, image_ids: Sequence[str
             if image_id not in links:
                 tell(service.observer, "unreadable", image=image_id, reason="the image is gone")
                 yield image_id, None
-        async for found in _hash(service, links.items(), digest):
+        async for found in _hash(service, links.items(), originals.digest):
             yield found
 
 

@@ -10,6 +10,7 @@ from itertools import count
 
 from cvsync.api.client import Client
 from cvsync.api.download import Downloader, Received
+from cvsync.api.originals import Originals
 from cvsync.api.retry import RetryPolicy
 from cvsync.errors import AuthError, NotFoundError, ServiceError, SettingsError, TransportError
 from cvsync.events import Observer, ignore, tell
@@ -97,13 +98,14 @@ class Puller:
 
     async def _receive(self, image_id: str) -> Received | None:
         """Download an image to its part; None if it is gone."""
+        originals = Originals(self.client, self.downloader, self.project_id)
         link = await self.links.current(image_id)
         renewals = 0
         for attempt in count(1):
             if link is None:
                 return None
             try:
-                return await self._try(image_id, link)
+                return await originals.receive(link, self.folder.part_of(image_id))
             except (AuthError, NotFoundError) as error:
                 # The link is over, or the image: whoever reads the link anew is told.
                 renewals += 1
@@ -121,14 +123,6 @@ class Puller:
                 )  # fmt: skip
                 await self.sleep(wait)
         raise AssertionError("count never ends")
-
-    async def _try(self, image_id: str, link: str) -> Received:
-        part = self.folder.part_of(image_id)
-        if "://" in link:
-            return await self.downloader.receive(link, part)
-        # A resource in a virtual network gives paths.
-        content = await self.client.get_artifact(self.project_id, link)
-        return await asyncio.to_thread(Received.write, content, part)
 
     def _refuse(self, image_id: str, error: ServiceError | TransportError) -> None:
         self.folder.part_of(image_id).unlink(missing_ok=True)

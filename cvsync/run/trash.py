@@ -17,9 +17,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cvsync.api.originals import Originals
 from cvsync.errors import ServiceError, TransportError
 from cvsync.model import Image, Tag
 from cvsync.run.private import make_folder, make_private
+from cvsync.run.pulled import suffix_of
 from cvsync.run.work import Work
 
 SCHEMA = pa.schema(
@@ -39,7 +41,6 @@ SCHEMA = pa.schema(
         pa.field("height", pa.float32()),
     ]
 )
-_SUFFIXES = {b"\xff\xd8": "jpg", b"\x89PNG": "png", b"BM": "bmp", b"GIF8": "gif"}
 _AT_ONCE = 8  # downloads of one worker
 _BACKUP_TRIES = 3
 
@@ -97,27 +98,21 @@ class Trash:
 
     async def _save_bytes(self, image: Image) -> Path | str:
         """Download the original; give its file, or why there is none."""
-        file = self.folder / image.id
+        assert self._work.downloader is not None
+        originals = Originals(self._work.client, self._work.downloader, self._work.project_id)
+        part = self.folder / f"{image.id}.part"
         for left in reversed(range(_BACKUP_TRIES)):
+            make_private(part)
             try:
-                await self._download(image.original_image_uri or "", file)
+                received = await originals.receive(image.original_image_uri or "", part)
             except (ServiceError, TransportError) as error:
                 if not left or not error.is_transient:
+                    part.unlink(missing_ok=True)
                     return str(error)
                 await self._work.sleep(self._work.settings.retry_wait)
             else:
-                return await asyncio.to_thread(_named, file)
+                return await asyncio.to_thread(_keep, part, received.start)
         raise AssertionError("the last try returns")
-
-    async def _download(self, link: str, file: Path) -> None:
-        if "://" in link:
-            assert self._work.downloader is not None
-            make_private(file.with_name(file.name + ".part"))  # what is downloaded goes there first
-            await self._work.downloader.download(link, file)
-        else:  # a resource in a virtual network gives paths
-            content = await self._work.client.get_artifact(self._work.project_id, link)
-            make_private(file)
-            await asyncio.to_thread(file.write_bytes, content)
 
     def _write(self, rows: list[dict[str, object]]) -> None:
         if not rows:
@@ -148,14 +143,10 @@ def _rows(
     ] or [head]
 
 
-def _named(file: Path) -> Path:
-    """Give a file the suffix that its bytes ask for, and bring it to the disk."""
-    with file.open("rb") as opened:
-        start = opened.read(4)
-    suffix = next((s for magic, s in _SUFFIXES.items() if start.startswith(magic)), "bin")
-    named = file.with_name(f"{file.name}.{suffix}")
-    _sync(file)
-    return file.replace(named)
+def _keep(part: Path, start: bytes) -> Path:
+    """Bring a file that is whole to the disk, and give it the suffix that its first bytes ask for."""
+    _sync(part)
+    return part.replace(part.with_suffix(f".{suffix_of(start) or 'bin'}"))
 
 
 def _sync(path: Path) -> None:
