@@ -15,7 +15,8 @@ from cvsync.plan.batch import Batch, create_batches, labels_of
 from cvsync.run.adopt import Adoptions
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
-from cvsync.run.ledger import STEPS, Stored
+from cvsync.run.ledger import Stored
+from cvsync.run.ledger_runs import STEPS
 from cvsync.run.marker import marker_filter, own_metadata
 from cvsync.run.posting import Posted, pair, post_images, size_of
 from cvsync.run.relabel import Relabels, labels_of_image, sums_of_images

@@ -10,7 +10,7 @@ from cvsync.model import ProjectType
 from cvsync.plan.actions import Action, Kind, Plan
 from cvsync.plan.batch import Batch, delete_batches
 from cvsync.run.failpoints import failpoint
-from cvsync.run.ledger import STEPS
+from cvsync.run.ledger_runs import STEPS
 from cvsync.run.tags import Tags
 from cvsync.run.trash import Trash
 from cvsync.run.work import Handle, Job, Ticket, Work

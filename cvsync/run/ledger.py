@@ -40,21 +40,17 @@ import pyarrow as pa
 
 from cvsync.errors import SettingsError
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
-from cvsync.known import KnownImages
 from cvsync.plan.fingerprint import shifted
 from cvsync.run.disk import refuse_network_disk
 from cvsync.run.failpoints import failpoint
 from cvsync.run.image_keys import ImageKeys
 from cvsync.run.ledger_file import bring_up_to_date, transaction
+from cvsync.run.ledger_reading import ROWS_AT_ONCE, LedgerReading, as_json
+from cvsync.run.ledger_runs import LedgerRuns
 from cvsync.run.notes import Notes
 from cvsync.run.origins import Origins
 from cvsync.run.private import make_private
 from cvsync.run.pulled_keys import PulledKeys
-
-STEPS = "steps"
-_CHANGE_IMAGES = ("add label", "remove label", "delete image")  # kinds whose items are image ids
-_RUNS_KEPT = 30  # batches of older runs go; their totals stay in `runs`
-_ROWS_AT_ONCE = 65_536
 
 
 class Stored(NamedTuple):
@@ -67,20 +63,7 @@ class Stored(NamedTuple):
     version: str | None = None
 
 
-class OpenBatch(NamedTuple):
-    """A request whose outcome was never read."""
-
-    batch_id: int
-    run_id: str
-    kind: str
-    marker: str | None
-    """What its images carry as metadata, if they exist; None: nothing."""
-    attempt: int
-    sent_at: float
-    items: tuple[str, ...]
-
-
-class Ledger:
+class Ledger(LedgerReading, LedgerRuns):
     """Which key is which image of one destination, and what was sent.
 
     One process writes at a time (the lock of ``run.lock`` sees to it); any number may read.
@@ -129,91 +112,6 @@ class Ledger:
         """Close the file; what was committed stays."""
         self._db.close()
 
-    def known(self) -> KnownImages:
-        """Give all that is known; about 150 bytes a key."""
-        rows = self._db.execute("SELECT key, image_id, fingerprint, version FROM images")
-        tables = [KNOWN_SCHEMA.empty_table()]
-        while found := rows.fetchmany(_ROWS_AT_ONCE):
-            columns = zip(*found, strict=True)
-            arrays = [pa.array(c, field.type) for c, field in zip(columns, KNOWN_SCHEMA, strict=True)]
-            tables.append(pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA))
-        unsettled = {i for b in self.open_batches() if b.kind in _CHANGE_IMAGES for i in b.items}
-        return KnownImages(
-            pa.concat_tables(tables).combine_chunks(),
-            unsettled=frozenset(unsettled),
-            doomed=frozenset(self.doomed()),
-            pulled=self.pulled.read(),
-        )
-
-    def doomed(self) -> list[str]:
-        """Give the ids of replaced images that are still to be deleted; about 90 bytes each."""
-        return [row[0] for row in self._db.execute("SELECT image_id FROM doomed ORDER BY since, image_id")]
-
-    def keys_of(self, image_ids: Sequence[str]) -> dict[str, list[tuple[str, str | None]]]:
-        """Give the keys, each with its version, that some images are, or were until they were replaced."""
-        found: dict[str, list[tuple[str, str | None]]] = {}
-        for image_id, key, version in [
-            *self._keys.rows(image_ids),
-            *self._db.execute(
-                "SELECT image_id, key, version FROM doomed"
-                " WHERE image_id IN (SELECT value FROM json_each(?))",
-                (_json(image_ids),),
-            ),
-        ]:
-            found.setdefault(image_id, []).append((key, version))
-        return found
-
-    def ids_of(self, keys: Sequence[str]) -> dict[str, str]:
-        """Give the image ids of those keys that are known."""
-        return dict(
-            self._db.execute(
-                "SELECT key, image_id FROM images WHERE key IN (SELECT value FROM json_each(?))",
-                (_json(keys),),
-            )
-        )
-
-    def confirmed_by(self, run_id: str, image_ids: Sequence[str]) -> set[str]:
-        """Give those of some images that a run has found to be an image of a key."""
-        keys = [key for _, key, _ in self._keys.rows(image_ids)]
-        rows = self._db.execute(
-            "SELECT image_id FROM images JOIN batches USING (batch_id)"
-            " WHERE key IN (SELECT value FROM json_each(?)) AND run_id = ?",
-            (_json(keys), run_id),
-        )
-        return {row[0] for row in rows}
-
-    def start_run(self, run_id: str) -> None:
-        """Note that a run begins; the batches of long-gone runs are dropped, their totals kept."""
-        with transaction(self._db):
-            self._db.execute("INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, self._clock()))
-            old = self._db.execute(
-                "SELECT DISTINCT ended_in FROM batches WHERE ended_in NOT IN"
-                " (SELECT run_id FROM runs ORDER BY started_at DESC, run_id DESC LIMIT ?)",
-                (_RUNS_KEPT,),
-            ).fetchall()
-            for (gone,) in old:
-                totals = orjson.dumps(self.totals(gone)).decode()
-                self._db.execute(  # a killed run wrote none
-                    "UPDATE runs SET totals = ? WHERE run_id = ? AND totals IS NULL", (totals, gone)
-                )
-                self._db.execute("DELETE FROM batches WHERE ended_in = ? AND state <> 'sent'", (gone,))
-
-    def end_run(
-        self, run_id: str, *, exit_code: int, totals: Mapping[str, int], reason: str | None = None
-    ) -> None:
-        """Note how a run ended.
-
-        Args:
-            run_id: The run.
-            exit_code: What the command tells those who started it.
-            totals: What the run did.
-            reason: What ended it before it was through; None: nothing did.
-        """
-        self._db.execute(
-            "UPDATE runs SET ended_at = ?, exit_code = ?, totals = ?, reason = ? WHERE run_id = ?",
-            (self._clock(), exit_code, orjson.dumps(dict(totals)).decode(), reason, run_id),
-        )
-
     def intend(self, run_id: str, kind: str, items: Iterable[str], *, marker: str | None = None) -> int:
         """Commit that a request is about to leave.
 
@@ -230,7 +128,7 @@ class Ledger:
         cursor = self._db.execute(
             "INSERT INTO batches (run_id, kind, state, sent_at, items, marker)"
             " VALUES (?, ?, 'sent', ?, ?, ?)",
-            (run_id, kind, self._clock(), _json(items), marker),
+            (run_id, kind, self._clock(), as_json(items), marker),
         )
         failpoint("after-intent")
         assert cursor.lastrowid is not None
@@ -307,7 +205,7 @@ class Ledger:
     def see(self, rows: pa.Table) -> None:
         """Commit what a planner saw: columns of ``KnownImages``, a row a key."""
         with transaction(self._db):
-            for chunk in rows.select(KNOWN_SCHEMA.names).to_batches(_ROWS_AT_ONCE):
+            for chunk in rows.select(KNOWN_SCHEMA.names).to_batches(ROWS_AT_ONCE):
                 columns = [column.to_pylist() for column in chunk.columns]
                 self._upsert([*zip(*columns, repeat(None, chunk.num_rows), strict=True)])
             self._spare_named()
@@ -317,54 +215,13 @@ class Ledger:
         with transaction(self._db):
             self._shift(fingerprints, {})
 
-    def open_batches(self, *, but: str | None = None) -> list[OpenBatch]:
-        """Give the requests whose outcome was never read, oldest first.
-
-        Args:
-            but: Leave out those of this run.
-        """
-        rows = self._db.execute(
-            "SELECT batch_id, run_id, kind, marker, attempt, sent_at, items FROM batches"
-            " WHERE state = 'sent' AND run_id IS NOT ? ORDER BY batch_id",
-            (but,),
-        )
-        return [OpenBatch._make((*row[:6], tuple(orjson.loads(row[6])))) for row in rows]
-
-    def in_doubt(self) -> int:
-        """Count the requests whose outcome was never read."""
-        return int(self._db.execute("SELECT count(*) FROM batches WHERE state = 'sent'").fetchone()[0])
-
-    def totals(self, run_id: str) -> Counter[str]:
-        """Add up what a run did, from its rows: there is no running sum that could go wrong.
-
-        Of a run whose rows are dropped, what they added up to.
-        """
-        totals = self._totals(run_id)
-        del totals[STEPS]
-        if not totals:
-            kept = self._db.execute("SELECT totals FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-            totals = Counter(orjson.loads(kept[0]) if kept and kept[0] else {})
-        return totals
-
-    def steps(self, run_id: str) -> int:
-        """Add up how many actions of its plan a run brought to an end."""
-        return self._totals(run_id)[STEPS]
-
-    def _totals(self, run_id: str) -> Counter[str]:
-        rows = self._db.execute(
-            "SELECT c.key, sum(c.value) FROM batches, json_each(batches.counts) c"
-            " WHERE ended_in = ? GROUP BY c.key",
-            (run_id,),
-        )
-        return Counter({name: int(total) for name, total in rows})
-
     def _drop_named(self, rows: Sequence[tuple[Any, ...]]) -> int:
         """Drop the ids that images went by, now that keys turned out to be them; give how many."""
         ids = [row[1] for row in rows if row[0] != row[1]]
         found = self._db.execute(
             "SELECT key FROM images WHERE key = image_id AND batch_id IS NOT NULL"
             " AND key IN (SELECT value FROM json_each(?))",
-            (_json(ids),),
+            (as_json(ids),),
         ).fetchall()
         for (image_id,) in found:
             self._keys.forget(image_id, key=image_id)
@@ -410,10 +267,6 @@ class Ledger:
 def _shifted(fingerprint: int | None, by: int) -> int | None:
     """Add to a fingerprint; SQLite's own sum would turn into a float where it overflows."""
     return None if fingerprint is None else shifted(fingerprint, added=by)
-
-
-def _json(items: Iterable[str]) -> str:
-    return orjson.dumps(list(items)).decode()
 
 
 def _json_counts(counts: Mapping[str, int] | None) -> str:

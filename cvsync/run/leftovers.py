@@ -24,7 +24,8 @@ from cvsync.plan.actions import Action, Kind, Origin
 from cvsync.plan.batch import Batch, create_batches
 from cvsync.plan.fingerprint import EMPTY
 from cvsync.run.content import locate, why_unusable
-from cvsync.run.ledger import OpenBatch, Stored
+from cvsync.run.ledger import Stored
+from cvsync.run.ledger_reading import OpenBatch
 from cvsync.run.marker import marker_filter, own_metadata
 from cvsync.run.posting import Posted, pair, post_images, size_of
 from cvsync.run.relabel import labels_of_image, sums_of_images

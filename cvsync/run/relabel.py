@@ -14,7 +14,7 @@ from cvsync.model import Image, ProjectType, Region
 from cvsync.plan.actions import Action, Box, Kind
 from cvsync.plan.batch import AddPacks, Batch, RemovePacks, add_batches, remove_batches
 from cvsync.plan.fingerprint import EMPTY, shifted
-from cvsync.run.ledger import STEPS
+from cvsync.run.ledger_runs import STEPS
 from cvsync.run.sums import TagAndBox, fingerprints
 from cvsync.run.tags import Tags
 from cvsync.run.verdict import Verdict, verdict

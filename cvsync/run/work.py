@@ -16,7 +16,8 @@ from cvsync.errors import ServiceError, TransportError
 from cvsync.events import Observer, ignore, tell
 from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch
-from cvsync.run.ledger import STEPS, Ledger
+from cvsync.run.ledger import Ledger
+from cvsync.run.ledger_runs import STEPS
 from cvsync.run.origin import Origin
 from cvsync.run.outcome import Outcomes
 from cvsync.run.room import Room
