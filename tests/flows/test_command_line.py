@@ -320,6 +320,24 @@ def test_error_that_ends_a_run_is_noted_with_its_exit_code(served: Desk, status:
     assert str(reason) in done.stderr
 
 
+def test_push_that_is_paused_keeps_the_project_and_ends_right_once_it_goes_on(served: Desk) -> None:
+    manifest = served.manifest(640)
+    served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 0.2}])
+    first = served.start_until_sent(manifest, "-p", "shelf", "--create-project", "-c", "2")
+    first.send_signal(signal.SIGSTOP)
+
+    second = served.run("push", manifest, "-p", "shelf")
+    first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=60)
+
+    assert second.returncode == 8
+    assert f"process {first.pid} on" in second.stderr
+    assert first.returncode == 0
+    (project,) = served.ask("customvision/v3.3/training/projects")
+    stored = served.ask(f"_emulator/projects/{project['id']}/images")
+    assert (len(stored), {image["submissions"] for image in stored}) == (640, {1})
+
+
 def test_killed_run_has_no_end(served: Desk) -> None:
     served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 30}])
     process = served.start_until_sent(served.manifest(1), "-p", "shelf", "--create-project")
