@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from cvsync.api.client import Client
-from cvsync.api.download import Downloader, Received
+from cvsync.api.download import MOST_BYTES, Downloader, Received
 
 
 class Originals:
@@ -20,11 +20,11 @@ class Originals:
     def __init__(self, client: Client, downloader: Downloader, project_id: str) -> None:
         self._client, self._downloader, self._project_id = client, downloader, project_id
 
-    async def receive(self, link: str, part: Path) -> Received:
+    async def receive(self, link: str, part: Path, *, most: int = MOST_BYTES) -> Received:
         """Fetch a picture into a file that the caller names as it should be when it is whole."""
         if "://" in link:
-            return await self._downloader.receive(link, part)
-        content = await self._client.get_artifact(self._project_id, link)
+            return await self._downloader.receive(link, part, most=most)
+        content = await self._client.get_artifact(self._project_id, link, most=most)
         return await asyncio.to_thread(Received.write, content, part)
 
     async def digest(self, link: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cvsync.api.client import Client
 from cvsync.api.download import Downloader
+from cvsync.api.originals import Originals
 from cvsync.errors import AuthError, NotFoundError
 from cvsync.plan.actions import Action
 from cvsync.run.links import Links
@@ -38,23 +39,17 @@ class Origin:
             ServiceError: It is gone, or the storage refuses it.
             TransportError: The connection failed.
         """
-        key = action.key or ""
+        originals = Originals(self.client, self.downloader, self.project_id)
+        key, part = action.key or "", file.with_name(file.name + ".part")
         link = await self.links.current(key)
         for left in reversed(range(_RENEWALS + 1)):
             if link is None:
                 raise NotFoundError("download", 404, "NotFound", "the image is gone from the source")
             try:
-                await self._try(link, file, most)
+                await originals.receive(link, part, most=most)
+                await asyncio.to_thread(part.replace, file)
                 return
             except (AuthError, NotFoundError):
                 if not left:
                     raise
                 link = await self.links.renew(key, link)
-
-    async def _try(self, link: str, file: Path, most: int) -> None:
-        if "://" in link:
-            await self.downloader.download(link, file, most=most)
-            return
-        # A resource in a virtual network gives paths.
-        content = await self.client.get_artifact(self.project_id, link, most=most)
-        await asyncio.to_thread(file.write_bytes, content)
