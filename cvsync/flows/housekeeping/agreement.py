@@ -6,8 +6,3 @@ from collections.abc import Callable
 
 Agree = Callable[[str], bool]
 """Is told what is about to go, and says whether it may."""
-
-
-def always(what: str) -> bool:  # noqa: ARG001 - it is an Agree
-    """Agree to everything."""
-    return True
