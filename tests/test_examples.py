@@ -15,6 +15,9 @@ import pytest
 import yaml
 from make import make_png, write_csv
 
+from cvsync.cli.config import load_config
+from cvsync.cli.jobs.job import read_job
+from cvsync.cli.profiles import load_profile
 from cvsync.emulator import EmulatorThread
 
 ROOT = Path(__file__).parents[1]
@@ -92,6 +95,15 @@ def assert_done(stage: Stage, done: subprocess.CompletedProcess[str]) -> None:
 
 def test_every_ready_file_is_named_in_the_readme() -> None:
     assert [path.name for path in EXAMPLES.iterdir() if f"examples/{path.name}" not in README] == []
+
+
+def test_profile_and_job_of_the_readme_are_read(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "cvsync.toml").write_text("\n".join(blocks))
+    file = load_config(tmp_path / "cvsync.toml")
+
+    assert load_profile(file.path, "shop").keys.is_said
+    assert [step.verb for step in read_job(file, "nightly").steps] == ["push", "train", "verify"]
 
 
 def test_cron_line_runs_the_job_and_says_nothing_when_all_is_well(stage: Stage) -> None:

@@ -94,7 +94,7 @@ _COMMON = (
     click.option(
         "--config",
         envvar="CVSYNC_CONFIG",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=click.Path(dir_okay=False, exists=True, path_type=Path),
         is_eager=True,
         callback=configure,
         metavar="FILE",

@@ -138,6 +138,8 @@ def test_the_two_that_choose_come_in_any_order_and_from_the_environment(config: 
     assert one == other == third
     assert one.project == "shelf"
     assert common("--config", str(config)).project is None
+    with pytest.raises(click.UsageError, match="does not exist"):
+        common("--config", str(config.parent / "none.toml"))
 
 
 @pytest.mark.parametrize(
