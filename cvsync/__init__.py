@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from cvsync.events import Event
     from cvsync.flows.apply import apply_plan
     from cvsync.flows.carry import Report
+    from cvsync.flows.evaluate import EvaluateRequest, Evaluation, evaluate
     from cvsync.flows.migrate import MigrateRequest, migrate
+    from cvsync.flows.models import ModelChoice
+    from cvsync.flows.pictures import find_pictures
     from cvsync.flows.plan import PlanRequest, make_plan
+    from cvsync.flows.predict import PredictRequest, predict
     from cvsync.flows.push import PushRequest, push
     from cvsync.flows.release import ReleaseRequest, release_project
     from cvsync.flows.service import Service, open_service
@@ -28,11 +32,15 @@ __version__ = "0.1.0"
 _HOMES = {
     "Client": "cvsync.api.client",
     "CvsyncError": "cvsync.errors",
+    "EvaluateRequest": "cvsync.flows.evaluate",
+    "Evaluation": "cvsync.flows.evaluate",
     "Event": "cvsync.events",
     "Labels": "cvsync.labels",
     "Manifest": "cvsync.manifest",
     "MigrateRequest": "cvsync.flows.migrate",
+    "ModelChoice": "cvsync.flows.models",
     "PlanRequest": "cvsync.flows.plan",
+    "PredictRequest": "cvsync.flows.predict",
     "PushRequest": "cvsync.flows.push",
     "Reading": "cvsync.manifest",
     "ReleaseRequest": "cvsync.flows.release",
@@ -40,10 +48,13 @@ _HOMES = {
     "Service": "cvsync.flows.service",
     "Settings": "cvsync.settings",
     "apply_plan": "cvsync.flows.apply",
+    "evaluate": "cvsync.flows.evaluate",
+    "find_pictures": "cvsync.flows.pictures",
     "make_plan": "cvsync.flows.plan",
     "migrate": "cvsync.flows.migrate",
     "open_client": "cvsync.api.client",
     "open_service": "cvsync.flows.service",
+    "predict": "cvsync.flows.predict",
     "push": "cvsync.flows.push",
     "read": "cvsync.manifest",
     "release_project": "cvsync.flows.release",
@@ -51,9 +62,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "Client", "CvsyncError", "Event", "Labels", "Manifest", "MigrateRequest", "PlanRequest",
-    "PushRequest", "Reading", "ReleaseRequest", "Report", "Service", "Settings",
-    "__version__", "apply_plan", "make_plan", "migrate", "open_client", "open_service", "push", "read",
+    "Client", "CvsyncError", "EvaluateRequest", "Evaluation", "Event", "Labels", "Manifest",
+    "MigrateRequest", "ModelChoice", "PlanRequest", "PredictRequest", "PushRequest", "Reading",
+    "ReleaseRequest", "Report", "Service", "Settings", "__version__", "apply_plan", "evaluate",
+    "find_pictures", "make_plan", "migrate", "open_client", "open_service", "predict", "push", "read",
     "release_project", "write",
 ]  # fmt: skip
 

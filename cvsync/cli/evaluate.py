@@ -18,6 +18,7 @@ from cvsync.cli.options import (
     take_model,
     take_reading,
 )
+from cvsync.errors import SettingsError
 
 if TYPE_CHECKING:
     from cvsync.flows.evaluate import Evaluation, Mistake
@@ -63,6 +64,9 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
     from cvsync.flows.evaluate import evaluate as flow
 
     common, options = split_common(options)
+    mistakes: Path | None = options["mistakes"]
+    if mistakes is not None and not mistakes.absolute().parent.is_dir():
+        raise click.UsageError(f"--mistakes {mistakes}: there is no folder {mistakes.parent}")
     options["store"] = None if options["store"] or not _may_choose(common.api_version, options) else False
     request = EvaluateRequest(
         manifests=manifests, model=take_model(common, options), reading=take_reading(options),
@@ -76,8 +80,8 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
         if not common.json:
             for line in evaluation_lines(found, everything=common.verbose):
                 click.echo(line)
-        if options["mistakes"] is not None:
-            write_mistakes(found.mistakes, options["mistakes"])
+        if mistakes is not None:
+            write_mistakes(found.mistakes, mistakes)
         return exits.REFUSED if found.refused else exits.OK
 
     keys = replace(common.keys, is_training_needed=request.model.published is None)
@@ -129,9 +133,16 @@ def _mistake(mistake: Mistake) -> str:
 
 
 def write_mistakes(mistakes: tuple[Mistake, ...], path: Path) -> None:
-    """Write mistakes as a table, a row each."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["image", "mistake", "tag", "probability", "left", "top", "width", "height"])
-        for one in mistakes:
-            writer.writerow([one.image, one.kind, one.tag, one.probability, *(one.box or (None,) * 4)])
+    """Write mistakes as a table, a row each.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["image", "mistake", "tag", "probability", "left", "top", "width", "height"])
+            for one in mistakes:
+                writer.writerow([one.image, one.kind, one.tag, one.probability, *(one.box or (None,) * 4)])
+    except OSError as error:
+        raise SettingsError(f"--mistakes {path}: {error.strerror}") from error

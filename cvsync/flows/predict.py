@@ -70,7 +70,7 @@ async def predict(service: Service, request: PredictRequest, take: Callable[[Ans
     """Look at pictures side by side; the answers are told and handed on in the order of the pictures.
 
     Returns:
-        How many pictures got no answer.
+        How many pictures got no answer, or could not be drawn.
 
     Raises:
         SettingsError: A result would lie where something else lies.
@@ -84,7 +84,7 @@ async def predict(service: Service, request: PredictRequest, take: Callable[[Ans
 
     def taken(answer: Answer) -> None:
         nonlocal refused
-        refused += answer.said is None
+        refused += answer.said is None or (results is not None and answer.drawn is None)
         _tell(service, model, answer, request.shown)
         take(answer)
 

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from make import make_png, write_csv
 from terminal import BOX, Ran, Terminal
@@ -179,3 +180,18 @@ def test_older_versions_are_asked_as_they_understand_it(terminal: Terminal) -> N
     manifest = held_out(terminal, [{"tag": "Löffel"}])
 
     assert terminal.run("evaluate", manifest, "--api-version", "v2.2").code == 0
+
+
+def test_file_for_mistakes_that_cannot_be_written_is_told(terminal: Terminal, tmp_path: Path) -> None:
+    train(terminal)
+    manifest = held_out(terminal, [{"tag": "fork"}])
+
+    with pytest.raises(click.UsageError, match="there is no folder"):
+        terminal.run("evaluate", manifest, "--mistakes", tmp_path / "gone" / "m.csv")
+    with pytest.raises(click.BadParameter):
+        terminal.run("evaluate", manifest, "--mistakes", tmp_path)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    ran = terminal.run("evaluate", manifest, "--mistakes", tmp_path / "loop")
+
+    assert ran.code == 2
+    assert "--mistakes" in ran.err

@@ -12,6 +12,7 @@ from trained import calls, events, predictions, publish, train
 
 from cvsync.cli import keys
 from cvsync.errors import SettingsError
+from cvsync.flows import predict as flow
 
 PREDICTION_KEY_ONLY = {keys.PREDICTION: "local-prediction-key"}
 UNREACHABLE = {"code": "BadRequestImageUrl", "message": ""}
@@ -267,3 +268,18 @@ def test_file_that_cannot_be_read_is_told(trained: Terminal, monkeypatch: pytest
 
     assert ran.code == 3
     assert "E111 cannot be read: Permission denied" in ran.err
+
+
+def test_picture_that_cannot_be_drawn_has_an_answer_and_is_told(
+    trained: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(flow, "write_result", refuse)
+
+    ran = trained.run("test", trained.pictures / "3.png", "-o", tmp_path / "seen")
+
+    assert ran.code == 3
+    assert ran.out.splitlines()[0] == str(trained.pictures / "3.png")
+    assert "No space left on device" in ran.err
