@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvsync.emulator.background import Background
 from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.numbers import compact, now
 from cvsync.emulator.site import Site
@@ -47,7 +48,8 @@ class Exporter:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._work = Background()
+        self.close = self._work.close
         self._folder = site.settings.data / "exports"
         self._folder.mkdir(exist_ok=True)
 
@@ -57,7 +59,7 @@ class Exporter:
         for export in [Export(*row) for row in db.execute(_SELECT + "WHERE status = ?", (EXPORTING,))]:
             iteration = iterations.by_key(db, export.iteration)
             if iteration is not None:
-                self._begin(export, iteration)
+                self._work.begin(self._make(export, iteration))
 
     def start(self, iteration: Iteration, platform: str, flavor: str | None) -> Export:
         """Begin an export. recorded: a second one is refused; inferred: a failed one may be tried again."""
@@ -72,18 +74,8 @@ class Exporter:
                 (iteration.pk, platform, flavor, EXPORTING, now()),
             )
             export = of_iteration(db, iteration)[-1]
-        self._begin(export, iteration)
+        self._work.begin(self._make(export, iteration))
         return export
-
-    async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _begin(self, export: Export, iteration: Iteration) -> None:
-        task = asyncio.create_task(self._make(export, iteration))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _make(self, export: Export, iteration: Iteration) -> None:
         status, reason, path = DONE, None, self._folder / export.file_name(iteration)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +15,7 @@ from xml.sax.saxutils import escape
 
 import orjson
 
+from cvsync.emulator.background import Background
 from cvsync.emulator.fetch import FetchError
 from cvsync.emulator.store import iterations, projects
 from cvsync.emulator.store.iterations import Iteration
@@ -32,39 +32,28 @@ class Hooks:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def close(self) -> None:
-        """Stop what is still on its way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._work = Background()
+        self.close = self._work.close
 
     def connected(self, project: Project) -> None:
         """A project was made that has a queue."""
-        self._begin(self._tell(project, "ConnectionTest", {}))
+        self._work.begin(self._tell(project, "ConnectionTest", {}))
 
     def trained(self, iteration: Iteration, end: str) -> None:
         """A training has ended, `Completed` or `Failed`."""
         facts = {"iterationId": iteration.id, "trainingStatus": f"Training{end}"}
         if project := projects.by_key(self._site.store.db, iteration.project):
-            self._begin(self._tell(project, "Training", facts))
+            self._work.begin(self._tell(project, "Training", facts))
 
     def exported(self, iteration: Iteration, file: Path | None) -> None:
         """An export has ended; None: in failure."""
         if project := projects.by_key(self._site.store.db, iteration.project):
-            self._begin(self._export(project, iteration, file))
-
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._work.begin(self._export(project, iteration, file))
 
     async def _export(self, project: Project, iteration: Iteration, file: Path | None) -> None:
         if project.container_uri and file is not None:
-            blob = _below(project.container_uri, f"{project.id}/{file.name}")
-            content = await asyncio.to_thread(file.read_bytes)
-            await self._send("PUT", blob, content, {"x-ms-blob-type": "BlockBlob"})
+            content, name = await asyncio.to_thread(file.read_bytes), f"{project.id}/{file.name}"
+            await self._send("PUT", project.container_uri, name, content, {"x-ms-blob-type": "BlockBlob"})
         end = iterations.FAILED if file is None else iterations.COMPLETED
         await self._tell(project, "Export", {"iterationId": iteration.id, "exportStatus": f"Export{end}"})
 
@@ -73,15 +62,15 @@ class Hooks:
             message = {"version": "1.0", "type": kind, "Content": {"projectId": project.id} | facts}
             text = escape(orjson.dumps(message).decode())
             body = f"<QueueMessage><MessageText>{text}</MessageText></QueueMessage>".encode()
-            await self._send("POST", _below(project.queue_uri, "messages"), body, {})
+            await self._send("POST", project.queue_uri, "messages", body, {})
 
-    async def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> None:
+    async def _send(self, method: str, uri: str, name: str, body: bytes, headers: dict[str, str]) -> None:
         if not self._site.settings.fetch:
             return
         try:
-            await self._site.fetcher.send(method, url, body, headers)
-        except FetchError as error:
-            log.warning("%s %s: %s", method, url.partition("?")[0], error)
+            await self._site.fetcher.send(method, _below(uri, name), body, headers)
+        except (FetchError, ValueError) as error:
+            log.warning("%s %s to %s: %s", method, name, uri.partition("?")[0], error)
 
 
 def _below(uri: str, name: str) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 
+from cvsync.emulator.background import Background
 from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.fetch import FetchError
 from cvsync.emulator.numbers import now
@@ -32,18 +33,14 @@ class Importer:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._work = Background()
+        self.close = self._work.close
 
     def resume(self) -> None:
         """An import that a stop or a kill interrupted has lost its token, and so has failed."""
         for project in projects.unfinished(self._site.store.db):
             log.warning("import of %s was interrupted", project.name)
             self._end(project, projects.FAILED)
-
-    async def close(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def begin(self, token: str, name: str | None) -> Project:
         """Make the project, and go on with its images in the background."""
@@ -62,9 +59,7 @@ class Importer:
         except (KeyError, TypeError, ValueError, OverflowError, sqlite3.Error) as error:
             log.warning("the document of an import is broken: %r", error)
             raise invalid_token() from error
-        task = asyncio.create_task(self._bring(copy, token, copying.contents(document)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._work.begin(self._bring(copy, token, copying.contents(document)))
         return copy
 
     async def _document(self, token: str) -> Document:

@@ -89,6 +89,16 @@ async def test_a_storage_that_takes_nothing_stops_nothing(start_api, storage, ma
     assert (await api.trained(project))["status"] == "Completed"
     assert (await storage.message())["type"] == "ConnectionTest"
     assert (await storage.message())["type"] == "Training"
-    while f"POST {storage.url}/queue/messages: status 403" not in caplog.text:
+    while f"POST messages to {storage.url}/queue: status 403" not in caplog.text:
         await api.get("domains")
     assert "sig=" not in caplog.text
+
+
+@pytest.mark.parametrize("uri", ["http://[", "ftp://x/queue", "queue", "http://127.0.0.1:9/queue"])
+async def test_a_queue_that_is_none_stops_nothing(start_api, caplog, uri):
+    api = await start_api(fetch=True)
+
+    await api.project(notificationQueueUri=uri)
+
+    while f"POST messages to {uri}: " not in caplog.text:
+        await api.get("domains")
