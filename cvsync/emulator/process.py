@@ -37,6 +37,7 @@ class EmulatorProcess:
         latency: float | None = None,
         quota: str | None = None,
         files: Path | None = None,
+        link_lifetime: float | None = None,
         fetch: bool = True,
         faults: Sequence[str] = (),
         quirks: Sequence[str] = (),
@@ -44,7 +45,7 @@ class EmulatorProcess:
     ) -> None:
         options = {
             "--port": port, "--data": data, "--tps": tps, "--tps-kind": tps_kind, "--latency": latency,
-            "--quota": quota, "--files": files,
+            "--quota": quota, "--files": files, "--link-lifetime": link_lifetime,
         }  # fmt: skip
         self._command = [*self.program, "emulate"]
         for name, value in options.items():

@@ -126,7 +126,7 @@ class _Met:
         columns = (self.contents.images.column(name).to_pylist() for name in ("image_id", "link"))
         links = Links(
             source.client, self.origin.id, ((i, link or "") for i, link in zip(*columns, strict=True)),
-            iteration_id=self.selection.iteration_id,
+            iteration_id=self.selection.iteration_id, just_read=False,
         )  # fmt: skip
         return Origin(source.client, source.downloader, self.origin.id, links)
 

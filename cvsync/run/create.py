@@ -242,12 +242,13 @@ class Creations:
         self, answered: _Answered, action: Action, outcome: Posted | None, judged: Fate, tries: int
     ) -> None:
         code = outcome.status if outcome is not None else "NoAnswer"
-        if judged is Fate.BYTES and self._has_old_link(action):
+        is_last = tries >= self._work.settings.item_tries
+        if judged is Fate.BYTES and not is_last and self._has_old_link(action):
             judged = Fate.AGAIN
         answered.unread += judged is Fate.BYTES
         if judged is Fate.BYTES and self._may_fetch(action):
             self._full += self._fetching.put(self._fetch, action)
-        elif judged in (Fate.AGAIN, Fate.BYTES) and tries < self._work.settings.item_tries:
+        elif judged in (Fate.AGAIN, Fate.BYTES) and not is_last:
             self._has_unknown |= code == "ErrorUnknown"
             self._send_later(action, tries)
         else:
@@ -343,7 +344,7 @@ class Creations:
         return action.url is not None and self._work.settings.fall_back and self._fetching.is_possible
 
     async def _fetch(self, batch: Batch) -> None:
-        fetched, failed = await self._fetching.fetch(batch)
+        fetched, failed = await self._fetching.fetch(await self._linked(batch))
         for action, reason in failed:
             self._work.refuse(action, "ErrorSource", reason)
         self._work.note_refusals(batch.kind, len(failed))

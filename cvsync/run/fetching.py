@@ -20,7 +20,7 @@ from cvsync.run.private import make_folder, make_private
 from cvsync.run.work import Handle, Job, Work
 
 _AT_ONCE = 8  # downloads of one worker
-_ENOUGH = 8  # images of a batch that tell of their host
+_ENOUGH = 3  # batches that tell of their host
 
 
 class Fetching:
@@ -35,6 +35,8 @@ class Fetching:
         self._numbers = count()
         self._unreadable: set[str] = set()
         """Hosts that the service cannot download from."""
+        self._unread_batches = 0
+        """Those of the last batches of which it could not download a single image."""
 
     @property
     def is_possible(self) -> bool:
@@ -51,10 +53,15 @@ class Fetching:
         return bool(self._unreadable) and _host(url) in self._unreadable
 
     def learn(self, batch: Batch, unread: int) -> None:
-        """See how many of a batch's images the service could not download; if none, spare it their host's."""
-        hosts = {_host(action.url) for action in batch.actions if action.url is not None}
-        if unread == len(batch.actions) >= _ENOUGH and self._work.settings.fall_back:
-            self._unreadable |= hosts
+        """Take note of how many of a batch's images the service could not download.
+
+        Once it could none of several batches, it is spared their host's.
+        """
+        if batch.actions[0].url is None or not self._work.settings.fall_back:
+            return
+        self._unread_batches = self._unread_batches + 1 if unread == len(batch.actions) else 0
+        if self._unread_batches >= _ENOUGH:
+            self._unreadable |= {_host(action.url) for action in batch.actions if action.url is not None}
 
     def put(self, fetch: Handle, action: Action) -> list[Job]:
         """Take an image; give the jobs that are full thereby."""

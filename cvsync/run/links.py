@@ -28,6 +28,7 @@ class Links:
         project_id: Whose images.
         iteration_id: As an iteration saw them; None: as they are.
         links: Image id and link, in the order in which they will be wanted, as they were just read.
+        just_read: Whether links that say that they are over do so because this machine's date is wrong.
         clock: Seconds that only go forward.
         wall_clock: Seconds since 1970, to tell how long a link lives by the end that it names.
     """
@@ -39,13 +40,16 @@ class Links:
         links: Iterable[tuple[str, str]],
         *,
         iteration_id: str | None = None,
+        just_read: bool = True,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._project_id, self._iteration_id = client, project_id, iteration_id
         self._clock, self._wall_clock = clock, wall_clock
         self._links = dict(links)
-        end = self._end_of(next(iter(self._links.values()), ""))
+        end = self._end_of(
+            next(iter(self._links.values()), ""), if_past=clock() + (_LIFETIME if just_read else 0.0)
+        )
         self._ends = dict.fromkeys(self._links, end)
         self._lock = asyncio.Lock()
 
@@ -86,13 +90,14 @@ class Links:
             self._project_id, image_ids, iteration_id=self._iteration_id
         )
         found = {image.id: image.original_image_uri or "" for image in images}
-        end = self._end_of(next(iter(found.values()), ""))
+        wrong_date = self._clock() + _LIFETIME  # of this machine, where links are over when they are made
+        end = self._end_of(next(iter(found.values()), ""), if_past=wrong_date)
         for image_id in image_ids:
             if image_id in self._links:  # it may be done meanwhile
                 self._links[image_id], self._ends[image_id] = found.get(image_id, ""), end
 
-    def _end_of(self, link: str) -> float:
-        """Say until when links that were read now are to be used, on the clock that only goes forward."""
+    def _end_of(self, link: str, *, if_past: float) -> float:
+        """Say until when links are to be used, on the clock that only goes forward."""
         lifetime = _LIFETIME
         try:
             named = parse_qs(urlsplit(link).query).get("se")
@@ -100,6 +105,8 @@ class Links:
                 lifetime = read_datetime(named[0]).timestamp() - self._wall_clock()
         except ValueError:
             pass  # not as the storage account writes it: what is usual counts
-        if not 0 < lifetime <= timedelta(days=7).total_seconds():  # this machine's date is wrong
+        if lifetime <= 0:
+            return if_past
+        if lifetime > timedelta(days=7).total_seconds():  # this machine's date is wrong
             lifetime = _LIFETIME
         return self._clock() + lifetime - min(_MARGIN, lifetime * _MARGIN_SHARE)

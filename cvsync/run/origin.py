@@ -41,7 +41,7 @@ class Origin:
         """
         originals = Originals(self.client, self.downloader, self.project_id)
         key, part = action.key or "", file.with_name(file.name + ".part")
-        link = await self.links.current(key)
+        link = (await self.links.current_of([key]))[key]
         for left in reversed(range(_RENEWALS + 1)):
             if link is None:
                 raise NotFoundError("download", 404, "NotFound", "the image is gone from the source")

@@ -89,12 +89,12 @@ class Case:
             "project": self.name,
         } | options  # fmt: skip
 
-    def ask(self, path: str) -> Any:
-        request = urllib.request.Request(
-            f"{self.emulator.url}/{path}", headers={"Training-Key": "local-training-key"}
-        )
+    def ask(self, path: str, body: Any = None) -> Any:
+        headers = {"Training-Key": "local-training-key", "Content-Type": "application/json"}
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.emulator.url}/{path}", content, headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
+            return json.loads(answer.read() or b"null")
 
     @property
     def project(self) -> str:

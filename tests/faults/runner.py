@@ -3,7 +3,8 @@
 Imports everything once, then forks a child for each order, a JSON object a line on stdin: `manifest`,
 `endpoint`, `state`, `events` (a file that gets a line an event), `run` (fields of RunSettings), `failpoint`,
 `project`, `type`, `delete`, `api_version`; with `release`, its fields as plain values, a release instead of a
-push. Answers a line with the child's `pid`, and one with its `status` once it is over.
+push; with `source`, the `endpoint`, `api_version` and `project` of what is copied, a copy. Answers a line
+with the child's `pid`, and one with its `status` once it is over.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import json
 import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cvsync import PushRequest, Settings, open_service, push
+from cvsync import MigrateRequest, PushRequest, Settings, migrate, open_service, push
 from cvsync.api.retry import RetryPolicy
-from cvsync.events import Event
+from cvsync.events import Event, Observer
 from cvsync.flows.export import ExportTarget
 from cvsync.flows.project import NewProject
 from cvsync.flows.publish import Publication
@@ -42,6 +44,8 @@ async def run(order: dict[str, Any]) -> int:
         api_version=order.get("api_version", "v3.3"),
     )  # fmt: skip
     policy = RetryPolicy(first_wait=0.01, longest_wait=0.05)
+    if "source" in order:
+        return await copy(order, settings, policy, observe)
     request = PushRequest(
         manifests=(Path(order["manifest"]),),
         project=order["project"],
@@ -72,6 +76,21 @@ def release(fields: dict[str, Any]) -> ReleaseRequest:
         exports=tuple(map(ExportTarget.parse, fields["exports"])),
         export_folder=Path(fields["export_folder"]),
     )
+
+
+async def copy(order: dict[str, Any], settings: Settings, policy: RetryPolicy, observe: Observer) -> int:
+    place, state = order["source"], Path(order["state"])
+    origin = replace(settings, endpoint=place["endpoint"], api_version=place["api_version"])
+    request = MigrateRequest(
+        source=place["project"], project=order["project"], create=NewProject(),
+        run=RunSettings(**order.get("run", {})),
+    )  # fmt: skip
+    async with (
+        open_service(origin, state=state, policy=policy, observer=observe) as source,
+        open_service(settings, state=state, policy=policy, observer=observe) as service,
+    ):
+        report = await migrate(source, service, request)
+    return 0 if report.is_complete else 3
 
 
 def child(order: dict[str, Any]) -> None:
