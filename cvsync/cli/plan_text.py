@@ -29,6 +29,7 @@ def plan_line(facts: Mapping[str, Any]) -> str:
         count(facts["add_label"], "image", "to get labels"),
         count(facts["make_room"] + facts["remove_label"], "image", "to lose labels"),
         count(facts["delete_image"], "image", "to delete"),
+        count(facts["set_metadata"], "image", "to get metadata"),
         f"{facts['unchanged']:,} unchanged",
         facts["unmanaged"] and f"{facts['unmanaged']:,} unmanaged, left alone",
         facts["adopted"] and f"{facts['adopted']:,} unmanaged, known by their ids from now on",

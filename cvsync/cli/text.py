@@ -67,6 +67,10 @@ class TextOutput:
             f"{facts['images']:,} images, {facts['labels']:,} labels, {facts['tags']:,} tags"
         )
 
+    def _on_import(self, facts: Mapping[str, Any]) -> None:
+        guess = f", about {facts['estimate']:.0f} s" if facts.get("estimate") else ""
+        self._say(f"copy by the services: {facts['status']} ({facts['project']}){guess}")
+
     def _on_project_created(self, facts: Mapping[str, Any]) -> None:
         self._say(f"created {facts['type']} project {facts['title']} ({facts['project']})")
 
@@ -202,7 +206,15 @@ class TextOutput:
             self._say(f"… and {self._refused - SHOWN:,} more refused", always=True)
 
 
-_CHANGES = ("create_image", "make_room", "add_label", "replace_image", "remove_label", "delete_image")
+_CHANGES = (
+    "create_image",
+    "make_room",
+    "add_label",
+    "replace_image",
+    "remove_label",
+    "delete_image",
+    "set_metadata",
+)
 
 
 def result_line(counts: Mapping[str, int]) -> str:
@@ -215,6 +227,7 @@ def result_line(counts: Mapping[str, int]) -> str:
         count(counts.get("labels_added", 0), "label", "added"),
         count(counts.get("labels_removed", 0), "label", "removed"),
         count(counts.get("images_deleted", 0), "image", "deleted"),
+        count(counts.get("metadata_set", 0), "image", "given metadata"),
         count(counts.get("refused", 0), "image", "refused"),
         count(counts.get("rows_refused", 0), "row", "refused"),
     ]

@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsync.api.listing import fetch_snapshot, project_type
+from cvsync.api.listing import fetch_contents, fetch_snapshot, project_type
+from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ManifestError, MissingProjectError, PlanError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.desired import Desired, want
@@ -30,6 +31,7 @@ from cvsync.plan.guard import DeleteGuard, check_losses, check_source
 from cvsync.plan.quota import Tier, check_quota, cost
 from cvsync.plan.saved import SavedPlan, fingerprint_state, write_plan
 from cvsync.plan.scope import TagScope
+from cvsync.run.marker import is_mark
 from cvsync.snapshot import Snapshot
 
 
@@ -187,15 +189,18 @@ async def prepare(
     service: Service, aim: Aim, project: Project, desired: Desired, known: KnownImages
 ) -> Prepared:
     """Diff what is wanted with the project as it is now, and see that the plan keeps within bounds."""
+    metadata = [name for name in desired.labels.metadata if not is_mark(name)]
     if project.id:
-        snapshot = await fetch_snapshot(service.client, project, desired.type)
+        has_metadata = metadata and is_at_least(service.client.api_version, METADATA_SINCE)
+        read = fetch_contents if has_metadata else fetch_snapshot
+        snapshot = await read(service.client, project, desired.type)
     else:
         snapshot = Snapshot.empty(project, desired.type)
     pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to
     plan = diff(
         desired.labels, snapshot, known, prune=aim.prune, on_drift=aim.on_drift, scope=aim.scope,
         renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete,
-        tags=desired.tags,
+        tags=desired.tags, metadata=metadata,
     )  # fmt: skip
     pa.default_memory_pool().release_unused()  # sending takes hours and little
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]

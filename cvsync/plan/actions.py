@@ -29,6 +29,7 @@ class Kind(IntEnum):
     REPLACE_IMAGE = 5  # create anew under the same key; once that is confirmed, delete the old image
     REMOVE_LABEL = 6
     DELETE_IMAGE = 7
+    SET_METADATA = 8
 
     @property
     def words(self) -> str:
@@ -155,6 +156,9 @@ class Action:
                 return f"remove {what} from {self.name}"
             case Kind.DELETE_IMAGE:
                 return f"delete image {self.name}"
+            case Kind.SET_METADATA:
+                pairs = ", ".join(f"{name}={value}" for name, value in self.metadata)
+                return f"set metadata {pairs} of {self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,16 @@ from cvsync.plan.adopt import Unmanaged, adopt, with_adopted
 from cvsync.plan.drift import OnDrift, find_drift, refuse_drift
 from cvsync.plan.learned import learn
 from cvsync.plan.match import Rows, unmatched
-from cvsync.plan.rows import add_rows, create_rows, delete_rows, join, remove_rows, replace_rows
+from cvsync.plan.metadata import metadata_changes
+from cvsync.plan.rows import (
+    add_rows,
+    create_rows,
+    delete_rows,
+    join,
+    metadata_rows,
+    remove_rows,
+    replace_rows,
+)
 from cvsync.plan.scope import TagScope
 from cvsync.plan.sides import Mask, Sides, fingerprints
 from cvsync.plan.twins import unite_twins
@@ -49,6 +58,7 @@ def diff(
     unmanaged: Unmanaged = Unmanaged.LEAVE,
     incomplete: Collection[str] = (),
     tags: Sequence[NewTag] = (),
+    metadata: Sequence[str] = (),
     tolerance: float = TOLERANCE,
 ) -> Plan:
     """Work out the actions that make a project match its manifest.
@@ -67,6 +77,7 @@ def diff(
         incomplete: Keys of which a row could not be read, and ids that such rows tell: these images never
             count as gone and keep all their labels.
         tags: Tags that the project should have whether or not an image carries them.
+        metadata: Names of metadata that images of the project should have too, where the snapshot tells it.
         tolerance: How far apart the numbers of two boxes may be that are the same box.
 
     Returns:
@@ -94,7 +105,15 @@ def diff(
     if on_drift is OnDrift.PROJECT:
         is_new &= ~drift.lost
         changes = changes.without(sides, drift.images)
-    table = _rows(sides, changes, meant=meant, is_new=is_new, gone=_gone(sides, prune))
+    told = metadata_changes(sides, metadata)
+    table = join(
+        [
+            _rows(sides, changes, meant=meant, is_new=is_new, gone=_gone(sides, prune)),
+            metadata_rows(sides, told, metadata),
+        ]
+    )
+    changed = changes.touched.copy()
+    changed[sides.key_image[told]] = True
     # An edit that stays must be seen as one next time, too.
     untold = drift.images & ~changes.touched & (on_drift is OnDrift.PROJECT or not scope.is_everything)
     return Plan(
@@ -103,7 +122,7 @@ def diff(
         new_tags=_used(new_tags, table, tags),
         renames=sides.tag_renames,
         table=table,
-        unchanged=int(sides.named.sum()) - int(changes.touched.sum()),
+        unchanged=int(sides.named.sum()) - int(changed.sum()),
         unknown=int((sides.known_row < 0).sum()),
         unmanaged=len(snapshot) - int(sides.managed.sum()),
         adopted=_foreign(adopted, desired),

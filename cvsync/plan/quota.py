@@ -78,6 +78,7 @@ def cost(plan: Plan) -> Cost:
     calls += ceil(int((removes & boxed).sum()) / limits.MAX_REGIONS_PER_CALL)
     for count in _by_tag(plan.table, removes & ~boxed).values():
         calls += ceil(count / limits.MAX_TAGGED_IMAGES_PER_DELETE)
+    calls += ceil(counts[Kind.SET_METADATA] / limits.IDS_PER_URL)
     calls += ceil(counts[Kind.DELETE_IMAGE] / limits.IDS_PER_URL)
     return Cost(calls + ceil(counts[Kind.REPLACE_IMAGE] / limits.IDS_PER_URL))
 

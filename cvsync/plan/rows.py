@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,20 @@ def delete_rows(sides: Sides, images: Rows) -> pa.Table:
         item=images,
         key=sides.image_keys.take(at),
         image_id=sides.image_ids.take(at),
+    )
+
+
+def metadata_rows(sides: Sides, keys: Rows, names: Collection[str]) -> pa.Table:
+    """Images that are to get metadata: a row each."""
+    image = pa.array(sides.key_image[keys])
+    heads = sides.desired.first_rows.take(pa.array(keys))
+    carried = ["key", "source", "row", *(METADATA + name for name in names)]
+    return _table(
+        len(keys),
+        kind=Kind.SET_METADATA,
+        item=image,
+        image_id=sides.image_ids.take(image),
+        **{name: heads.column(name) for name in carried},
     )
 
 

@@ -67,7 +67,7 @@ class Sides:
     def key_image(self) -> Codes:
         """For each key its image: as the ledger knows it, else as the manifest or an earlier pull hints."""
         found = apply_codes(self.known_image, self.known_row)
-        hints, pulled = self._first_of_key("image_id"), self.known.pulled
+        hints, pulled = self.first_of_key("image_id"), self.known.pulled
         if hints is not None:
             found = np.where(found < 0, as_codes(pc.index_in(hints, self.image_ids)), found)
         if len(pulled):
@@ -84,7 +84,7 @@ class Sides:
     @cached_property
     def versions(self) -> pa.Array | None:
         """For each key the version that the manifest tells, if it tells any."""
-        return self._first_of_key("version")
+        return self.first_of_key("version")
 
     @cached_property
     def replaced(self) -> Mask:
@@ -211,7 +211,7 @@ class Sides:
                 raise PlanError(f"the manifest says of tag {name} both {types[tag]} and {type_}")
         return types
 
-    def _first_of_key(self, name: str) -> pa.Array | None:
+    def first_of_key(self, name: str) -> pa.Array | None:
         """Give the first cell of a column that each key has, null where it has none."""
         column = self.desired.column(name)
         if column is None:

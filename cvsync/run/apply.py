@@ -11,6 +11,7 @@ from cvsync.plan.actions import Kind, Plan
 from cvsync.plan.batch import Batch
 from cvsync.run.create import Creations
 from cvsync.run.delete import Deletions
+from cvsync.run.metadata import MetadataChanges
 from cvsync.run.outcome import Outcomes
 from cvsync.run.progress import Progress
 from cvsync.run.relabel import Relabels
@@ -81,6 +82,7 @@ class Run:
         await self._settle_doubts()
         await self._stage(self._deletions.debris())
         await self._stage(self._deletions.jobs())
+        await self._stage(MetadataChanges(self._work, plan).jobs())
 
     async def _stage(self, jobs: Iterable[Job]) -> None:
         """Do some jobs, and whatever follows from them."""

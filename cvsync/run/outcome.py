@@ -23,8 +23,8 @@ class Outcomes:
 
     counts: Counter[str] = field(default_factory=Counter)
     """``tags_created``, ``tags_renamed``, ``images_created``, ``images_adopted``, ``images_replaced``,
-    ``labels_added``, ``labels_removed``, ``images_deleted``, ``deletions_held_back``, ``refused``; added up
-    from the ledger's rows when the run ends."""
+    ``labels_added``, ``labels_removed``, ``images_deleted``, ``metadata_set``, ``deletions_held_back``,
+    ``refused``; added up from the ledger's rows when the run ends."""
     refusals: list[Refusal] = field(default_factory=list)
     """About 1 kB each; ``RunSettings.max_errors`` bounds them."""
 

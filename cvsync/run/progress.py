@@ -11,6 +11,7 @@ import numpy as np
 from cvsync.plan.actions import Kind, Plan
 from cvsync.run.work import Work
 
+_BY_IMAGE = (Kind.CREATE_IMAGE, Kind.REPLACE_IMAGE, Kind.DELETE_IMAGE, Kind.SET_METADATA)
 _BY_LABEL = (Kind.MAKE_ROOM, Kind.ADD_LABEL, Kind.REMOVE_LABEL)
 
 
@@ -74,6 +75,6 @@ async def told_every(seconds: float, tell: Callable[[], None]) -> AsyncIterator[
 
 
 def _steps(plan: Plan) -> int:
-    images = sum(plan.counts[k] for k in (Kind.CREATE_IMAGE, Kind.REPLACE_IMAGE, Kind.DELETE_IMAGE))
+    images = sum(plan.counts[k] for k in _BY_IMAGE)
     labels = int(np.isin(np.asarray(plan.table.column("kind")), _BY_LABEL).sum())
     return images + labels

@@ -1,0 +1,80 @@
+"""Images of the project that get other metadata."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from cvsync.api.listing import fetch_images
+from cvsync.limits import IDS_PER_URL
+from cvsync.plan.actions import Action, Kind, Plan
+from cvsync.plan.batch import Batch, Packs
+from cvsync.predictions import MetadataSummary
+from cvsync.run.ledger_runs import STEPS
+from cvsync.run.marker import own_metadata
+from cvsync.run.work import Job, Ticket, Work
+
+_Pairs = tuple[tuple[str, str], ...]
+
+
+class MetadataChanges:
+    """Sets metadata.
+
+    What an image has beside stays, the mark of its batch above all: each is read before, and gets all of its
+    pairs, since the service may replace those that it had.
+    """
+
+    def __init__(self, work: Work, plan: Plan) -> None:
+        self._work, self._plan = work, plan
+
+    def jobs(self) -> Iterator[Job]:
+        """Pack the images of the plan."""
+        packs = Packs[None](Kind.SET_METADATA, IDS_PER_URL)
+        for action in self._plan.actions(Kind.SET_METADATA):
+            for batch in packs.put(None, replace(action, metadata=own_metadata(action.metadata))):
+                yield self._set, batch
+        for batch in packs.rest():
+            yield self._set, batch
+
+    async def _set(self, batch: Batch) -> None:
+        work = self._work
+        ids = [action.image_id or "" for action in batch.actions]
+        there = {image.id: image.metadata for image in await fetch_images(work.client, work.project_id, ids)}
+        alike: dict[_Pairs, list[Action]] = defaultdict(list)
+        done = 0
+        for action in batch.actions:
+            before = there.get(action.image_id or "")
+            after = {**(before or {}), **dict(action.metadata)}
+            if before is None or after == before:  # gone, or somebody was faster
+                done += 1
+            else:
+                alike[tuple(sorted(after.items()))].append(action)
+        if done:
+            work.ledger.note(work.run_id, batch.kind.words, counts={STEPS: done}, state="void")
+        for pairs, actions in alike.items():
+            await self._send(replace(batch, actions=tuple(actions)), dict(pairs))
+
+    async def _send(self, batch: Batch, metadata: Mapping[str, str]) -> None:
+        async def call(ticket: Ticket) -> MetadataSummary:
+            ids = [action.image_id or "" for action in ticket.batch.actions]
+            return await self._work.client.update_image_metadata(self._work.project_id, ids, metadata)
+
+        async def again(half: Batch) -> None:
+            await self._send(half, metadata)
+
+        ids = [action.image_id or "" for action in batch.actions]
+        sent = await self._work.send(batch, call, again=again, items=ids)
+        if sent is not None:
+            self._take(*sent)
+
+    def _take(self, ticket: Ticket, summary: MetadataSummary) -> None:
+        actions = ticket.batch.actions
+        status = {outcome.image_id: outcome.status for outcome in summary.images}
+        refused = [a for a in actions if status.get(a.image_id or "", "OK") != "OK"]
+        for action in refused:
+            code = status[action.image_id or ""]
+            self._work.refuse(action, code, "the service does not take the metadata")
+        counts = {"metadata_set": len(actions) - len(refused), "refused": len(refused), STEPS: len(actions)}
+        self._work.ledger.conclude(ticket.batch_id, counts=counts)
+        self._work.tell_done(ticket.batch)
