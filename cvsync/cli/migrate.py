@@ -56,11 +56,17 @@ if TYPE_CHECKING:
 )
 @max_delete_option
 @quota_option
+@click.option(
+    "--server-side",
+    is_flag=True,
+    help="Have the services copy the whole project to a new one themselves, trained iterations too (v3.2 and "
+    "later); what they leave out is sent afterwards.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would change, and touch nothing.")
 @rejects_option
 @run_options
 @common_options
-def migrate(source: str, copy: str, to: str | None, dry_run: bool, **options: Any) -> int:
+def migrate(source: str, copy: str, to: str | None, server_side: bool, dry_run: bool, **options: Any) -> int:
     """Make project DST hold what project SRC holds: images, tags, boxes and metadata.
 
     The projects may be of different resources, regions and API versions; the source is only read. The second
@@ -71,20 +77,26 @@ def migrate(source: str, copy: str, to: str | None, dry_run: bool, **options: An
     Example:
       cvsync migrate shelf shelf-2 --create-project
       cvsync migrate --from old shelf --to new shelf --create-project
+      cvsync migrate shelf shelf-2 --server-side
       cvsync migrate --from-endpoint https://old.example.com shelf shelf --create-project
     """
     from cvsync.cli import exits
     from cvsync.cli.push import show_plan, show_report
     from cvsync.cli.session import execute
     from cvsync.flows import migrate as flow
+    from cvsync.flows.server_side import copy_by_services
 
     common, options = split_common(options)
     common = replace(common.at(to) if to else common, project=copy)
     origin, options = split_source(options)
     request = _request(source, copy, options)
+    if server_side and (dry_run or request.tag_map or options["domain"] or not request.wanted.is_everything):
+        raise click.UsageError("--server-side copies all of a project as it is, and cannot be tried out")
 
     async def run(service: Service, _: object) -> int:
         async with open_source(origin, common, service) as other:
+            if server_side:
+                return show_report(common, await copy_by_services(other, service, request))
             if not dry_run:
                 return show_report(common, await flow.migrate(other, service, request))
             prepared = await flow.plan_migration(other, service, request)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from cvsync.api.listing import fetch_snapshot, project_type
 from cvsync.flows.carry import hold
-from cvsync.flows.digests import hash_images, hash_places, places_of
+from cvsync.flows.digests import Found, hash_images, hash_places, places_of
 from cvsync.flows.plan import tell_problems
 from cvsync.flows.service import Service
 from cvsync.flows.status import require_project
 from cvsync.known import KnownImages
 from cvsync.manifest import Name, read
+from cvsync.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,36 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Name, ...]) ->
     project = await require_project(service, wanted)
     type_ = await project_type(service.client, project)
     snapshot = await fetch_snapshot(service.client, project, type_)
-    stored = {}
-    ids = snapshot.images.column("image_id").to_pylist()
-    async for image_id, digest in hash_images(service, project.id, ids):
-        if digest is not None:
-            stored[digest] = image_id
     labels = manifest.labels
-    found: dict[str, str] = {}
-    unreadable = 0
-    async for key, digest in hash_places(service, places_of(labels)):
-        unreadable += digest is None
-        if digest in stored:
-            found[key] = stored[digest]
+    found, unreadable = await match_content(service, snapshot, hash_places(service, places_of(labels)))
     with hold(service, project.id) as carrier:
         carrier.ledger.see(KnownImages.of(found).table)
     absent = len(labels.keys) - len(found) - unreadable
     return Rebuilt(len(found), absent, unreadable, len(manifest.problems))
+
+
+async def match_content(
+    service: Service, snapshot: Snapshot, pictures: AsyncIterator[Found]
+) -> tuple[dict[str, str], int]:
+    """Find out which image of a project each picture is, by their bytes.
+
+    Args:
+        service: Of the project.
+        snapshot: What it holds.
+        pictures: Keys with the hashes of their pictures.
+
+    Returns:
+        The image ids of the keys whose picture is there, and how many pictures could not be read.
+    """
+    stored = {}
+    ids = snapshot.images.column("image_id").to_pylist()
+    async for image_id, digest in hash_images(service, snapshot.project.id, ids):
+        if digest is not None:
+            stored[digest] = image_id
+    found: dict[str, str] = {}
+    unreadable = 0
+    async for key, digest in pictures:
+        unreadable += digest is None
+        if digest in stored:
+            found[key] = stored[digest]
+    return found, unreadable

@@ -1,0 +1,113 @@
+"""Having the services copy a project between themselves: `cvsync migrate --server-side`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from cvsync.api.listing import fetch_snapshot, project_type
+from cvsync.api.versions import IMPORT_NAME_SINCE, is_at_least
+from cvsync.errors import PlanError, SettingsError
+from cvsync.events import tell
+from cvsync.flows.carry import Report, hold
+from cvsync.flows.digests import hash_images
+from cvsync.flows.migrate import MigrateRequest, migrate
+from cvsync.flows.project import find_project
+from cvsync.flows.rebuild import match_content
+from cvsync.flows.service import Service
+from cvsync.flows.status import require_project
+from cvsync.known import KnownImages
+from cvsync.model import Project
+from cvsync.run.names import new_run_id
+from cvsync.run.once import once
+from cvsync.run.work import Sleep
+
+_IMPORTING, _FAILED = "Importing", "Failed"
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
+
+
+async def copy_by_services(
+    source: Service, service: Service, request: MigrateRequest, *, sleep: Sleep = asyncio.sleep
+) -> Report:
+    """Have the source's service export a project and the target's import it, and see what came of it.
+
+    Trained iterations come along. Which image of the copy is which of the source is found out by their bytes;
+    what the copy lacks then is sent as ``migrate`` does.
+
+    Args:
+        source: Of the project that is copied; v3.2 or later.
+        service: Of the copy; v3.2 or later.
+        request: What is copied; always all of it, into a new project.
+        sleep: Waits between two looks at the import.
+
+    Raises:
+        SettingsError: There is a project of that name already, and it is not just being imported.
+        PlanError: The import failed.
+        UnsupportedError: An API version has no such copies.
+    """
+    origin = await require_project(source, request.source)
+    project = await _find_or_import(source, service, origin, request, sleep)
+    project = await _wait(service, project, sleep)
+    if service.stop.requested:
+        return Report(service.run_id or new_run_id())
+    if project.name != request.project:  # before v3.3 the service chooses the name
+        await service.client.update_project(project.id, {"name": request.project})
+    await _learn(source, service, origin, project)
+    return await migrate(source, service, replace(request, project=project.id, create=None))
+
+
+async def _find_or_import(
+    source: Service, service: Service, origin: Project, request: MigrateRequest, sleep: Sleep
+) -> Project:
+    """Begin the import, or go on with the one that a dead run began."""
+    there = await find_project(service.client, request.project)
+    if there is not None:
+        if there.status == _IMPORTING:
+            return there
+        raise SettingsError(
+            f"there is a project {request.project!r} already, and --server-side always makes a new one; "
+            "without it, the project is brought up to date"
+        )
+    before = {project.id for project in await service.client.get_projects()}
+    exported = await source.client.export_project(origin.id)
+    named = is_at_least(service.client.api_version, IMPORT_NAME_SINCE)
+
+    async def begin() -> Project:
+        return await service.client.import_project(exported.token, name=request.project if named else None)
+
+    async def look() -> Project | None:
+        new = [p for p in await service.client.get_projects() if p.id not in before]
+        expected = request.project if named else origin.name
+        return next((p for p in new if p.name.startswith(expected)), None)
+
+    project = await once(begin, look, grace=request.run.grace, sleep=sleep)
+    tell(
+        service.observer, "import", project=project.id, status=project.status or _IMPORTING,
+        images=exported.image_count, estimate=exported.estimated_import_time_in_ms / 1000,
+    )  # fmt: skip
+    return project
+
+
+async def _wait(service: Service, project: Project, sleep: Sleep) -> Project:
+    wait = _FIRST_WAIT
+    while project.status == _IMPORTING and not service.stop.requested:
+        await sleep(wait)
+        wait = min(_LONGEST_WAIT, wait * 1.5)
+        project = await service.client.get_project(project.id)
+    tell(service.observer, "import", project=project.id, status=project.status or "")
+    if project.status == _FAILED:
+        raise PlanError(
+            f"the service could not import the project: {project.name} ({project.id}) says {_FAILED}. Delete "
+            "that one, and copy without --server-side"
+        )
+    return project
+
+
+async def _learn(source: Service, service: Service, origin: Project, project: Project) -> None:
+    """Find out which image of the copy is which of the source, and have the ledger know it."""
+    theirs = await fetch_snapshot(source.client, origin, await project_type(source.client, origin))
+    ours = await fetch_snapshot(service.client, project, theirs.type)
+    ids = theirs.images.column("image_id").to_pylist()
+    found, _ = await match_content(service, ours, hash_images(source, origin.id, ids))
+    with hold(replace(service, run_id=None), project.id) as carrier:
+        carrier.ledger.see(KnownImages.of(found).table)
