@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from cvsync import limits
 from cvsync.api.versions import METADATA_SINCE, is_at_least
@@ -13,57 +13,21 @@ from cvsync.model import Image
 from cvsync.plan.actions import Action, Kind, Label, Plan
 from cvsync.plan.batch import Batch, create_batches, labels_of
 from cvsync.run.adopt import Adoptions
+from cvsync.run.answered import Answered, Sent
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
-from cvsync.run.ledger import Stored
 from cvsync.run.ledger_runs import STEPS
 from cvsync.run.marker import marker_filter, own_metadata
 from cvsync.run.posting import Posted, pair, post_images, size_of
 from cvsync.run.relabel import Relabels, labels_of_image, sums_of_images
 from cvsync.run.settle import Duplicate, relabel
-from cvsync.run.sums import TagAndBox, fingerprints
+from cvsync.run.sums import TagAndBox
 from cvsync.run.tags import Tags
 from cvsync.run.verdict import Fate, Verdict, fate, verdict, words
 from cvsync.run.work import Job, Ticket, Work
 
 _DUPLICATE = "OKDuplicate"
 _AGAIN_AT_ONCE = 256  # images that wait to be sent once more, of each number of tries
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A batch that was answered."""
-
-    outcomes: tuple[Posted, ...]
-    labels: list[list[TagAndBox]]
-    """What went along with each image of the batch."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Answered:
-    """What an answer says, gathered for one commit."""
-
-    made: Mapping[str, Image]
-    """Images that an earlier attempt made, by id."""
-    counts: Counter[str] = field(default_factory=Counter)
-    rows: list[tuple[Action, str]] = field(default_factory=list)
-    """Actions whose image is stored, with its id."""
-    sums: dict[str, int] = field(default_factory=dict)
-    """Image id -> fingerprint, where it is known."""
-    fresh: dict[str, list[TagAndBox]] = field(default_factory=dict)
-    """Image id -> its labels, of images that were made with them."""
-    replaced: list[str] = field(default_factory=list)
-    ours: list[Duplicate] = field(default_factory=list)
-    unsure: set[str] = field(default_factory=set)
-    """Ids of images that were there, and may have got more labels."""
-    is_full: bool = False
-    unread: int = 0
-    """Images that the service could not download."""
-
-    def stored(self) -> list[Stored]:
-        """Give the rows for the ledger."""
-        sums = self.sums | dict(zip(self.fresh, fingerprints(list(self.fresh.values())), strict=True))
-        return [Stored(a.key, i, sums.get(i), a.version) for a, i in self.rows if a.key is not None]
 
 
 def _no_labels(_: Action) -> tuple[Label, ...]:
@@ -155,7 +119,7 @@ class Creations:
         origin = self._work.origin
         return batch if origin is None else replace(batch, actions=await origin.current(batch.actions))
 
-    async def _create(self, ticket: Ticket, *, is_bare: bool = False) -> _Sent:
+    async def _create(self, ticket: Ticket, *, is_bare: bool = False) -> Sent:
         actions = ticket.batch.actions
         labels = [self._tags.identified(() if is_bare else self._sent(action)) for action in actions]
         outcomes = await post_images(
@@ -167,9 +131,9 @@ class Creations:
             attempt=ticket.attempt,
             room=self._work.room,
         )
-        return _Sent(outcomes, labels)
+        return Sent(outcomes, labels)
 
-    async def _take(self, ticket: Ticket, sent: _Sent, *, ours: Mapping[str, Image] | None = None) -> None:
+    async def _take(self, ticket: Ticket, sent: Sent, *, ours: Mapping[str, Image] | None = None) -> None:
         """Write down what became of each image, and queue what follows.
 
         Args:
@@ -178,7 +142,7 @@ class Creations:
             ours: Images that an earlier attempt made, by id, as they are now.
         """
         made = ours or {}
-        answered = _Answered(made=made, sums=sums_of_images([*made.values()], self._plan.type))
+        answered = Answered(made=made, sums=sums_of_images([*made.values()], self._plan.type))
         paired = zip(pair(ticket.batch.actions, sent.outcomes), sent.labels, strict=True)
         for (action, outcome), labels in paired:
             judged = fate(outcome.status) if outcome is not None else Fate.REFUSED
@@ -204,7 +168,7 @@ class Creations:
 
     def _note_stored(
         self,
-        answered: _Answered,
+        answered: Answered,
         action: Action,
         image_id: str,
         labels: list[TagAndBox],
@@ -239,7 +203,7 @@ class Creations:
         return self._sent(action) if labels else ()
 
     def _note_failed(
-        self, answered: _Answered, action: Action, outcome: Posted | None, judged: Fate, tries: int
+        self, answered: Answered, action: Action, outcome: Posted | None, judged: Fate, tries: int
     ) -> None:
         code = outcome.status if outcome is not None else "NoAnswer"
         is_last = tries >= self._work.settings.item_tries
