@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 import aiohttp
@@ -39,9 +41,10 @@ class Received:
     """The first bytes, which tell what it is."""
 
     @classmethod
-    def write(cls, content: bytes, part: Path) -> Received:
+    def write(cls, content: bytes, part: str) -> Received:
         """Write what was received otherwise."""
-        part.write_bytes(content)
+        with _Part(part) as file:
+            file.write(content)
         return cls(len(content), hashlib.sha256(content).digest(), content[:_START_BYTES])
 
 
@@ -72,22 +75,20 @@ class Downloader:
         await asyncio.to_thread(part.replace, path)
         return size
 
-    async def receive(self, url: str, part: Path, *, most: int = MOST_BYTES) -> Received:
+    async def receive(self, url: str, part: str, *, most: int = MOST_BYTES) -> Received:
         """Fetch a link into a file that the caller names as it should be when it is whole.
 
         Nothing is left of one that is not; raises as ``download`` does.
         """
-        digest, start = hashlib.sha256(), bytearray()
-        with _whole(part) as file:
-
-            def take(chunk: bytes) -> None:
-                if len(start) < _START_BYTES:
-                    start.extend(chunk[:_START_BYTES])
+        digest, start = hashlib.sha256(), b""
+        with _Part(part) as file:
+            size = 0
+            async for chunk in self._chunks(url, most):
+                start = start or chunk[:_START_BYTES]
                 digest.update(chunk)
                 file.write(chunk)
-
-            size = await self._fetch(url, take, most)
-        return Received(size, digest.digest(), bytes(start[:_START_BYTES]))
+                size += len(chunk)
+        return Received(size, digest.digest(), start)
 
     async def resume(self, url: str, part: Path, *, most: int) -> int:
         """Fetch a link into a file that stays where it was cut off, to go on from there; give its size.
@@ -108,22 +109,68 @@ class Downloader:
         return digest.hexdigest()
 
     async def _fetch(self, url: str, take: Callable[[bytes], object], most: int) -> int:
-        operation, size = f"download of {without_query(url)}", 0
+        size = 0
+        async for chunk in self._chunks(url, most):
+            size += len(chunk)
+            take(chunk)
+        return size
+
+    async def _chunks(self, url: str, most: int) -> AsyncIterator[bytes]:
+        """Give what a link leads to, a small file in one piece."""
+        size = 0
         try:
             async with self._connections.to(url).get(url) as response:
                 if response.status != 200:
                     said = await response.content.read(_ERROR_BYTES)
-                    raise service_error(operation, response.status, response.headers, said)
-                if (response.content_length or 0) > most:
-                    raise TooLargeError(operation, most)
+                    raise service_error(_operation(url), response.status, response.headers, said)
+                length = response.content_length
+                if length is not None and length > most:
+                    raise TooLargeError(_operation(url), most)
+                # A packed body may be of any size once it is unpacked.
+                if (
+                    length is not None
+                    and length <= _CHUNK_BYTES
+                    and "Content-Encoding" not in response.headers
+                ):
+                    yield await response.read()
+                    return
                 async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                     size += len(chunk)
                     if size > most:
-                        raise TooLargeError(operation, most)
-                    take(chunk)
+                        raise TooLargeError(_operation(url), most)
+                    yield chunk
         except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:
-            raise transport_error(operation, error) from error
-        return size
+            raise transport_error(_operation(url), error) from error
+
+
+def _operation(url: str) -> str:
+    return f"download of {without_query(url)}"
+
+
+class _Part:
+    """A file that is made when its first bytes come, and deleted again unless the block comes to its end."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: io.FileIO | None = None
+
+    def __enter__(self) -> _Part:
+        return self
+
+    def write(self, chunk: bytes) -> None:
+        """Write all of it, without a buffer: chunks are large or the whole."""
+        if self._file is None:
+            self._file = io.FileIO(self._path, "w")
+        while chunk:
+            chunk = chunk[self._file.write(chunk) :]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            if error is not None:
+                Path(self._path).unlink()
 
 
 @contextmanager

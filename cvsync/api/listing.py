@@ -82,17 +82,36 @@ async def fetch_snapshot(client: Client, project: Project, type_: ProjectType) -
 
 
 async def fetch_contents(
-    client: Client, project: Project, type_: ProjectType, selection: Selection = EVERYTHING
+    client: Client,
+    project: Project,
+    type_: ProjectType,
+    selection: Selection = EVERYTHING,
+    *,
+    seen: Callable[[Sequence[Image]], None] | None = None,
 ) -> Snapshot:
     """Read a selection of a project with all that the service tells of an image: columns of ``DETAILS``.
 
     Holds about 500 bytes an image, most of it the link, and 60 a label. A link lives for a day.
 
+    Args:
+        client: Of the resource.
+        project: Whose images.
+        type_: What it learns.
+        selection: Which of its images.
+        seen: Is given each page as it comes; a project that changes meanwhile is read anew, and its images
+            are then given again.
+
     Raises:
         PlanError: The project changed at every reading, so that no reading was whole.
         UnsupportedError: The API version knows no filter.
     """
-    return await _fetch(client, project, type_, selection, _detailed_columns)
+
+    def columns(images: Sequence[Image]) -> pa.Table:
+        if seen is not None and images:
+            seen(images)
+        return _detailed_columns(images)
+
+    return await _fetch(client, project, type_, selection, columns)
 
 
 async def _fetch(

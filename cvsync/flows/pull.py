@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,10 @@ from cvsync.events import tell
 from cvsync.flows.pulled_labels import Names, left_out, with_files, with_links
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known, require_project
-from cvsync.flows.wanted import Wanted, read_wanted
+from cvsync.flows.wanted import Wanted, read_selected, select
 from cvsync.labels import Labels
-from cvsync.manifest import Format, Loss, Written, refuse_unfit, write_beside
-from cvsync.model import Project
+from cvsync.manifest import Format, Loss, Written, can_hold_all, refuse_unfit, write_beside
+from cvsync.model import Image, Project
 from cvsync.run.links import Links
 from cvsync.run.names import new_run_id
 from cvsync.run.pulled import PulledFolder, open_pulled
@@ -80,11 +80,11 @@ async def pull(service: Service, request: PullRequest) -> PullReport:
         TransportError: No answer came, however often it was tried.
     """
     project = await require_project(service, request.project)
-    snapshot, selection = await read_wanted(service, project, request.wanted)
+    selection = await select(service, project, request.wanted)
     names = Names.of(read_known(service, project))
     source, run_id = f"{service.destination} {project.id}", service.run_id or new_run_id()
     with open_pulled(request.folder, source, run_id=run_id) as folder:
-        return await _Pull(service, request, project, selection, names, folder).run(snapshot)
+        return await _Pull(service, request, project, selection, names, folder).run()
 
 
 @dataclass(eq=False)
@@ -96,13 +96,9 @@ class _Pull:
     names: Names
     folder: PulledFolder
 
-    async def run(self, snapshot: Snapshot) -> PullReport:
+    async def run(self) -> PullReport:
         request = self.request
-        refuse = not request.lossy
-        if refuse:  # said before a long pull
-            await asyncio.to_thread(refuse_unfit, self._labels(snapshot), request.folder, request.format)
-        gone = await self._gone(snapshot)
-        there, pulled = await self._fetch(snapshot)
+        snapshot, pulled, there = await (self._fetch() if request.images else self._read_alone())
         if pulled.gone:
             ids = snapshot.images.column("image_id").combine_chunks()
             snapshot = snapshot.keep(~np.asarray(pc.is_in(ids, pa.array(sorted(pulled.gone), pa.string()))))
@@ -111,6 +107,7 @@ class _Pull:
         )
         if self.service.stop.requested:
             return report
+        gone = await self._gone(snapshot)
         labels = self._labels(snapshot)
         written = await asyncio.to_thread(
             write_beside, labels, request.folder, request.format, lossy=request.lossy
@@ -118,13 +115,65 @@ class _Pull:
         await asyncio.to_thread(self._remember, written.format, labels, gone)
         for image_id in gone if request.prune else ():
             self.folder.remove(image_id)
-        lost = [*written.losses, *_not_written(snapshot)]
-        report = PullReport(
-            written=written, images=len(snapshot), labels=snapshot.labels.num_rows, there=there,
-            pulled=pulled, gone=tuple(gone), pruned=len(gone) if request.prune else 0, left_out=tuple(lost),
+        report = replace(
+            report, written=written, gone=tuple(gone), pruned=len(gone) if request.prune else 0,
+            left_out=(*written.losses, *_not_written(snapshot)),
         )  # fmt: skip
         self._tell(report)
         return report
+
+    async def _read(self, seen: Callable[[Sequence[Image]], None] | None = None) -> Snapshot:
+        return await read_selected(self.service, self.project, self.request.wanted, self.selection, seen=seen)
+
+    async def _read_alone(self) -> tuple[Snapshot, Pulled, int]:
+        snapshot = await self._read()
+        await self._refuse_unfit(snapshot)
+        return snapshot, Pulled(), 0
+
+    async def _refuse_unfit(self, snapshot: Snapshot) -> None:
+        """Say before a long pull what the format cannot hold."""
+        if not self.request.lossy:
+            await asyncio.to_thread(
+                refuse_unfit, self._labels(snapshot), self.request.folder, self.request.format
+            )
+
+    async def _fetch(self) -> tuple[Snapshot, Pulled, int]:
+        """Read the project and fetch what is not there yet; give how many images were there, too.
+
+        Images are fetched while the project is still being read, unless its labels may have to be refused.
+        """
+        puller = self._puller()
+        fetching = asyncio.create_task(puller.pull())
+        try:
+            if can_hold_all(self.request.format):
+                snapshot = await self._read(
+                    lambda images: puller.offer((i.id, i.original_image_uri or "") for i in images)
+                )
+            else:
+                snapshot = await self._read()
+                await self._refuse_unfit(snapshot)
+                columns = (snapshot.images.column(name).to_pylist() for name in ("image_id", "link"))
+                puller.offer((i, link or "") for i, link in zip(*columns, strict=True))
+            to_fetch = len(puller.offered)
+            tell(
+                self.service.observer, "pull_summary", images=len(snapshot), labels=snapshot.labels.num_rows,
+                there=max(0, len(snapshot) - to_fetch), to_fetch=to_fetch,
+            )  # fmt: skip
+            puller.close()
+            return snapshot, await fetching, max(0, len(snapshot) - to_fetch)
+        except BaseException:
+            fetching.cancel()
+            await asyncio.gather(fetching, return_exceptions=True)
+            raise
+
+    def _puller(self) -> Puller:
+        service = self.service
+        links = Links(service.client, self.project.id, iteration_id=self.selection.iteration_id)
+        return Puller(
+            client=service.client, downloader=service.downloader, project_id=self.project.id,
+            folder=self.folder, links=links, workers=service.workers, observer=service.observer,
+            stop=service.stop,
+        )  # fmt: skip
 
     def _labels(self, snapshot: Snapshot) -> Labels:
         if self.request.images:
@@ -151,26 +200,6 @@ class _Pull:
         for image_id in sorted(others):
             tell(self.service.observer, "image_gone", image=image_id, pruned=self.request.prune)
         return sorted(others)
-
-    async def _fetch(self, snapshot: Snapshot) -> tuple[int, Pulled]:
-        """Fetch what is not there yet; give how many images were there, and what became of the others."""
-        if not self.request.images:
-            return 0, Pulled()
-        service, files = self.service, self.folder.files
-        columns = (snapshot.images.column(name).to_pylist() for name in ("image_id", "link"))
-        wanted = [(i, link or "") for i, link in zip(*columns, strict=True) if i not in files]
-        there = len(snapshot) - len(wanted)
-        tell(
-            service.observer, "pull_summary", images=len(snapshot), labels=snapshot.labels.num_rows,
-            there=there, to_fetch=len(wanted),
-        )  # fmt: skip
-        links = Links(service.client, self.project.id, wanted, iteration_id=self.selection.iteration_id)
-        puller = Puller(
-            client=service.client, downloader=service.downloader, project_id=self.project.id,
-            folder=self.folder, links=links, workers=service.workers, observer=service.observer,
-            stop=service.stop,
-        )  # fmt: skip
-        return there, await puller.pull([image_id for image_id, _ in wanted])
 
     def _tell(self, report: PullReport) -> None:
         assert report.written is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from cvsync.flows.iterations import choose_iteration
 from cvsync.flows.service import Service
 from cvsync.labels import fold
 from cvsync.limits import MAX_TAG_FILTER
-from cvsync.model import Project
+from cvsync.model import Image, Project
 from cvsync.snapshot import Snapshot
 
 
@@ -36,6 +37,14 @@ class Wanted:
     filter_: str | None = None
     """An OData condition on metadata, as ``metadata=batch eq 'x'`` (v3.3 and later)."""
 
+    def has_time(self, created: datetime | None) -> bool:
+        """Whether an image that was created then is meant."""
+        if self.since is None and self.until is None:
+            return True
+        if created is None:
+            return False
+        return (self.since is None or created >= self.since) and (self.until is None or created < self.until)
+
     @property
     def is_everything(self) -> bool:
         """Whether no image is left out."""
@@ -51,14 +60,41 @@ async def read_wanted(service: Service, project: Project, wanted: Wanted) -> tup
         SettingsError: The project has no such tag, iteration, or too many tags were named.
         PlanError: The project changed at every reading.
     """
-    selection = await _select(service, project, wanted)
+    selection = await select(service, project, wanted)
+    return await read_selected(service, project, wanted, selection), selection
+
+
+async def read_selected(
+    service: Service,
+    project: Project,
+    wanted: Wanted,
+    selection: Selection,
+    *,
+    seen: Callable[[Sequence[Image]], None] | None = None,
+) -> Snapshot:
+    """Read the images that ``select`` has chosen; ``seen`` is given them page by page, as they come.
+
+    Raises:
+        PlanError: The project changed at every reading.
+    """
+
+    def meant(images: Sequence[Image]) -> None:
+        assert seen is not None
+        seen([image for image in images if wanted.has_time(image.created)])
+
     type_ = await project_type(service.client, project)
-    snapshot = await fetch_contents(service.client, project, type_, selection)
-    return _created_between(snapshot, wanted), selection
+    snapshot = await fetch_contents(
+        service.client, project, type_, selection, seen=None if seen is None else meant
+    )
+    return _created_between(snapshot, wanted)
 
 
-async def _select(service: Service, project: Project, wanted: Wanted) -> Selection:
-    """Say to the service what is wanted."""
+async def select(service: Service, project: Project, wanted: Wanted) -> Selection:
+    """Say to the service what is wanted.
+
+    Raises:
+        SettingsError: The project has no such tag, iteration, or too many tags were named.
+    """
     iteration_id = None
     if wanted.iteration is not None:
         iteration_id = (await choose_iteration(service.client, project.id, wanted.iteration)).id

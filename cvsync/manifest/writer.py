@@ -105,6 +105,11 @@ def name_in(folder: Path, form: Format) -> Path:
     return folder if form.is_folder else folder / f"manifest.{_SUFFIX_OF.get(form.name, form.name)}"
 
 
+def can_hold_all(format: str) -> bool:
+    """Tell whether a format has a place for all labels, whatever they are."""
+    return FORMATS[format].holds.lacks == "nothing"
+
+
 def refuse_unfit(labels: Labels, folder: Path, format: str) -> None:
     """Say before the work what ``write_beside`` would refuse.
 

@@ -26,8 +26,8 @@ class Links:
     Args:
         client: Of the project's resource.
         project_id: Whose images.
+        links: The first of what ``add`` takes.
         iteration_id: As an iteration saw them; None: as they are.
-        links: Image id and link, in the order in which they will be wanted, as they were just read.
         just_read: Whether links that say that they are over do so because this machine's date is wrong.
         clock: Seconds that only go forward.
         wall_clock: Seconds since 1970, to tell how long a link lives by the end that it names.
@@ -37,7 +37,7 @@ class Links:
         self,
         client: Client,
         project_id: str,
-        links: Iterable[tuple[str, str]],
+        links: Iterable[tuple[str, str]] = (),
         *,
         iteration_id: str | None = None,
         just_read: bool = True,
@@ -46,12 +46,17 @@ class Links:
     ) -> None:
         self._client, self._project_id, self._iteration_id = client, project_id, iteration_id
         self._clock, self._wall_clock = clock, wall_clock
-        self._links = dict(links)
-        end = self._end_of(
-            next(iter(self._links.values()), ""), if_past=clock() + (_LIFETIME if just_read else 0.0)
-        )
-        self._ends = dict.fromkeys(self._links, end)
+        self._if_past = _LIFETIME if just_read else 0.0
+        self._links: dict[str, str] = {}
+        self._ends: dict[str, float] = {}
         self._lock = asyncio.Lock()
+        self.add([*links])
+
+    def add(self, links: Sequence[tuple[str, str]]) -> None:
+        """Add image ids and links, in the order in which they will be wanted, as they were just read."""
+        end = self._end_of(links[0][1], if_past=self._clock() + self._if_past) if links else 0.0
+        for image_id, link in links:
+            self._links[image_id], self._ends[image_id] = link, end
 
     async def current(self, image_id: str) -> str | None:
         """Give the link of an image, read anew if it is about to be over; None if the image is gone."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 from cvsync.api.client import Client
 from cvsync.api.download import Downloader, Received
@@ -16,7 +17,7 @@ from cvsync.errors import AuthError, NotFoundError, ServiceError, SettingsError,
 from cvsync.events import Observer, ignore, tell
 from cvsync.run.links import Links
 from cvsync.run.pulled import PulledFolder, suffix_of
-from cvsync.run.workers import Stop, spread
+from cvsync.run.workers import Arrivals, Stop, spread
 
 _RENEWALS = 3  # of one image's link before its refusal is believed
 _FAILURES_IN_A_ROW = 20  # images that no try could bring, with none that came between: it is not the images
@@ -57,11 +58,30 @@ class Puller:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
     pulled: Pulled = field(default_factory=Pulled)
+    _waiting: Arrivals[str] = field(default_factory=Arrivals)
+    _offered: set[str] = field(default_factory=set)
     _told: tuple[int, int] = (0, 0)
     _failures: int = 0
 
-    async def pull(self, image_ids: list[str]) -> Pulled:
-        """Fetch images; those that cannot be had are noted with the reason.
+    def offer(self, links: Iterable[tuple[str, str]]) -> None:
+        """Give image ids and links as they were just read; those that need not be fetched are let pass."""
+        new = [(i, link) for i, link in links if i not in self._offered and i not in self.folder.files]
+        self.links.add(new)
+        for image_id, _ in new:
+            self._offered.add(image_id)
+            self._waiting.add(image_id)
+
+    def close(self) -> None:
+        """Say that nothing more will be offered."""
+        self._waiting.close()
+
+    @property
+    def offered(self) -> Collection[str]:
+        """The images that were not there."""
+        return self._offered
+
+    async def pull(self) -> Pulled:
+        """Fetch images as they are offered, until it is closed; note those that cannot be had, and why.
 
         Raises:
             ServiceError: The storage fails for all images alike.
@@ -69,7 +89,7 @@ class Puller:
             SettingsError: The folder cannot be written to.
         """
         try:
-            await spread(image_ids, self._one, workers=self.workers, stop=self.stop)
+            await spread(self._waiting, self._one, workers=self.workers, stop=self.stop)
         finally:
             self._tell()
         return self.pulled
@@ -125,7 +145,7 @@ class Puller:
         raise AssertionError("count never ends")
 
     def _refuse(self, image_id: str, error: ServiceError | TransportError) -> None:
-        self.folder.part_of(image_id).unlink(missing_ok=True)
+        Path(self.folder.part_of(image_id)).unlink(missing_ok=True)  # what is no picture
         self.pulled.refused[image_id] = str(error)
         tell(
             self.observer, "item_refused", code="E130", source=None, row=None, image=image_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -77,9 +78,11 @@ async def test_an_image_that_goes_while_it_is_pulled_is_left_out(
     await fill(shelf)
     genuine = pulling.Puller.pull
 
-    async def late(self: pulling.Puller, image_ids: list[str]) -> pulling.Pulled:
-        await self.client.delete_images(self.project_id, image_ids[:2])
-        return await genuine(self, image_ids)
+    async def late(self: pulling.Puller) -> pulling.Pulled:
+        while not self._waiting.is_closed:  # noqa: ASYNC110 - until the project has been read
+            await asyncio.sleep(0)
+        await self.client.delete_images(self.project_id, sorted(self.offered)[:2])
+        return await genuine(self)
 
     monkeypatch.setattr(pulling.Puller, "pull", late)
 

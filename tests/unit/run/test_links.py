@@ -29,7 +29,9 @@ def link(image_id: str, call: int, end: str = "2100-01-01T13:00:00Z") -> str:
 
 def links(service: Any, clock: list[float], *, count: int = 500, end: str = "2100-01-01T13:00:00Z") -> Links:
     pairs = [(f"i{n}", link(f"i{n}", 0, end)) for n in range(count)]
-    return Links(service, "p", pairs, clock=lambda: clock[0], wall_clock=lambda: NOON + clock[0])
+    found = Links(service, "p", clock=lambda: clock[0], wall_clock=lambda: NOON + clock[0])
+    found.add(pairs)
+    return found
 
 
 async def test_links_are_read_anew_before_they_are_over_200_at_a_time() -> None:
