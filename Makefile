@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo test soak cost check format bench-emulator bench-labels bench-reading bench-rate bench-rate-matrix \
-	bench-cold bench bench-quick bench-full clean
+	bench-cold bench-pull bench bench-quick bench-full clean
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -54,6 +54,10 @@ bench-rate-matrix: .venv/ready
 # What a cold start costs beside the least that any client needs; a minute.
 bench-cold: .venv/ready
 	$(BIN)/python -m benchmarks.rate_cold
+
+# Taking 20,000 images out beside a bare download loop and other clients; five minutes.
+bench-pull: .venv/ready
+	$(BIN)/python -m benchmarks.pull
 
 # Everything beside what people use today, into benchmarks/RESULTS.md; half an hour on a quiet machine.
 bench: .venv/bench

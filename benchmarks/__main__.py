@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-from benchmarks import cost, files, labels, large, migrate, nightly, plots, scaling, startup, upload
+from benchmarks import cost, files, labels, large, migrate, nightly, plots, pull, scaling, startup, upload
 from benchmarks.effort import Effort
 from benchmarks.tables import Table
 
@@ -32,6 +32,7 @@ PARTS: dict[str, Callable[..., Iterator[Table]]] = {
     "nightly": nightly.tables,
     "reading and diffing": labels.tables,
     "migrate": migrate.tables,
+    "pull": pull.tables,
     "scaling": scaling.tables,
     "client cost": cost.tables,
 }

@@ -1,0 +1,137 @@
+"""`cvsync pull` beside other ways to take a project's images out.
+
+    make bench-pull
+
+Every client runs in a process of its own, from its start to its exit, against one emulator in a process of
+its own that serves small pictures from its disk, as fast as it can; nothing is throttled. Pulls and the bare
+loop take turns, so that both meet the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+from zipfile import ZipFile
+
+from benchmarks.effort import Effort
+from benchmarks.process import Ran, run
+from benchmarks.scene import Scene, draw_pictures, open_scene, write_manifest
+from benchmarks.tables import Table, median
+
+IMAGES = {Effort.QUICK: 2_000, Effort.USUAL: 20_000, Effort.FULL: 20_000}
+TURNS = {Effort.QUICK: 1, Effort.USUAL: 2, Effort.FULL: 5}
+PICTURE = (32, 24)  # about 2,400 bytes of PNG
+BARE, OURS, AGAIN, LABELS = "aiohttp loop", "cvsync pull", "cvsync pull, again", "cvsync pull --no-images"
+OTHERS = ("SDK loop", "cvsutils")
+GOAL = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One client's run."""
+
+    ran: Ran
+    images: int
+    """Files that are pictures, in the end."""
+
+
+def take(client: str, scene: Scene, *, keep: Path | None = None) -> Taken:
+    """Have a client take a project's images out, into a folder that is new unless ``keep`` names one."""
+    folder = keep or scene.folder / "taken"
+    if client.startswith("cvsync"):
+        more = ["--no-images"] if client == LABELS else []
+        ran = scene.run_cvsync("pull", "-o", folder, "-q", *more)
+    else:
+        folder.mkdir()
+        command = [sys.executable, "-m", "benchmarks.pull_clients", client, scene.url, scene.project, folder]
+        ran = run(command)
+    taken = Taken(ran, _pictures(folder))
+    if keep is None:
+        rmtree(folder)
+    print(f"{client}: {ran.seconds:.1f} s, {ran.cpu:.1f} s of processor time", file=sys.stderr, flush=True)
+    if ran.code:
+        raise SystemExit(f"{client} ended with exit code {ran.code}: {ran.err[-2000:]}")
+    return taken
+
+
+def _pictures(folder: Path) -> int:
+    """Count pictures, in the archive of cvsutils too."""
+    packed = sum(len(ZipFile(file).namelist()) for file in folder.glob("images.zip"))
+    return packed + sum(1 for file in folder.rglob("*.png") if file.stat().st_size)
+
+
+def measure(images: int, turns: int, others: tuple[str, ...] = OTHERS) -> dict[str, list[Taken]]:
+    """Measure all clients on one project of so many images."""
+    found: dict[str, list[Taken]] = {}
+    with TemporaryDirectory() as name:
+        pictures = Path(name)
+        draw_pictures(pictures, images, PICTURE)
+        with open_scene(fetch=True, files=pictures) as scene:
+            manifest = write_manifest(scene.folder, images, base=f"{scene.url}/files")
+            filled = scene.run_cvsync("push", manifest, "--quota", "none", "-q")
+            if filled.code:
+                raise SystemExit(f"the project could not be filled: {filled.err[-2000:]}")
+            for _ in range(turns):
+                for client in (BARE, OURS):
+                    found.setdefault(client, []).append(take(client, scene))
+            kept = scene.folder / "kept"
+            take(OURS, scene, keep=kept)
+            found[AGAIN] = [take(AGAIN, scene, keep=kept)]
+            found[LABELS] = [take(LABELS, scene)]
+            for client in others:
+                found[client] = [take(client, scene)]
+    return found
+
+
+def tables(effort: Effort) -> Iterator[Table]:
+    """Measure everything."""
+    images = IMAGES[effort]
+    fewer = images // 10
+    found, small = measure(images, TURNS[effort]), measure(fewer, 1, ())
+    seconds = {client: median([t.ran.seconds for t in runs]) for client, runs in found.items()}
+    rows = [[client, *_figures(images, seconds[BARE], runs)] for client, runs in found.items()]
+    share = seconds[BARE] / seconds[OURS]
+    verdict = "met" if share >= GOAL else "MISSED"
+    grown = {c: found[c][0].ran.peak - small[c][0].ran.peak for c in (BARE, OURS, LABELS)}
+    each = ", ".join(f"{client} {more / (images - fewer):,.0f}" for client, more in grown.items())
+    yield Table(
+        f"Taking {images:,} small images out",
+        ["client", "images/s", "seconds", "% of the bare loop", "runs", "CPU s", "peak MB", "images"],
+        rows,
+        [
+            f"`cvsync pull` runs at {100 * share:.0f} % of the bare loop's speed; the goal of "
+            f"{100 * GOAL:.0f} % is {verdict}. It also hashes, names, records and labels the images.",
+            f"Bytes of memory an image, from a project of {fewer:,} to one of {images:,}: {each}.",
+        ],
+        {client: images / seconds[client] for client in (BARE, OURS, *OTHERS) if client in seconds},
+        "images a second",
+        "pull.png",
+    )
+
+
+def _figures(images: int, bare: float, runs: Sequence[Taken]) -> list[object]:
+    seconds = median([t.ran.seconds for t in runs])
+    cpu, peak = median([t.ran.cpu for t in runs]), median([t.ran.peak for t in runs])
+    there = median([t.images for t in runs])
+    return [
+        images / seconds, seconds, 100 * bare / seconds, len(runs), cpu, round(peak / 1e6),
+        f"{there:,} of {images:,}",
+    ]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--effort", choices=[e.value for e in Effort], default=Effort.USUAL.value)
+    for table in tables(Effort(parser.parse_args().effort)):
+        print("\n".join(table.lines()))
+
+
+if __name__ == "__main__":
+    main()
