@@ -22,6 +22,7 @@ from benchmarks.effort import Effort
 from benchmarks.process import Ran, run
 from benchmarks.scene import Scene, draw_pictures, open_scene, write_manifest
 from benchmarks.tables import Table, median
+from cvsync.emulator import EmulatorProcess
 
 IMAGES = {Effort.QUICK: 2_000, Effort.USUAL: 20_000, Effort.FULL: 20_000}
 TURNS = {Effort.QUICK: 1, Effort.USUAL: 2, Effort.FULL: 5}
@@ -65,34 +66,51 @@ def _pictures(folder: Path) -> int:
     return packed + sum(1 for file in folder.rglob("*.png") if file.stat().st_size)
 
 
-def measure(images: int, turns: int, others: tuple[str, ...] = OTHERS) -> dict[str, list[Taken]]:
-    """Measure all clients on one project of so many images."""
+def fill(data: Path, images: int) -> str:
+    """Fill a project with so many pictures, in a folder that emulators can be started on; give its id.
+
+    What was filled before is used again.
+    """
+    note = data / "project"
+    if not note.exists():
+        with TemporaryDirectory() as name:
+            draw_pictures(Path(name), images, PICTURE)
+            with open_scene(fetch=True, files=Path(name), data=data) as scene:
+                manifest = write_manifest(scene.folder, images, base=f"{scene.url}/files")
+                filled = scene.run_cvsync("push", manifest, "--quota", "none", "-q")
+                if filled.code:
+                    raise SystemExit(f"the project could not be filled: {filled.err[-2000:]}")
+                note.write_text(scene.project)
+    return note.read_text()
+
+
+def measure(data: Path, images: int, turns: int, others: tuple[str, ...] = OTHERS) -> dict[str, list[Taken]]:
+    """Measure all clients on one project of so many images, in a folder of its own."""
     found: dict[str, list[Taken]] = {}
-    with TemporaryDirectory() as name:
-        pictures = Path(name)
-        draw_pictures(pictures, images, PICTURE)
-        with open_scene(fetch=True, files=pictures) as scene:
-            manifest = write_manifest(scene.folder, images, base=f"{scene.url}/files")
-            filled = scene.run_cvsync("push", manifest, "--quota", "none", "-q")
-            if filled.code:
-                raise SystemExit(f"the project could not be filled: {filled.err[-2000:]}")
-            for _ in range(turns):
-                for client in (BARE, OURS):
-                    found.setdefault(client, []).append(take(client, scene))
-            kept = scene.folder / "kept"
-            take(OURS, scene, keep=kept)
-            found[AGAIN] = [take(AGAIN, scene, keep=kept)]
-            found[LABELS] = [take(LABELS, scene)]
-            for client in others:
-                found[client] = [take(client, scene)]
+    project = fill(data, images)
+    with EmulatorProcess(data, quota="none") as emulator, TemporaryDirectory() as name:
+        scene = Scene(emulator.url, project, Path(name))
+        kept = scene.folder / "kept"
+        for turn in range(turns):
+            found.setdefault(BARE, []).append(take(BARE, scene))
+            found.setdefault(OURS, []).append(take(OURS, scene, keep=kept if turn == turns - 1 else None))
+        found[AGAIN] = [take(AGAIN, scene, keep=kept)]
+        found[LABELS] = [take(LABELS, scene)]
+        for client in others:
+            found[client] = [take(client, scene)]
     return found
 
 
-def tables(effort: Effort) -> Iterator[Table]:
-    """Measure everything."""
+def tables(effort: Effort, data: Path | None = None) -> Iterator[Table]:
+    """Measure everything; projects are filled in a folder of their own, or kept in one that is named."""
     images = IMAGES[effort]
     fewer = images // 10
-    found, small = measure(images, TURNS[effort]), measure(fewer, 1, ())
+    with TemporaryDirectory() as name:
+        root = data or Path(name)
+        for count in (fewer, images):
+            fill(root / str(count), count)
+        small = measure(root / str(fewer), fewer, 1, ())
+        found = measure(root / str(images), images, TURNS[effort])
     seconds = {client: median([t.ran.seconds for t in runs]) for client, runs in found.items()}
     rows = [[client, *_figures(images, seconds[BARE], runs)] for client, runs in found.items()]
     share = seconds[BARE] / seconds[OURS]
@@ -129,7 +147,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--effort", choices=[e.value for e in Effort], default=Effort.USUAL.value)
-    for table in tables(Effort(parser.parse_args().effort)):
+    parser.add_argument("--data", type=Path, help="keep the filled projects here, and use them the next time")
+    options = parser.parse_args()
+    for table in tables(Effort(options.effort), options.data):
         print("\n".join(table.lines()))
 
 

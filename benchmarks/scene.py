@@ -92,7 +92,8 @@ def write_manifest(folder: Path, images: int, *, base: str = "https://pictures.t
 
 @contextmanager
 def open_scene(*, tps: float | None = None, latency: float | None = None, fetch: bool = False,
-               faults: Sequence[str] = (), files: Path | None = None) -> Iterator[Scene]:  # fmt: skip
+               faults: Sequence[str] = (), files: Path | None = None,
+               data: Path | None = None) -> Iterator[Scene]:  # fmt: skip
     """Start an emulator in a process of its own; faults and rate cap begin once the project is there.
 
     Args:
@@ -101,10 +102,11 @@ def open_scene(*, tps: float | None = None, latency: float | None = None, fetch:
         fetch: Whether it downloads what is submitted; else the URL stands for the bytes.
         faults: As `cvsync emulate --fault` takes them.
         files: A folder that it serves under ``/files/``.
+        data: Where its state stays when it is over; None: nowhere.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        where = {"data": folder / "emulator", "quota": "none", "fetch": fetch, "files": files}
+        where = {"data": data or folder / "emulator", "quota": "none", "fetch": fetch, "files": files}
         with EmulatorProcess(**where) as emulator:
             base = f"{emulator.url}/customvision/v3.3/training/projects"
             project = _call("POST", f"{base}?name=benchmark&domainId={DETECTION}")["id"]

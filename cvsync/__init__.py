@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cvsync.flows.pictures import find_pictures
     from cvsync.flows.plan import PlanRequest, make_plan
     from cvsync.flows.predict import PredictRequest, predict
+    from cvsync.flows.pull import PullReport, PullRequest, pull
     from cvsync.flows.push import PushRequest, push
     from cvsync.flows.release import ReleaseRequest, release_project
     from cvsync.flows.service import Service, open_service
@@ -41,6 +42,8 @@ _HOMES = {
     "ModelChoice": "cvsync.flows.models",
     "PlanRequest": "cvsync.flows.plan",
     "PredictRequest": "cvsync.flows.predict",
+    "PullReport": "cvsync.flows.pull",
+    "PullRequest": "cvsync.flows.pull",
     "PushRequest": "cvsync.flows.push",
     "Reading": "cvsync.manifest",
     "ReleaseRequest": "cvsync.flows.release",
@@ -55,6 +58,7 @@ _HOMES = {
     "open_client": "cvsync.api.client",
     "open_service": "cvsync.flows.service",
     "predict": "cvsync.flows.predict",
+    "pull": "cvsync.flows.pull",
     "push": "cvsync.flows.push",
     "read": "cvsync.manifest",
     "release_project": "cvsync.flows.release",
@@ -63,9 +67,10 @@ _HOMES = {
 
 __all__ = [
     "Client", "CvsyncError", "EvaluateRequest", "Evaluation", "Event", "Labels", "Manifest",
-    "MigrateRequest", "ModelChoice", "PlanRequest", "PredictRequest", "PushRequest", "Reading",
+    "MigrateRequest", "ModelChoice", "PlanRequest", "PredictRequest", "PullReport",
+    "PullRequest", "PushRequest", "Reading",
     "ReleaseRequest", "Report", "Service", "Settings", "__version__", "apply_plan", "evaluate",
-    "find_pictures", "make_plan", "migrate", "open_client", "open_service", "predict", "push", "read",
+    "find_pictures", "make_plan", "migrate", "open_client", "open_service", "predict", "pull", "push", "read",
     "release_project", "write",
 ]  # fmt: skip
 

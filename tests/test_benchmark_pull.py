@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks import pull
@@ -9,8 +11,8 @@ from benchmarks.pull import AGAIN, BARE, LABELS, OTHERS, OURS, measure
 
 
 @pytest.mark.soak
-def test_every_client_takes_all_images_out() -> None:
-    found = measure(12, 1)
+def test_every_client_takes_all_images_out(tmp_path: Path) -> None:
+    found = measure(tmp_path, 12, 1)
 
     assert {client: [t.images for t in runs] for client, runs in found.items()} == {
         BARE: [12], OURS: [12], AGAIN: [12], LABELS: [0], **{client: [12] for client in OTHERS},
@@ -23,6 +25,7 @@ def test_a_bare_loop_and_a_pull_are_told_apart(monkeypatch: pytest.MonkeyPatch) 
     slow = pull.Ran(0, 2.0, 0.5, 60_000_000, "", "")
     found = {BARE: [pull.Taken(run, 2_000)], OURS: [pull.Taken(slow, 2_000)], LABELS: [pull.Taken(run, 0)]}
     monkeypatch.setattr(pull, "measure", lambda *_: found)
+    monkeypatch.setattr(pull, "fill", lambda *_: "project")
 
     (table,) = pull.tables(pull.Effort.QUICK)
 

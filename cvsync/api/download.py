@@ -41,7 +41,7 @@ class Received:
     """The first bytes, which tell what it is."""
 
     @classmethod
-    def write(cls, content: bytes, part: str) -> Received:
+    def write(cls, content: bytes, part: Path | str) -> Received:
         """Write what was received otherwise."""
         with _Part(part) as file:
             file.write(content)
@@ -75,7 +75,7 @@ class Downloader:
         await asyncio.to_thread(part.replace, path)
         return size
 
-    async def receive(self, url: str, part: str, *, most: int = MOST_BYTES) -> Received:
+    async def receive(self, url: str, part: Path | str, *, most: int = MOST_BYTES) -> Received:
         """Fetch a link into a file that the caller names as it should be when it is whole.
 
         Nothing is left of one that is not; raises as ``download`` does.
@@ -150,7 +150,7 @@ def _operation(url: str) -> str:
 class _Part:
     """A file that is made when its first bytes come, and deleted again unless the block comes to its end."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: Path | str) -> None:
         self._path = path
         self._file: io.FileIO | None = None
 

@@ -20,7 +20,7 @@ class Originals:
     def __init__(self, client: Client, downloader: Downloader, project_id: str) -> None:
         self._client, self._downloader, self._project_id = client, downloader, project_id
 
-    async def receive(self, link: str, part: Path, *, most: int = MOST_BYTES) -> Received:
+    async def receive(self, link: str, part: Path | str, *, most: int = MOST_BYTES) -> Received:
         """Fetch a picture into a file that the caller names as it should be when it is whole."""
         if "://" in link:
             return await self._downloader.receive(link, part, most=most)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync.api.listing import Selection, fetch_images
+from cvsync.errors import GuardError
 from cvsync.events import tell
 from cvsync.flows.pulled_labels import Names, left_out, with_files, with_links
 from cvsync.flows.service import Service
@@ -22,6 +23,7 @@ from cvsync.manifest import Format, Loss, Written, can_hold_all, refuse_unfit, w
 from cvsync.model import Image, Project
 from cvsync.run.links import Links
 from cvsync.run.names import new_run_id
+from cvsync.run.pull_progress import PullProgress
 from cvsync.run.pulled import PulledFolder, open_pulled
 from cvsync.run.pulling import Pulled, Puller
 from cvsync.snapshot import Snapshot
@@ -76,6 +78,7 @@ async def pull(service: Service, request: PullRequest) -> PullReport:
         ManifestError: The format cannot hold the labels and may not lose them; nothing was written.
         SettingsError: The folder holds something else.
         LockedError: Another run pulls into the folder.
+        GuardError: More than half of the folder's images would be pruned; nothing was deleted.
         ServiceError: The service, or its storage, refused the pull as a whole.
         TransportError: No answer came, however often it was tried.
     """
@@ -108,6 +111,11 @@ class _Pull:
         if self.service.stop.requested:
             return report
         gone = await self._gone(snapshot)
+        if request.prune and 2 * len(gone) > (files := len(self.folder.image_ids)):
+            raise GuardError(
+                f"--prune refused: {len(gone)} of {files} images in {request.folder} are gone from the "
+                "project, more than half. Nothing was deleted; if that is right, delete the folder"
+            )
         labels = self._labels(snapshot)
         written = await asyncio.to_thread(
             write_beside, labels, request.folder, request.format, lossy=request.lossy
@@ -143,6 +151,10 @@ class _Pull:
         Images are fetched while the project is still being read, unless its labels may have to be refused.
         """
         puller = self._puller()
+        async with PullProgress(puller).told():
+            return await self._fetch_with(puller)
+
+    async def _fetch_with(self, puller: Puller) -> tuple[Snapshot, Pulled, int]:
         fetching = asyncio.create_task(puller.pull())
         try:
             if can_hold_all(self.request.format):
@@ -154,13 +166,12 @@ class _Pull:
                 await self._refuse_unfit(snapshot)
                 columns = (snapshot.images.column(name).to_pylist() for name in ("image_id", "link"))
                 puller.offer((i, link or "") for i, link in zip(*columns, strict=True))
-            to_fetch = len(puller.offered)
+            puller.close()
             tell(
                 self.service.observer, "pull_summary", images=len(snapshot), labels=snapshot.labels.num_rows,
-                there=max(0, len(snapshot) - to_fetch), to_fetch=to_fetch,
+                there=puller.passed, to_fetch=len(puller.offered),
             )  # fmt: skip
-            puller.close()
-            return snapshot, await fetching, max(0, len(snapshot) - to_fetch)
+            return snapshot, await fetching, puller.passed
         except BaseException:
             fetching.cancel()
             await asyncio.gather(fetching, return_exceptions=True)

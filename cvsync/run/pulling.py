@@ -60,15 +60,23 @@ class Puller:
     pulled: Pulled = field(default_factory=Pulled)
     _waiting: Arrivals[str] = field(default_factory=Arrivals)
     _offered: set[str] = field(default_factory=set)
+    _passed: set[str] = field(default_factory=set)
     _told: tuple[int, int] = (0, 0)
     _failures: int = 0
 
     def offer(self, links: Iterable[tuple[str, str]]) -> None:
         """Give image ids and links as they were just read; those that need not be fetched are let pass."""
-        new = [(i, link) for i, link in links if i not in self._offered and i not in self.folder.files]
+        new = []
+        for image_id, link in links:
+            if image_id in self._offered or image_id in self._passed:
+                continue  # a project that changes while it is read is read anew
+            if image_id in self.folder.files:
+                self._passed.add(image_id)
+            else:
+                self._offered.add(image_id)
+                new.append((image_id, link))
         self.links.add(new)
         for image_id, _ in new:
-            self._offered.add(image_id)
             self._waiting.add(image_id)
 
     def close(self) -> None:
@@ -79,6 +87,11 @@ class Puller:
     def offered(self) -> Collection[str]:
         """The images that were not there."""
         return self._offered
+
+    @property
+    def passed(self) -> int:
+        """How many images were there."""
+        return len(self._passed)
 
     async def pull(self) -> Pulled:
         """Fetch images as they are offered, until it is closed; note those that cannot be had, and why.

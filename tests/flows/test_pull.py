@@ -144,6 +144,19 @@ def test_images_that_are_gone_are_named_and_pruned_if_asked(filled: Terminal) ->
     assert " gone " not in filled.run("pull", "-o", pulled).out
 
 
+def test_most_of_a_folder_is_not_pruned(filled: Terminal) -> None:
+    pulled = filled.folder / "out"
+    filled.run("pull", "-o", pulled)
+    for left in (8, 5):
+        filled.push(filled.manifest(rows(filled, left)), "--delete", "--max-delete", "9")
+
+    done = filled.run("pull", "-o", pulled, "--prune")
+
+    assert done.code == 6
+    assert "--prune refused: 7 of 12 images" in done.err
+    assert len([*(pulled / "images").iterdir()]) == 12
+
+
 def test_a_pull_into_what_is_no_pulled_folder_is_refused(filled: Terminal) -> None:
     done = filled.run("pull", "-o", filled.pictures)
 
@@ -264,8 +277,10 @@ def test_events_tell_what_is_done(filled: Terminal) -> None:
     done = filled.run("pull", "-o", filled.folder / "out", "--json")
 
     told = [json.loads(line) for line in done.out.splitlines()]
-    assert [event["ev"] for event in told if event["ev"] != "rate"] == [
+    assert [event["ev"] for event in told if event["ev"] not in ("rate", "status")] == [
         "run_start", "pull_summary", "images_fetched", "written", "totals", "run_end",
     ]  # fmt: skip
     assert told[-1]["totals"]["images_fetched"] == 12
+    states = [event for event in told if event["ev"] == "status"]
+    assert (states[-1]["done"], states[-1]["total"], states[-1]["in_flight"]) == (12, 12, 0)
     assert "sig=" not in done.out
