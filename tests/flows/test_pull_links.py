@@ -12,6 +12,7 @@ import pytest
 from make import make_png, write_csv
 from shelf import Shelf
 
+from cvsync.api.originals import Originals
 from cvsync.api.retry import RetryPolicy
 from cvsync.emulator.links import Links as EmulatorLinks
 from cvsync.errors import AuthError, TransportError
@@ -127,7 +128,7 @@ async def test_a_storage_that_does_not_answer_is_tried_again_and_ends_the_pull(
     async def broken(*_: Any) -> Any:
         raise TransportError("download", "the connection was reset", sent=True)
 
-    monkeypatch.setattr(pulling.Puller, "_try", broken)
+    monkeypatch.setattr(Originals, "receive", broken)
     monkeypatch.setattr(pulling, "RetryPolicy", lambda: RetryPolicy(attempts=2, first_wait=0.0))
 
     with pytest.raises(TransportError):
