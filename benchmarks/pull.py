@@ -21,7 +21,7 @@ from zipfile import ZipFile
 from benchmarks.effort import Effort
 from benchmarks.process import Ran, run
 from benchmarks.scene import Scene, draw_pictures, open_scene, write_manifest
-from benchmarks.tables import Table, median
+from benchmarks.tables import Goal, Table, median
 from cvsync.emulator import EmulatorProcess
 
 IMAGES = {Effort.QUICK: 2_000, Effort.USUAL: 20_000, Effort.FULL: 20_000}
@@ -114,7 +114,6 @@ def tables(effort: Effort, data: Path | None = None) -> Iterator[Table]:
     seconds = {client: median([t.ran.seconds for t in runs]) for client, runs in found.items()}
     rows = [[client, *_figures(images, seconds[BARE], runs)] for client, runs in found.items()]
     share = seconds[BARE] / seconds[OURS]
-    verdict = "met" if share >= GOAL else "MISSED"
     grown = {c: found[c][0].ran.peak - small[c][0].ran.peak for c in (BARE, OURS, LABELS)}
     each = ", ".join(f"{client} {more / (images - fewer):,.0f}" for client, more in grown.items())
     yield Table(
@@ -122,13 +121,14 @@ def tables(effort: Effort, data: Path | None = None) -> Iterator[Table]:
         ["client", "images/s", "seconds", "% of the bare loop", "runs", "CPU s", "peak MB", "images"],
         rows,
         [
-            f"`cvsync pull` runs at {100 * share:.0f} % of the bare loop's speed; the goal of "
-            f"{100 * GOAL:.0f} % is {verdict}. It also hashes, names, records and labels the images.",
+            f"`cvsync pull` runs at {100 * share:.0f} % of the bare loop's speed; it also hashes, names, "
+            "records and labels the images.",
             f"Bytes of memory an image, from a project of {fewer:,} to one of {images:,}: {each}.",
         ],
         {client: images / seconds[client] for client in (BARE, OURS, *OTHERS) if client in seconds},
         "images a second",
         "pull.png",
+        [Goal("pull, times the speed of a bare loop of downloads", GOAL, share, at_least=True)],
     )
 
 
