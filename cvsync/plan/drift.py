@@ -72,7 +72,7 @@ def refuse_drift(sides: Sides, images: Rows, keys: Rows) -> None:
     """
     if not len(images) and not len(keys):
         return
-    names = [sides.image_keys[int(i)].as_py() for i in images[:_NAMED]]
+    names = sides.keys_of(images[:_NAMED]).to_pylist()
     names += [sides.desired.keys[int(k)].as_py() for k in keys[: _NAMED - len(names)]]
     count = len(images) + len(keys)
     more = f" and {count - len(names)} more" if count > len(names) else ""

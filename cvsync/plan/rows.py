@@ -62,14 +62,14 @@ def _manifest_rows(sides: Sides, rows: Rows, kind: Kind, item: Codes, image_id: 
 def remove_rows(sides: Sides, rows: Rows, kind: Kind) -> pa.Table:
     """Labels that images of the project are to lose."""
     labels = sides.snapshot.labels.take(pa.array(rows))
-    image = pa.array(sides.present_image[rows])
+    image = sides.present_image[rows]
     names = pa.array(sides.names.names, pa.string())
     return _table(
         len(rows),
         kind=kind,
         item=image,
-        key=sides.image_keys.take(image),
-        image_id=sides.image_ids.take(image),
+        key=sides.keys_of(image),
+        image_id=sides.image_ids.take(pa.array(image)),
         tag=names.take(pa.array(sides.present_tag[rows])),
         region_id=labels.column("region_id"),
         **{name: labels.column(name) for name in BOX},
@@ -78,13 +78,12 @@ def remove_rows(sides: Sides, rows: Rows, kind: Kind) -> pa.Table:
 
 def delete_rows(sides: Sides, images: Rows) -> pa.Table:
     """Images that are to go."""
-    at = pa.array(images)
     return _table(
         len(images),
         kind=Kind.DELETE_IMAGE,
         item=images,
-        key=sides.image_keys.take(at),
-        image_id=sides.image_ids.take(at),
+        key=sides.keys_of(images),
+        image_id=sides.image_ids.take(pa.array(images)),
     )
 
 

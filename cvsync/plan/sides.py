@@ -142,12 +142,15 @@ class Sides:
         return flags
 
     @cached_property
-    def image_keys(self) -> pa.Array:
-        """For each image a key that is it, or null."""
+    def _row_of_image(self) -> Codes:
         row_of = np.full(len(self.snapshot), -1, np.int32)
         rows = np.flatnonzero(self.known_image >= 0)
         row_of[self.known_image[rows]] = rows
-        return one_chunk(self.known.table.column("key")).take(as_positions(row_of))
+        return row_of
+
+    def keys_of(self, images: Codes | Rows) -> pa.Array:
+        """Give for some images a key that each is, or null."""
+        return one_chunk(self.known.table.column("key")).take(as_positions(self._row_of_image[images]))
 
     @cached_property
     def image_ids(self) -> pa.Array:
