@@ -100,6 +100,40 @@ def test_secrets_reach_neither_disk_nor_words(place: Place) -> None:
     assert {path.stat().st_mode & 0o777 for path in place.files()} == {0o600}
 
 
+VERBS: dict[str, tuple[list[str], int]] = {
+    "validate": (["validate", "m.csv"], 0),
+    "project": (["project", "create", "shelf", "--type", "multiclass"], 0),
+    "plan": (["plan", "m.csv", "-p", "shelf", "-o", "plan.parquet"], 0),
+    "push": (["push", "m.csv", "-p", "shelf", "-v"], 0),
+    "push again": (["push", "m.csv", "-p", "shelf", "--json"], 0),
+    "verify": (["verify", "m.csv", "-p", "shelf"], 0),
+    "verify bytes": (["verify", "m.csv", "-p", "shelf", "--all-bytes", "--json"], 10),
+    "status": (["status", "-p", "shelf"], 0),
+    "ledger": (["ledger", "show", "-p", "shelf"], 0),
+    "tags": (["tag", "ls", "-p", "shelf"], 0),
+    "pull": (["pull", "-p", "shelf", "-o", "out", "-f", "csv"], 0),
+    "migrate": (["migrate", "shelf", "copy", "--create-project", "-v"], 0),
+    "train": (["train", "-p", "shelf", "--json"], 0),
+}
+"""Words of a command, and the code that it ends with; the bytes are not those of the manifest's URLs."""
+
+
+def test_secrets_are_in_nothing_that_any_verb_says_or_writes(place: Place) -> None:
+    codes = {name: place.run(*words) for name, (words, _) in VERBS.items()}
+    pulled = [path for path in (place.folder / "out").rglob("*") if path.is_file()]
+    written = [*place.files(), place.folder / "plan.parquet", *pulled]
+
+    assert codes == {name: code for name, (_, code) in VERBS.items()}
+    assert KEY not in place.said
+    assert SIGNATURE not in place.said
+    assert len(written) > 12
+    assert [path for path in written if KEY.encode() in path.read_bytes()] == []
+    # A plan holds the URLs that it is to send.
+    holding = {path.name for path in written if SIGNATURE.encode() in path.read_bytes()}
+    assert holding <= {"plan.parquet"}
+    assert {path.stat().st_mode & 0o777 for path in place.files()} == {0o600}
+
+
 def test_key_is_in_no_process_title_and_no_representation(place: Place) -> None:
     from cvsync import Settings
 
