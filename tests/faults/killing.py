@@ -51,6 +51,15 @@ class Runner:
         self._process.stdin.flush()
         self._pid = int(self._answer()["pid"])
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the push that was begun last is still at work."""
+        try:
+            os.kill(self._pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
     def kill(self) -> None:
         """As `kill -9` does; it may be over already."""
         with contextlib.suppress(ProcessLookupError):
