@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,13 +41,18 @@ def _find(name: str) -> Iterable[Picture]:
         return [Picture(without_query(name), url=name, place=unquote(urlsplit(name).path).rpartition("/")[2])]
     path = Path(name)
     if path.is_file():
-        return [Picture(name, path, place=path.name)]
+        return [Picture(_readable(name), path, place=path.name)]
     if not path.is_dir():
         raise SettingsError(f"{name}: no file, no folder, and no URL that begins with http:// or https://")
     files = [file for file in sorted(path.rglob("*")) if _is_picture(file, path)]
     if not files:
         raise SettingsError(f"{name}: no picture in it; they end in {', '.join(sorted(SUFFIXES))}")
-    return [Picture(str(file), file, place=file.relative_to(path).as_posix()) for file in files]
+    return [Picture(_readable(str(file)), file, place=file.relative_to(path).as_posix()) for file in files]
+
+
+def _readable(name: str) -> str:
+    """Give a file's name such that it can be shown: names may be any bytes."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _is_picture(file: Path, folder: Path) -> bool:

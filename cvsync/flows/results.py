@@ -60,8 +60,9 @@ def _plain(place: str) -> str:
 
 
 def _name(part: str) -> str:
-    cleaned = _NO_NAME.sub("_", part).strip(". ")
-    short = cleaned.encode()[:_LONGEST].decode(errors="ignore") or "picture"
+    cleaned = " ".join(_NO_NAME.sub("_", part).split()).strip(". ")
+    # What is no Unicode in the name of a file is left out, and so is half a letter at the end.
+    short = cleaned.encode(errors="ignore")[:_LONGEST].decode(errors="ignore").strip(". ") or "picture"
     return f"_{short}" if _RESERVED.fullmatch(short) else short
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,10 @@ def test_results_have_names_of_their_own_and_stay_in_the_folder(places: list[str
     [
         ("a/b.JPEG", "a/b.jpg"), ("x.bmp", "x.png"), ("x", "x.png"), ("", "picture.png"),
         ("../../etc/passwd", "picture/picture/etc/passwd.png"), ("a\\..\\b.jpg", "a_.._b.jpg"),
-        ("nul.png", "_nul.png"), (".hidden.jpg", "hidden.jpg"), ("C:x.jpg", "C_x.jpg"),
+        ("nul.png", "_nul.png"),
+        (" a\u2028b\xa0. .jpg", "a b . .jpg"), ("f\udcffork.jpg", "fork.jpg"),
+        ("x" * 200 + " .jpg", "x" * 200 + ".png"),
+        (".hidden.jpg", "hidden.jpg"), ("C:x.jpg", "C_x.jpg"),
     ],
 )  # fmt: skip
 def test_names_are_such_as_any_file_system_takes(tmp_path: Path, place: str, result: str) -> None:
@@ -80,3 +84,19 @@ def test_links_do_not_lead_outside(tmp_path: Path) -> None:
         plan_results(folder, [Picture("p", place="b.jpg")])
     write_result(folder / "b.jpg", b"new", overwrite=True)
     assert list(outside.iterdir()) == []
+
+
+def test_file_whose_name_is_no_text_can_be_shown(tmp_path: Path) -> None:
+    file = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    try:
+        Path(os.fsdecode(file)).touch()
+    except OSError:
+        pytest.skip("this file system takes text only")
+
+    for name in (str(tmp_path), os.fsdecode(file)):
+        (picture,) = find_pictures([name])
+
+        assert picture.name.encode().endswith("caf\ufffd.png".encode())
+        assert picture.file is not None
+        assert picture.file.is_file()
+        assert plan_results(Path("/nowhere"), [picture])[0].name == "caf.png"
