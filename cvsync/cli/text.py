@@ -200,8 +200,10 @@ class TextOutput:
     def _on_iteration_removed(self, facts: Mapping[str, Any]) -> None:
         self._say(f"removed {facts['iteration']}, to make room")
 
-    def _on_run_end(self, _facts: Mapping[str, Any]) -> None:
+    def _on_run_end(self, facts: Mapping[str, Any]) -> None:
         self.close()
+        if "reason" in facts and any(facts["totals"].get(name) for name in _DONE):
+            self._say(f"until then: {result_line(facts['totals'])}")  # a run that came through says it itself
         if self._refused > SHOWN:
             self._say(f"… and {self._refused - SHOWN:,} more refused", always=True)
 
@@ -217,18 +219,22 @@ _CHANGES = (
 )
 
 
+_DONE = {
+    "tags_created": ("tag", "created"),
+    "images_created": ("image", "created"),
+    "images_adopted": ("image", "already there"),
+    "images_replaced": ("image", "replaced"),
+    "labels_added": ("label", "added"),
+    "labels_removed": ("label", "removed"),
+    "images_deleted": ("image", "deleted"),
+    "metadata_set": ("image", "given metadata"),
+    "refused": ("image", "refused"),
+    "rows_refused": ("row", "refused"),
+}
+"""What a run counts, and how it is said."""
+
+
 def result_line(counts: Mapping[str, int]) -> str:
     """Sum up what a run did in a line."""
-    parts = [
-        count(counts.get("tags_created", 0), "tag", "created"),
-        count(counts.get("images_created", 0), "image", "created"),
-        count(counts.get("images_adopted", 0), "image", "already there"),
-        count(counts.get("images_replaced", 0), "image", "replaced"),
-        count(counts.get("labels_added", 0), "label", "added"),
-        count(counts.get("labels_removed", 0), "label", "removed"),
-        count(counts.get("images_deleted", 0), "image", "deleted"),
-        count(counts.get("metadata_set", 0), "image", "given metadata"),
-        count(counts.get("refused", 0), "image", "refused"),
-        count(counts.get("rows_refused", 0), "row", "refused"),
-    ]
+    parts = (count(counts.get(name, 0), *words) for name, words in _DONE.items())
     return ", ".join(part for part in parts if part) or "nothing to do"

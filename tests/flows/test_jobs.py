@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from schema import check_line
 from terminal import Ran, Terminal
 
+from cvsync.cli.jobs import running
 from cvsync.cli.jobs.record import JobRecord, StepRecord, jobs_folder
 from cvsync.errors import SettingsError
 from cvsync.run.lock import hold_lock
@@ -126,6 +128,28 @@ def test_the_first_step_that_fails_ends_a_job(terminal: Terminal) -> None:
     assert [step["verb"] for step in report["steps"]] == ["push"]
     assert report["reason"].startswith("step 1 (push): ")
     assert "# Job nightly: a manifest cannot be read" in page(done)
+
+
+def test_a_job_that_is_terminated_between_two_steps_still_reports(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    before = signal.getsignal(signal.SIGTERM)
+
+    def end(name: str) -> None:
+        if name == "after-step":
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(running, "failpoint", end)
+    ran = job(terminal)
+    monkeypatch.undo()
+
+    assert ran.code == 143
+    (report,) = reports(terminal)
+    assert (report["exit_code"], [step["verb"] for step in report["steps"]]) == (143, ["push"])
+    assert "terminated between two steps" in page(ran)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_mistake_in_a_step_is_named_with_its_place(terminal: Terminal) -> None:

@@ -131,6 +131,7 @@ def test_project_that_cannot_be_trained_yet_is_told_with_its_tags(terminal: Term
     ran = terminal.push(classes(terminal, 7), "--train")
 
     assert ran.code == 9
+    assert "until then: 2 tags created, 7 images created" in ran.err
     assert "cannot be trained yet: a multiclass project needs 5 images of each tag, but fork has 4" in ran.err
     assert terminal.writes().get("TrainProject") is None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +71,24 @@ def _invoke(command: click.Command, job: Job, words: Sequence[str], options: dic
         return command.invoke(context)
 
 
+class _Terminated(BaseException):
+    """SIGTERM came while no step was there to take it."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """Have SIGTERM end the job in order; put back, in the end, what it did before."""
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @dataclass
 class _Run:
     job: Job
@@ -89,9 +109,12 @@ class _Run:
         self.record.save(self.folder)
         code = exits.UNEXPECTED
         try:
-            code = self._steps()
+            with _terminating():
+                code = self._steps()
         except KeyboardInterrupt:
             code = 130
+        except _Terminated:
+            code, self.record.reason = 143, "terminated between two steps; run again to go on"
         finally:
             self._report(code)
         return code
@@ -147,6 +170,8 @@ class _Run:
         except CvsyncError as error:  # of options, before the verb began
             record.reason, code = f"{step.place}: {error}", exits.exit_code(error)
             self.output.error(record.reason)
+        finally:
+            signal.signal(signal.SIGTERM, _terminate)  # a verb's event loop leaves it as Python has it
         assert isinstance(code, int)
         return code
 
