@@ -97,24 +97,32 @@ class Publisher:
         note = self.notes.get("publishing")
         if note is None:
             return
-        iterations = await self.client.get_iterations(self.project_id)
-        publication = Publication(note["name"], note["resource"])
-        if not in_service(iterations, publication.name):
-            heirs = [i for wanted in (note["new"], note["old"]) for i in iterations if i.id == wanted]
-            await self._give_one_of([i for i in heirs if not i.publish_name], publication)
+        name, iterations = note["name"], await self.client.get_iterations(self.project_id)
+        if not in_service(iterations, name):
+            resources = {"new": note["resource"], "old": note.get("old_resource") or note["resource"]}
+            heirs = [
+                (iteration, Publication(name, resource))
+                for which, resource in resources.items()
+                for iteration in iterations
+                if iteration.id == note[which] and not iteration.publish_name
+            ]
+            heir = await self._give_one_of(heirs, name)
+            if heir is not None:
+                self._tell("Resumed", heir, name)
         del self.notes["publishing"]
 
-    async def _give_one_of(self, heirs: list[Iteration], publication: Publication) -> None:
-        """Give a name to the first that may have it."""
-        for n, heir in enumerate(heirs, start=1):
+    async def _give_one_of(self, heirs: list[tuple[Iteration, Publication]], name: str) -> Iteration | None:
+        """Give a name to the first that may have it; None: none may, and a warning says so."""
+        for heir, publication in heirs:
             try:
                 await self._give(heir, publication)
-            except TrainingError:
-                if n == len(heirs):
+            except (TrainingError, ServiceError) as error:
+                if _may_pass(error):
                     raise
             else:
-                self._tell("Resumed", heir, publication.name)
-                return
+                return heir
+        tell(self.observer, "warning", text=f"{name} answers nothing; publish it again")
+        return None
 
     async def _move(self, new: Iteration, old: Iteration | None, publication: Publication) -> None:
         if old is None:
@@ -126,16 +134,19 @@ class Publisher:
 
     async def _hand_over(self, new: Iteration, old: Iteration, publication: Publication) -> None:
         """Take a name from one iteration and give it to another; back, where the other may not have it."""
+        former = old.original_publish_resource_id or publication.resource_id
         self.notes["publishing"] = {
             "name": publication.name, "resource": publication.resource_id, "new": new.id, "old": old.id,
+            "old_resource": former,
         }  # fmt: skip
         await self._withdraw(old)
         failpoint("in-publish")
         try:
             await self._give(new, publication)
-        except TrainingError:
-            await self._give(old, Publication(publication.name, old.original_publish_resource_id or ""))
-            del self.notes["publishing"]
+        except (TrainingError, ServiceError) as error:
+            if not _may_pass(error):
+                await self._give_one_of([(old, Publication(publication.name, former))], publication.name)
+                del self.notes["publishing"]
             raise
         del self.notes["publishing"]
 
@@ -182,6 +193,11 @@ class Publisher:
         facts = {"publish_name": name, "iteration": iteration.name, "iteration_id": iteration.id}
         before = {"before": old.name} if old is not None and old.id != iteration.id else {}
         tell(self.observer, "publish", status=status, **facts, **before)
+
+
+def _may_pass(error: TrainingError | ServiceError) -> bool:
+    """Tell whether the service may publish later what it does not now; the note stays for that."""
+    return isinstance(error, ServiceError) and error.is_transient
 
 
 def _is_at(iteration: Iteration, publication: Publication) -> bool:

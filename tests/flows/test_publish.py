@@ -11,6 +11,7 @@ from shelf import Shelf
 
 from cvsync.errors import (
     MissingIterationError,
+    ServiceError,
     SettingsError,
     TrainingError,
     UnsupportedError,
@@ -134,6 +135,56 @@ async def test_refused_model_gives_the_name_back(stocked: Any) -> None:
         await release(shelf, publish=LIVE)
 
     assert await published(shelf) == {"Iteration 1": "live"}
+
+
+async def refuse_to_publish(shelf: Shelf, status: int, times: int) -> None:
+    fault = {"operation": "PublishIteration", "kind": "status", "status": status, "count": times}
+    await shelf.control("POST", "faults", [fault])
+
+
+def warnings(shelf: Shelf) -> list[str]:
+    return [str(event.facts["text"]) for event in shelf.events if event.name == "warning"]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_whatever_refuses_a_move_blocks_nothing_after_it(stocked: Any, status: int, times: int) -> None:
+    """The second refusal is of giving the name back."""
+    shelf = await stocked("v3.0")
+    await release(shelf, train=TrainOptions(), publish=LIVE)
+    await train(shelf, force=True)
+    await refuse_to_publish(shelf, status, times)
+
+    with pytest.raises((TrainingError, ServiceError)):
+        await release(shelf, publish=Publication("live", RESOURCE + "-mistyped"))
+
+    (left,) = [i for i in await iterations(shelf) if i.publish_name] or [None]
+    assert (left and left.original_publish_resource_id) == (RESOURCE if times == 1 else None)
+    assert warnings(shelf) == ["live answers nothing; publish it again"] * (times - 1)
+
+    await release(shelf, publish=LIVE)
+
+    assert await published(shelf) == {"Iteration 2": "live"}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_name_that_a_death_took_goes_back_with_its_own_resource(stocked: Any, times: int) -> None:
+    shelf = await stocked("v3.0")
+    await release(shelf, train=TrainOptions(), publish=LIVE)
+    await train(shelf, force=True)
+    arm("in-publish:1", act=die)
+    try:
+        with pytest.raises(DeathError):
+            await release(shelf, publish=Publication("live", RESOURCE + "-mistyped"))
+    finally:
+        arm(None)
+    await refuse_to_publish(shelf, 403, times)
+
+    await train(shelf)
+
+    left = {i.name: i.original_publish_resource_id for i in await iterations(shelf) if i.publish_name}
+    assert left == ({"Iteration 1": RESOURCE} if times == 1 else {})
+    assert warnings(shelf) == ["live answers nothing; publish it again"] * (times - 1)
 
 
 @pytest.mark.parametrize("version", MOVES)
