@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
 import zlib
 from pathlib import Path
 
 MOST_UNPACKED_BYTES = 10_000_000_000  # no published figure: many times any model that the service makes
+_UNSOUND = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
+    OSError, RuntimeError,  # of bzip2 data, of an encrypted entry
+)  # fmt: skip
 _ENDINGS = {"ONNX": ".onnx"}
 """What the model is called in the archive of a platform. Of the others nothing is published, and a model must
 not be withheld for a name that was guessed: there the archive has to be sound, and to hold something."""
@@ -21,7 +26,7 @@ def why_unusable(path: Path, platform: str) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             return _problem(archive, platform)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _UNSOUND as error:
         return f"it is no sound zip archive ({error})"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cvsync.errors import AuthError, ServiceError, SettingsError, TrainingError
+from cvsync.errors import AuthError, ServiceError, SettingsError, TooLargeError, TrainingError
 from cvsync.events import tell
 from cvsync.flows.archive import why_unusable
 from cvsync.flows.service import Service
@@ -25,6 +25,7 @@ from cvsync.run.work import Sleep
 PLATFORMS = ("CoreML", "TensorFlow", "DockerFile", "ONNX", "VAIDK", "OpenVino")  # spec
 FLAVORS = ("Linux", "Windows", "ONNX10", "ONNX12", "ARM", "TensorFlowNormal", "TensorFlowLite")  # spec
 MOST_MODEL_BYTES = 2_000_000_000  # no published figure: many times any model that the service makes
+LONGEST_UNLISTED = 60.0  # seconds in which the service works on no export and lists none of ours
 _BUSY = "BadRequestExportAlreadyInProgress"
 _PROGRESS = {"Failed": -1, "Exporting": 1, "Done": 2}
 
@@ -52,7 +53,8 @@ class ExportTarget:
 
     def is_of(self, export: Export) -> bool:
         """Tell whether an export of the service is this one."""
-        return (export.platform, export.flavor or None) == (self.platform, self.flavor)
+        theirs = (export.platform.casefold(), (export.flavor or "").casefold())
+        return theirs == (self.platform.casefold(), (self.flavor or "").casefold())
 
     def __str__(self) -> str:
         return f"{self.platform}:{self.flavor}" if self.flavor else self.platform
@@ -107,13 +109,17 @@ class Exporter:
             self._tell("Present", target, path=str(path))
             return path
         await self._finish(target)
-        part = path.with_name(path.name + ".part")
+        part = path.with_name(f"{path.name}.{self.iteration.id}.part")  # of no other project of this name
         size = await self._download(target, part)
         why = await asyncio.to_thread(why_unusable, part, target.platform)
         if why is not None:
             part.unlink()
             raise TrainingError(f"the export of {self.iteration.name} for {target} is unusable: {why}")
         digest = await asyncio.to_thread(digest_of, part)
+        is_known = str(target) in self._known()  # as made for this iteration
+        if not is_known and await asyncio.to_thread(_is_another, path, digest):
+            text = f"{path} was there, of another model, and is replaced (--export-dir keeps them apart)"
+            tell(self.service.observer, "warning", text=text)
         self._keep(part, path, target, digest)
         self._tell("Done", target, path=str(path), bytes=size, sha256=digest)
         return path
@@ -133,19 +139,31 @@ class Exporter:
         self.notes["exports"] = {"iteration": self.iteration.id, "files": files}
 
     async def _finish(self, target: ExportTarget) -> None:
-        """See that the service has the export; ask for it once, unless it is there or on its way."""
+        """See that the service has the export; ask for it once, unless it is there or on its way.
+
+        A refusal for an export that is on its way may mean another one: once none is, it is asked for again.
+        """
         found = await self._existing(target)
         if found is None or found.status == "Failed":
             found = await self._ask(target)
-        begun = self.clock()
+        is_taken, begun, unlisted = found is not None, self.clock(), 0.0
         for wait in waits():
             if found is not None and found.status == "Done":
                 return
             if found is not None and found.status != "Exporting":
                 raise TrainingError(f"the service could not export {self.iteration.name} for {target}")
+            if unlisted > LONGEST_UNLISTED:
+                raise TrainingError(
+                    f"the service lists no export of {self.iteration.name} for {target}; try again later"
+                )
             self._tell("Exporting", target, seconds=max(0.0, self.clock() - begun))
             await self.sleep(wait)
-            found = await self._existing(target)
+            exports = await self._exports()
+            found = _furthest(target, exports)
+            if found is None and not any(export.status == "Exporting" for export in exports):
+                unlisted += wait
+                found = None if is_taken else await self._ask(target)
+            is_taken = is_taken or found is not None
 
     async def _ask(self, target: ExportTarget) -> Export | None:
         async def begin() -> Export:
@@ -161,7 +179,7 @@ class Exporter:
             return await once(begin, look, grace=self.grace, sleep=self.sleep)
         except ServiceError as error:
             if error.code == _BUSY or "already queued" in error.message:
-                return None  # it is on its way
+                return None  # it is on its way, or another one is
             if error.status != 400:
                 raise
             raise TrainingError(
@@ -177,6 +195,8 @@ class Exporter:
                 raise TrainingError(f"the service gives no link to the export for {target}")
             try:
                 return await self.service.downloader.resume(found.download_uri, part, most=MOST_MODEL_BYTES)
+            except TooLargeError as error:
+                raise TrainingError(f"the export for {target} has {error.message}") from error
             except AuthError:
                 if is_last:
                     raise
@@ -184,8 +204,10 @@ class Exporter:
 
     async def _existing(self, target: ExportTarget) -> Export | None:
         """Give the export of a target; of several the one that came furthest."""
-        exports = await self.service.client.get_exports(self.project.id, self.iteration.id)
-        return max(filter(target.is_of, exports), key=lambda e: _PROGRESS.get(e.status, 0), default=None)
+        return _furthest(target, await self._exports())
+
+    async def _exports(self) -> Sequence[Export]:
+        return await self.service.client.get_exports(self.project.id, self.iteration.id)
 
     def _tell(self, status: str, target: ExportTarget, **facts: object) -> None:
         tell(self.service.observer, "export", status=status, platform=str(target), **facts)
@@ -197,6 +219,10 @@ def file_name(project: Project, iteration: Iteration, target: ExportTarget) -> s
     return re.sub(r"[^\w.-]+", "_", "-".join(part for part in parts if part)).strip(".") + ".zip"
 
 
+def _furthest(target: ExportTarget, exports: Sequence[Export]) -> Export | None:
+    return max(filter(target.is_of, exports), key=lambda e: _PROGRESS.get(e.status, 0), default=None)
+
+
 def digest_of(path: Path) -> str:
     """Give the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
@@ -205,6 +231,11 @@ def digest_of(path: Path) -> str:
 
 def _is_there(path: Path, digest: str | None) -> bool:
     return digest is not None and path.exists() and _sum_of(path).exists() and digest_of(path) == digest
+
+
+def _is_another(path: Path, digest: str) -> bool:
+    """Tell whether a file of other content is there: projects and iterations may share their names."""
+    return path.is_file() and digest_of(path) != digest
 
 
 def _sum_of(path: Path) -> Path:

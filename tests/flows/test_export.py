@@ -15,6 +15,7 @@ from cvsync.flows.export import ExportTarget
 from cvsync.flows.judge import Gate, Least, Measure
 from cvsync.flows.project import NewProject
 from cvsync.flows.train import TrainOptions
+from cvsync.model import Export
 
 pytestmark = pytest.mark.usefixtures("quick_learner")
 ONNX = ExportTarget("ONNX")
@@ -114,6 +115,56 @@ async def test_already_queued_is_no_error(trained: Shelf, tmp_path: Path) -> Non
             released = await release_project(service, "shelf", request, sleep=asking)
 
     assert len(released.exports) == 1
+
+
+@pytest.mark.parametrize(("times", "requests"), [(1, 2), (2, 3)])
+async def test_export_is_asked_for_again_where_another_was_on_its_way(
+    trained: Shelf, tmp_path: Path, times: int, requests: int
+) -> None:
+    await refuse_as_busy(trained, times)
+
+    released = await release(trained, exports=(ONNX,), export_folder=tmp_path)
+
+    assert len(released.exports) == 1
+    assert await asked(trained) == requests
+
+
+async def test_export_that_never_appears_ends_the_wait(trained: Shelf, tmp_path: Path) -> None:
+    await refuse_as_busy(trained, 1000)
+
+    with pytest.raises(TrainingError, match="lists no export of Iteration 1 for ONNX"):
+        await release(trained, exports=(ONNX,), export_folder=tmp_path)
+
+
+async def refuse_as_busy(shelf: Shelf, times: int) -> None:
+    busy = {"code": "BadRequestExportAlreadyInProgress", "message": "Export already in progress"}
+    fault = {"operation": "ExportIteration", "kind": "status", "status": 400, "body": busy, "count": times}
+    await shelf.control("POST", "faults", [fault])
+
+
+def test_exports_match_without_case() -> None:
+    assert ExportTarget("TensorFlow", "new").is_of(Export("tensorflow", "Done", flavor="NEW"))
+    assert not ExportTarget("TensorFlow", "new").is_of(Export("TensorFlow", "Done"))
+
+
+async def test_file_of_another_model_is_not_replaced_in_silence(trained: Shelf, tmp_path: Path) -> None:
+    path = tmp_path / "shelf-Iteration_1-onnx.zip"
+    path.write_bytes(b"of another project of this name")
+
+    for _ in range(2):
+        await release(trained, exports=(ONNX,), export_folder=tmp_path)
+
+    (warning,) = [event.facts["text"] for event in trained.events if event.name == "warning"]
+    assert str(warning).startswith(f"{path} was there, of another model")
+
+
+async def test_model_that_is_too_large_is_named(
+    trained: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cvsync.flows.export.MOST_MODEL_BYTES", 10)
+
+    with pytest.raises(TrainingError, match="the export for ONNX has more than 10 bytes"):
+        await release(trained, exports=(ONNX,), export_folder=tmp_path)
 
 
 async def test_one_that_fails_does_not_hold_up_the_others(trained: Shelf, tmp_path: Path) -> None:

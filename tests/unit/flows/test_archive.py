@@ -86,3 +86,15 @@ def test_flipped_byte_of_the_model_is_found(tmp_path: Path) -> None:
     path.write_bytes(content)
 
     assert why_unusable(path, "ONNX") is not None
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_archive_whose_packed_bytes_are_damaged_is_refused(tmp_path: Path, how: int) -> None:
+    path = tmp_path / "m.zip"
+    with zipfile.ZipFile(path, "w", how) as archive:
+        archive.writestr("model.onnx", bytes(range(256)) * 40)
+    content = bytearray(path.read_bytes())
+    content[50:90] = b"\xff" * 40
+    path.write_bytes(content)
+
+    assert why_unusable(path, "ONNX") is not None
