@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from cvsync.errors import SettingsError
 SOURCE = ("CVSYNC_FROM_TRAINING_KEY",)
 TRAINING = ("CVSYNC_TRAINING_KEY", "VISION_TRAINING_KEY", "TRAININGKEY")
 PREDICTION = ("CVSYNC_PREDICTION_KEY", "VISION_PREDICTION_KEY", "PREDICTIONKEY")
+
+LIKE_A_KEY = re.compile(r"[0-9A-Za-z]{32,}")
+"""Keys look so; names of variables and files hardly ever."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def _find(variables: tuple[str, ...], names: KeyNames, file: Path | None, variab
     if key is not None:
         return key
     if file is not None:
-        return _read(file, f"profile {names.profile}: ")
+        return _read(file, f"profile {names.profile}:")
     if variable is not None:
         if not os.environ.get(variable):
             raise SettingsError(f"profile {names.profile} takes its key from {variable}, which is not set")
@@ -79,7 +83,7 @@ def _find(variables: tuple[str, ...], names: KeyNames, file: Path | None, variab
 def _of_environment(variables: tuple[str, ...]) -> str | None:
     for file_variable in (f"{name}_FILE" for name in variables[:1]):
         if os.environ.get(file_variable):
-            return _read(Path(os.environ[file_variable]), f"{file_variable} ")
+            return _read(Path(os.environ[file_variable]), file_variable)
     return next((os.environ[name] for name in variables if os.environ.get(name)), None)
 
 
@@ -87,5 +91,7 @@ def _read(file: Path, told_by: str) -> str:
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
+        if LIKE_A_KEY.fullmatch(file.name.strip()):  # and would be shown, as a file that is not there
+            raise SettingsError(f"{told_by} names no file that can be read, but looks like a key") from None
         reason = getattr(error, "strerror", None) or "is no text"
-        raise SettingsError(f"{told_by}{file}: {reason}") from error
+        raise SettingsError(f"{told_by} {file}: {reason}") from error

@@ -12,12 +12,11 @@ import click
 from click.core import ParameterSource
 
 from cvsync.cli.config import Config, Table, load_config, nearest
-from cvsync.cli.keys import KeyNames
+from cvsync.cli.keys import LIKE_A_KEY, KeyNames
 from cvsync.errors import SettingsError
 
 _KEYS = ("training_key_file", "training_key_env", "prediction_key_file", "prediction_key_env")
 _SECRET = re.compile(r"(^|_)(key|token|secret|password)$")
-_LIKE_A_KEY = re.compile(r"[0-9A-Za-z]{32,}")  # keys look so; variables and files hardly ever
 _NO_PLACE = (
     "a key has no place in a file that others read and that ends up in version control; say where it stands: "
     'training_key_file = "FILE" or training_key_env = "VARIABLE"'
@@ -118,7 +117,7 @@ def cast(parameter: click.Parameter, value: Any, file: Config, where: str) -> An
 def _key_place(file: Config, where: str, key: str, value: Any) -> Any:
     if not isinstance(value, str) or not value:
         raise SettingsError(f"{where}: name a {'file' if key.endswith('file') else 'variable'}")
-    if _LIKE_A_KEY.fullmatch(value):  # and would be shown, as a variable or a file that is not there
+    if LIKE_A_KEY.fullmatch(value):  # and would be shown, as a variable or a file that is not there
         raise SettingsError(f"{where}: {_NO_PLACE}")
     return _whole(Path(value), file) if key.endswith("file") else value
 

@@ -54,3 +54,15 @@ def test_a_file_that_cannot_be_read_is_named(
 
     with pytest.raises(SettingsError, match=f"CVSYNC_TRAINING_KEY_FILE .*key: {reason}"):
         keys.training_key(KeyNames())
+
+
+@pytest.mark.parametrize("length", [32, 84, 300])
+def test_a_key_in_the_place_of_its_file_is_not_shown(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = ("canary" * length)[:length]
+    monkeypatch.setenv("CVSYNC_TRAINING_KEY_FILE", key)
+
+    with pytest.raises(SettingsError, match=r"^CVSYNC_TRAINING_KEY_FILE names no file") as raised:
+        keys.training_key(KeyNames())
+
+    assert "canary" not in str(raised.value)
+    assert raised.value.__suppress_context__
