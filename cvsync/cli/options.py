@@ -141,7 +141,8 @@ rejects_option = click.option(
     help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
 )
 
-yes_option = click.option("-y", "--yes", is_flag=True, envvar="CVSYNC_YES", help="Remove without asking.")
+# Without a variable, so that neither environment nor profile agrees to what nobody was asked.
+yes_option = click.option("-y", "--yes", is_flag=True, help="Remove without asking.")
 
 
 def project_type(text: str | None) -> ProjectType | None:

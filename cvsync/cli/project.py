@@ -9,7 +9,6 @@ import click
 
 from cvsync.cli.options import (
     PROJECT_TYPES,
-    Common,
     common_options,
     project_type,
     split_common,
@@ -18,8 +17,6 @@ from cvsync.cli.options import (
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service
-
-_named = click.argument("name", metavar="[NAME|ID]", required=False)
 
 
 @click.group()
@@ -83,7 +80,7 @@ def create(name: str, type_: str | None, **options: Any) -> int:
 
 
 @project.command()
-@_named
+@click.argument("name", metavar="[NAME|ID]", required=False)
 @common_options
 def show(name: str | None, **options: Any) -> int:
     """Say what a project is and how much it holds.
@@ -99,7 +96,7 @@ def show(name: str | None, **options: Any) -> int:
     from cvsync.flows.housekeeping.projects import show_project
 
     common, _ = split_common(options)
-    wanted = _wanted(common, name)
+    wanted = common.required_project() if name is None else name
 
     async def run(service: Service, _: object) -> int:
         facts = asdict(await show_project(service, wanted))
@@ -114,10 +111,10 @@ def show(name: str | None, **options: Any) -> int:
 
 
 @project.command("rm")
-@_named
+@click.argument("name", metavar="NAME|ID")
 @yes_option
 @common_options
-def remove(name: str | None, yes: bool, **options: Any) -> int:
+def remove(name: str, yes: bool, **options: Any) -> int:
     """Delete a project with its images, tags and iterations, for good; refused while it is published.
 
     \b
@@ -130,13 +127,10 @@ def remove(name: str | None, yes: bool, **options: Any) -> int:
     from cvsync.flows.housekeeping.projects import remove_project
 
     common, _ = split_common(options)
-    wanted = _wanted(common, name)
+    if not name.strip():
+        raise click.UsageError("which project? The name is empty, and none is removed by default")
 
     async def run(service: Service, _: object) -> int:
-        return exits.OK if await remove_project(service, wanted, agree=asking(yes=yes)) else NOT_AGREED
+        return exits.OK if await remove_project(service, name, agree=asking(yes=yes)) else NOT_AGREED
 
     return execute(common, run, command="project rm")
-
-
-def _wanted(common: Common, name: str | None) -> str:
-    return name or common.required_project()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 import pytest
 from schema import check_line
 from terminal import Ran, Terminal
 
 from cvsync.cli import asking, listing
+from cvsync.cli.profiles import settable
+from cvsync.run.lock import hold_lock
 
 
 def events(ran: Ran, name: str) -> list[dict[str, Any]]:
@@ -60,7 +63,8 @@ def test_a_second_project_of_a_name_is_refused_and_two_are_told_apart_by_id(push
     again = pushed.run("project", "create", "shelf")
     pushed._ask("customvision/v3.3/training/projects?name=shelf", "POST")
     ambiguous = [
-        pushed.run(*words) for words in (("project", "show"), ("project", "rm", "--yes"), ("tag", "ls"))
+        pushed.run(*words)
+        for words in (("project", "show"), ("project", "rm", "shelf", "--yes"), ("tag", "ls"))
     ]
 
     assert (again.code, "already" in again.err) == (2, True)
@@ -116,6 +120,34 @@ def test_without_a_terminal_nothing_is_removed_unless_yes_is_said(
     assert "say --yes" in ran.err
 
 
+@pytest.mark.parametrize("words", [(), ("",), (" ",)])
+def test_no_project_is_removed_by_default(words: tuple[str, ...], pushed: Terminal) -> None:
+    with pytest.raises(click.UsageError):
+        pushed.run("project", "rm", *words, "--yes")
+
+    assert pushed.writes() == {}
+
+
+def test_only_who_types_yes_agrees(pushed: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CVSYNC_YES", "1")
+    ran = pushed.run("tag", "rm", "fork")
+
+    assert (ran.code, "yes" in settable()) == (2, False)
+
+
+@pytest.mark.parametrize(
+    "words", [("project", "rm", "shelf"), ("iteration", "rm", "Iteration 9"), ("tag", "rm", "fork")]
+)
+def test_nothing_is_looked_at_or_asked_for_removal_while_a_run_is_at_work(
+    words: tuple[str, ...], pushed: Terminal
+) -> None:
+    (folder,) = {path.parent for path in pushed.state.rglob("ledger.sqlite")}
+    with hold_lock(folder, run_id="first"):
+        ran = pushed.run(*words)  # without --yes: it would be refused for that, were it asked
+
+    assert (ran.code, "another run is at work" in ran.err) == (8, True)
+
+
 @pytest.mark.parametrize(("answer", "code", "calls"), [("y\n", 0, {"DeleteTag": 1}), ("\n", 130, {})])
 def test_at_a_terminal_a_person_is_asked(
     answer: str, code: int, calls: dict[str, int], pushed: Terminal, monkeypatch: pytest.MonkeyPatch
@@ -139,7 +171,7 @@ def test_iterations_are_listed_and_removed_but_never_one_that_is_published(termi
         "POST",
     )
     refused = terminal.run("iteration", "rm", oldest["name"], newest["id"], "--yes")
-    project = terminal.run("project", "rm", "--yes")
+    project = terminal.run("project", "rm", "shelf", "--yes")
     table = terminal.run("iteration", "ls").out
     removed = terminal.run("iteration", "rm", oldest["name"], "--yes")
 

@@ -11,6 +11,8 @@ from cvsync.flows.iterations import find_iteration, in_service, trained_order
 from cvsync.flows.service import Service
 from cvsync.flows.status import require_project
 from cvsync.model import Iteration
+from cvsync.run.lock import hold_lock
+from cvsync.run.names import new_run_id
 
 
 async def list_iterations(service: Service, project: str) -> list[Iteration]:
@@ -33,9 +35,15 @@ async def remove_iterations(
         MissingIterationError: There is no such iteration; none is removed.
         GuardError: One of them is in service; none is removed.
         SettingsError: Several have a name.
+        LockedError: A run works on the project.
     """
     found = await require_project(service, project)
-    iterations = await service.client.get_iterations(found.id)
+    with hold_lock(service.folder(found.id), run_id=service.run_id or new_run_id()):
+        return await _remove(service, found.id, wanted, agree)
+
+
+async def _remove(service: Service, project_id: str, wanted: Sequence[str], agree: Agree) -> list[Iteration]:
+    iterations = await service.client.get_iterations(project_id)
     chosen = list({i.id: i for i in (find_iteration(iterations, one) for one in wanted)}.values())
     for iteration in in_service(chosen):
         how = f"is published as {iteration.publish_name!r}" if iteration.publish_name else "is the default"
@@ -44,6 +52,6 @@ async def remove_iterations(
     if not agree(f"iteration {listed}" if len(chosen) == 1 else f"iterations {listed}"):
         return []
     for iteration in chosen:
-        await service.client.delete_iteration(found.id, iteration.id)
+        await service.client.delete_iteration(project_id, iteration.id)
         tell(service.observer, "removed", what="iteration", id=iteration.id, name=iteration.name)
     return chosen

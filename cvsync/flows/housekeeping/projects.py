@@ -104,7 +104,13 @@ async def remove_project(service: Service, wanted: str, *, agree: Agree) -> bool
         GuardError: An iteration of it is in service.
         LockedError: A run works on it.
     """
-    details = await show_project(service, wanted)
+    found = await require_project(service, wanted)
+    with hold_lock(service.folder(found.id), run_id=service.run_id or new_run_id()):
+        return await _remove(service, found.id, agree)
+
+
+async def _remove(service: Service, project_id: str, agree: Agree) -> bool:
+    details = await show_project(service, project_id)
     if details.published:
         raise GuardError(
             f"project {details.name!r} answers predictions as {', '.join(details.published)}: "
@@ -116,8 +122,7 @@ async def remove_project(service: Service, wanted: str, *, agree: Agree) -> bool
     )
     if not agree(what):
         return False
-    with hold_lock(service.folder(details.id), run_id=service.run_id or new_run_id()):
-        await service.client.delete_project(details.id)
+    await service.client.delete_project(details.id)
     tell(service.observer, "removed", what="project", id=details.id, name=details.name)
     return True
 
