@@ -18,6 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LOCAL = "local"
 _OF_A_RESOURCE = ("endpoint", "prediction_endpoint", "project", "auth", "api_version")
+_TAKEN = (*_OF_A_RESOURCE, "local_data")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +79,15 @@ class Common:
     def at(self, profile: str) -> Common:
         """Give the settings of a second resource: its profile, and how this run goes about its work.
 
-        What options and environment say of endpoint, project, sign-in and keys is of the first.
+        What options and environment say of endpoint, project, sign-in and keys is of the first; what the
+        profile says of anything but these is of runs of its own.
 
         Raises:
             SettingsError: There is no such profile, or it is wrong.
         """
         own = dict.fromkeys(_OF_A_RESOURCE) | {"auth": "key", "api_version": DEFAULT_API_VERSION}
         found = load_profile(self.config, profile)
-        said = {name: value for name, value in found.values.items() if name in self.__dataclass_fields__}
+        said = {name: value for name, value in found.values.items() if name in _TAKEN}
         keys = replace(found.keys, training=(), prediction=())
         return replace(self, **{**own, **said, "profile": profile, "key_names": keys})
 

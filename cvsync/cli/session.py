@@ -53,7 +53,8 @@ def execute(
     told = _Told(output)
     told(Event("run_start", {"command": command, "project": common.project}))
     for name in common.overruled:
-        text = f"{name} is {getattr(common, name)}, as the environment says, and not profile {common.profile}"
+        other = "cvsync.toml" if common.profile is None else f"profile {common.profile}"
+        text = f"{name} is {getattr(common, name)}, as the environment says, and not {other}"
         tell(told, "warning", text=text)
     code, reason = exits.UNEXPECTED, None
     try:

@@ -57,3 +57,11 @@ def test_name_that_is_not_there_is_answered_by_the_nearest(tmp_path: Path) -> No
     with pytest.raises(SettingsError, match=r"no \[job.weekly2\]; there are nightly"):
         config.job("weekly2")
     assert nearest("x", []) == "there are none"
+
+
+def test_a_link_to_the_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "cvsync.toml").write_text("")
+    (tmp_path / "cvsync.toml").symlink_to(tmp_path / "..data" / "cvsync.toml")
+
+    assert load_config(tmp_path / "cvsync.toml").path == tmp_path / "cvsync.toml"

@@ -205,7 +205,8 @@ def test_second_resource_is_its_profile_and_nothing_that_is_said_of_the_first(
 
     assert (second.endpoint, second.project, second.api_version) == ("https://other.test", None, "v2.2")
     assert (second.tps, second.quiet, second.state_dir) == (3, True, first.state_dir)
-    assert first.at("shelf").tps == 5
+    shelf = first.at("shelf")
+    assert (shelf.tps, shelf.deadline, shelf.state_dir, shelf.json) == (3, None, first.state_dir, False)
     with pytest.raises(SettingsError, match="profile other says nothing of a key"):
         training_key(second.keys)
     with pytest.raises(SettingsError, match="did you mean 'other'"):
