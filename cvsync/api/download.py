@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import aiohttp
 
@@ -70,10 +68,9 @@ class Downloader:
             TransportError: The connection failed.
         """
         part = path.with_name(path.name + ".part")
-        with _whole(part) as file:
-            size = await self._fetch(url, file.write, most)
+        received = await self.receive(url, part, most=most)
         await asyncio.to_thread(part.replace, path)
-        return size
+        return received.size
 
     async def receive(self, url: str, part: Path | str, *, most: int = MOST_BYTES) -> Received:
         """Fetch a link into a file that the caller names as it should be when it is whole.
@@ -84,10 +81,11 @@ class Downloader:
         with _Part(part) as file:
             size = 0
             async for chunk in self._chunks(url, most):
-                start = start or chunk[:_START_BYTES]
+                start += chunk[: _START_BYTES - len(start)]
                 digest.update(chunk)
                 file.write(chunk)
                 size += len(chunk)
+            file.write(b"")  # there is a file even of nothing
         return Received(size, digest.digest(), start)
 
     async def resume(self, url: str, part: Path, *, most: int) -> int:
@@ -105,15 +103,9 @@ class Downloader:
     async def digest(self, url: str, *, most: int = MOST_BYTES) -> str:
         """Give the SHA-256 of what a link leads to, in hex; raises as ``download`` does."""
         digest = hashlib.sha256()
-        await self._fetch(url, digest.update, most)
-        return digest.hexdigest()
-
-    async def _fetch(self, url: str, take: Callable[[bytes], object], most: int) -> int:
-        size = 0
         async for chunk in self._chunks(url, most):
-            size += len(chunk)
-            take(chunk)
-        return size
+            digest.update(chunk)
+        return digest.hexdigest()
 
     async def _chunks(self, url: str, most: int) -> AsyncIterator[bytes]:
         """Give what a link leads to, a small file in one piece."""
@@ -171,14 +163,3 @@ class _Part:
             self._file.close()
             if error is not None:
                 Path(self._path).unlink()
-
-
-@contextmanager
-def _whole(part: Path) -> Iterator[IO[bytes]]:
-    """Open a file that is deleted again unless the block comes to its end."""
-    try:
-        with part.open("wb") as file:
-            yield file
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

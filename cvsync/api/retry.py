@@ -11,7 +11,8 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 from cvsync.api.circuit import Circuit
 from cvsync.api.failures import Failure, classify
@@ -25,6 +26,8 @@ NEVER_REPEATED = frozenset(
      "CreateImagesFromUrls", "CreateImagesFromFiles", "CreateImagesFromPredictions"}
 )  # fmt: skip
 LONGEST_RETRY_AFTER = 60.0
+
+T = TypeVar("T")
 _TRAINING_BASE = re.compile(r"/customvision/v[^/]+/training/", re.IGNORECASE)
 
 
@@ -44,6 +47,34 @@ class RetryPolicy:
         backoff = min(self.longest_wait, self.first_wait * 2.0 ** min(attempt - 1, 16)) * chance
         asked = error.retry_after if isinstance(error, ServiceError) else None
         return backoff if asked is None else min(asked, LONGEST_RETRY_AFTER) + self.first_wait * chance
+
+
+async def retried(
+    call: Callable[[], Awaitable[T]],
+    policy: RetryPolicy,
+    observer: Observer = ignore,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    chance: Callable[[], float] = random.random,
+) -> T:
+    """Do something that may be done twice, as a download, until it succeeds or the policy ends it.
+
+    Raises:
+        ServiceError: The last attempt's, or one that no further attempt would mend.
+        TransportError: The last attempt's.
+    """
+    for attempt in count(1):
+        try:
+            return await call()
+        except (ServiceError, TransportError) as error:
+            if not error.is_transient or attempt >= policy.attempts:
+                raise
+            wait = policy.wait(attempt, error, chance())
+            tell(
+                observer, "retry", operation=error.operation, attempt=attempt, wait=wait, reason=str(error)
+            )  # fmt: skip
+            await sleep(wait)
+    raise AssertionError("count never ends")
 
 
 class RetryTransport:

@@ -1,4 +1,8 @@
-"""Hashing pictures, wherever they lie, a few at a time."""
+"""Hashing pictures, wherever they lie, a few at a time.
+
+A storage that fails for a moment is asked again. One that goes on failing says nothing about a picture, so
+its error is raised; only a picture that is refused, or gone, counts as one that cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,15 @@ from typing import TypeVar
 
 from cvsync.api.listing import fetch_images
 from cvsync.api.originals import Originals
+from cvsync.api.retry import RetryPolicy, retried
 from cvsync.errors import ServiceError, TransportError
-from cvsync.events import tell
+from cvsync.events import tell, without_query
 from cvsync.flows.service import Service
 from cvsync.labels import Labels
 from cvsync.limits import IDS_PER_URL
 
 _AT_ONCE = 16
+_ROWS = 4096
 
 T = TypeVar("T")
 Found = tuple[str, str | None]
@@ -27,7 +33,12 @@ Place = Path | str
 
 
 async def hash_images(service: Service, project_id: str, image_ids: Sequence[str]) -> AsyncIterator[Found]:
-    """Hash the originals of images of a project; links are taken fresh, a call for some 200 of them."""
+    """Hash the originals of images of a project; links are taken fresh, a call for some 200 of them.
+
+    Raises:
+        ServiceError: The service or the storage fails, however often it is asked.
+        TransportError: It does not answer.
+    """
     originals = Originals(service.client, service.downloader, project_id)
     for start in range(0, len(image_ids), IDS_PER_URL):
         ids = image_ids[start : start + IDS_PER_URL]
@@ -42,7 +53,7 @@ async def hash_images(service: Service, project_id: str, image_ids: Sequence[str
 
 
 def hash_places(service: Service, places: Iterable[tuple[str, Place]]) -> AsyncIterator[Found]:
-    """Hash files and what links lead to."""
+    """Hash files and what links lead to; raises as ``hash_images`` does."""
 
     async def digest(place: Place) -> str:
         if isinstance(place, Path):
@@ -54,26 +65,33 @@ def hash_places(service: Service, places: Iterable[tuple[str, Place]]) -> AsyncI
 
 def places_of(labels: Labels) -> Iterator[tuple[str, Place]]:
     """Say for each key where its picture is."""
-    for row in labels.first_rows.to_pylist():
-        yield row["key"], row["url"] or Path(row["source"]).parent / row["path"]
+    columns = labels.first_rows.select(["key", "url", "source", "path"])
+    for batch in columns.to_batches(max_chunksize=_ROWS):  # as Python's objects they are many times as large
+        for row in batch.to_pylist():
+            yield row["key"], row["url"] or Path(row["source"]).parent / row["path"]
 
 
 async def _hash(
     service: Service, items: Iterable[tuple[str, T]], digest: Callable[[T], Awaitable[str]]
 ) -> AsyncIterator[Found]:
+    policy = RetryPolicy()
+
     async def one(name: str, place: T) -> Found:
         try:
-            return name, await digest(place)
+            return name, await retried(lambda: digest(place), policy, service.observer)
         except (ServiceError, TransportError, OSError) as error:
-            tell(service.observer, "unreadable", image=name, reason=str(error))
+            if isinstance(error, ServiceError | TransportError) and error.is_transient:
+                raise
+            tell(service.observer, "unreadable", image=without_query(name), reason=str(error))
             return name, None
 
     source = iter(items)
     pending = {asyncio.ensure_future(one(*item)) for item in islice(source, _AT_ONCE)}
     try:
         while pending:
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
+                pending.remove(task)
                 if (item := next(source, None)) is not None:
                     pending.add(asyncio.ensure_future(one(*item)))
                 yield task.result()

@@ -165,8 +165,9 @@ async def _compare(
     differences += metadata_differences(_unmarked(wanted), present, pairs)
     chosen = pairs
     if request.sample is not None and request.sample < len(pairs):
-        keys = np.random.default_rng(request.seed).choice(sorted(pairs), request.sample, replace=False)
-        chosen = {key: pairs[key] for key in keys.tolist()}
+        keys = sorted(pairs)
+        picked = np.random.default_rng(request.seed).choice(len(keys), request.sample, replace=False)
+        chosen = {keys[i]: pairs[keys[i]] for i in picked.tolist()}
     differences += await content.differences(chosen, wanted)
     here, there = count_tags(wanted), count_tags(present)
     found = Verification(
@@ -211,15 +212,18 @@ class _Content:
     """Hashes by image id."""
 
     async def match(self, wanted: Labels, snapshot: Snapshot, known: KnownImages) -> KnownImages:
-        """Find by content the images of keys of which nobody knows which image they are."""
+        """Find by content the images of keys of which nobody knows which image they are.
+
+        It may be an image that has a key already: keys with the same picture share one.
+        """
         pairs = _pairs(wanted, snapshot, known)
         lost = [key for key in wanted.keys.to_pylist() if key not in pairs]
-        ids = snapshot.images.column("image_id").to_pylist()
-        unnamed = sorted(set(ids) - set(pairs.values()))
-        if not lost or not unnamed:
+        if not lost:
             return known
-        await self._read(lost, unnamed)
-        by_content = {self.there[i]: i for i in unnamed if self.there[i] is not None}
+        named = set(pairs.values())
+        ids = sorted(snapshot.images.column("image_id").to_pylist(), key=lambda i: (i not in named, i))
+        await self._read(lost, ids)
+        by_content = {self.there[i]: i for i in ids if self.there[i] is not None}  # the unnamed come last
         found = {key: by_content[self.here[key]] for key in lost if self.here[key] in by_content}
         rows = KnownImages.of(found).table
         before = known.table.filter(pc.invert(pc.is_in(known.table["key"], rows["key"].combine_chunks())))

@@ -54,6 +54,7 @@ def fresh(path: Path, *, overwrite: bool, is_folder: bool, copy_images: bool) ->
         raise SettingsError(f"{path} exists already; --overwrite replaces it")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    _remove(part)
     try:
         if is_folder:
             part.mkdir()
@@ -62,9 +63,7 @@ def fresh(path: Path, *, overwrite: bool, is_folder: bool, copy_images: bool) ->
             path.rmdir()
         part.replace(path)
     finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        part.unlink(missing_ok=True)
+        _remove(part)
 
 
 @contextmanager
@@ -74,6 +73,7 @@ def joined(folder: Path) -> Iterator[Target]:
     The other folder may hold more, as the images that are written about.
     """
     part = folder / f".{os.getpid()}.part"
+    _remove(part)
     try:
         part.mkdir(parents=True)
         yield Target(part, folder, has_images=True)
@@ -84,3 +84,10 @@ def joined(folder: Path) -> Iterator[Target]:
             new.replace(old)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _remove(part: Path) -> None:
+    """Remove what is in the making; before it is begun, what a killed process of the same number left."""
+    if part.is_dir():
+        shutil.rmtree(part)
+    part.unlink(missing_ok=True)

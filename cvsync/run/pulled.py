@@ -4,8 +4,8 @@
     .cvsync/pulled.jsonl         first what was pulled here, then a line a file; the last of an image counts
     .cvsync/lock                 held while something is pulled
 
-A file gets its name when it is whole, and its line after that. So a file without a line is whole too: it
-came in a pull that was killed, and only its hash is looked up again.
+A file gets its name when it is whole, and its line after that. A file without a line is vouched for by
+nobody: it may have come in a pull that was killed, or from anywhere, and is fetched again.
 """
 
 from __future__ import annotations
@@ -74,29 +74,23 @@ class PulledFolder:
 
     def may_find(self, image_id: str) -> bool:
         """Tell whether ``find_again`` is worth a try."""
-        return bool(self._doubtful) and any(name in self._doubtful for name in self._names(image_id))
-
-    def _names(self, image_id: str) -> list[str]:
         before = self._recorded.get(image_id)
-        stem = stem_of(image_id)
-        return [before.name] if before else [f"{stem}.{suffix}" for suffix in _SUFFIXES]
+        return before is not None and before.name in self._doubtful
 
     def find_again(self, image_id: str) -> bool:
-        """Look whether there is a file that is not as recorded, but has the right bytes; may read it.
+        """Look whether a file that is not as it was recorded has the recorded bytes all the same; reads it.
 
-        One that was never recorded came with a pull that was killed. One with other bytes than were recorded
-        was changed by somebody, and is as good as gone.
+        One with other bytes was changed by somebody, and is as good as gone.
         """
-        before = self._recorded.get(image_id)
-        for name in self._names(image_id):
-            if name not in self._doubtful:
-                continue
-            with (self.images / name).open("rb") as opened:
-                digest = hashlib.file_digest(opened, "sha256").digest()
-            if before is None or before.sha256 == digest:
-                self._note(image_id, name, digest)
-                return True
-        return False
+        if not self.may_find(image_id):
+            return False
+        before = self._recorded[image_id]
+        with (self.images / before.name).open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").digest()
+        if digest != before.sha256:
+            return False
+        self._note(image_id, before.name, digest)
+        return True
 
     def part_of(self, image_id: str) -> str:
         """Say where an image's bytes go while they come."""

@@ -6,13 +6,13 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from itertools import count
+from functools import partial
 from pathlib import Path
 
 from cvsync.api.client import Client
 from cvsync.api.download import Downloader, Received
 from cvsync.api.originals import Originals
-from cvsync.api.retry import RetryPolicy
+from cvsync.api.retry import RetryPolicy, retried
 from cvsync.errors import AuthError, NotFoundError, ServiceError, SettingsError, TransportError
 from cvsync.events import Observer, ignore, tell
 from cvsync.run.links import Links
@@ -31,7 +31,7 @@ class Pulled:
     fetched: int = 0
     bytes: int = 0
     found: int = 0
-    """That were there already, from a pull that was killed."""
+    """That were there already, touched but with the bytes that were recorded."""
     refused: dict[str, str] = field(default_factory=dict)
     """Image id -> why it could not be fetched."""
     gone: set[str] = field(default_factory=set)
@@ -132,30 +132,19 @@ class Puller:
     async def _receive(self, image_id: str) -> Received | None:
         """Download an image to its part; None if it is gone."""
         originals = Originals(self.client, self.downloader, self.project_id)
-        link = await self.links.current(image_id)
-        renewals = 0
-        for attempt in count(1):
-            if link is None:
-                return None
+        link, left = await self.links.current(image_id), _RENEWALS
+        while link is not None:
+            fetch = partial(originals.receive, link, self.folder.part_of(image_id))
             try:
-                return await originals.receive(link, self.folder.part_of(image_id))
+                return await retried(fetch, self.policy, self.observer, sleep=self.sleep, chance=self.chance)
             except (AuthError, NotFoundError) as error:
                 # The link is over, or the image: whoever reads the link anew is told.
-                renewals += 1
-                if renewals > _RENEWALS:
+                if not left:
                     raise
+                left -= 1
                 tell(self.observer, "link_renewed", image=image_id, reason=str(error))
                 link = await self.links.renew(image_id, link)
-            except (ServiceError, TransportError) as error:
-                if not error.is_transient or attempt >= self.policy.attempts:
-                    raise
-                wait = self.policy.wait(attempt, error, self.chance())
-                tell(
-                    self.observer, "retry", operation=error.operation, attempt=attempt, wait=wait,
-                    reason=str(error),
-                )  # fmt: skip
-                await self.sleep(wait)
-        raise AssertionError("count never ends")
+        return None
 
     def _refuse(self, image_id: str, error: ServiceError | TransportError) -> None:
         Path(self.folder.part_of(image_id)).unlink(missing_ok=True)  # what is no picture

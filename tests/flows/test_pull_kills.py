@@ -31,16 +31,22 @@ def killed(terminal: Terminal, folder: Path, place: str) -> int:
     return subprocess.run(words, env=environment, capture_output=True, check=False).returncode
 
 
-def test_a_killed_pull_is_gone_on_with_and_nothing_is_fetched_twice(filled: Terminal) -> None:
+def recorded(folder: Path) -> int:
+    """How many files the record of a folder vouches for."""
+    return len((folder / ".cvsync" / "pulled.jsonl").read_bytes().splitlines()) - 1
+
+
+def test_a_killed_pull_is_gone_on_with_and_nothing_recorded_is_fetched_twice(filled: Terminal) -> None:
     folder = filled.folder / "out"
     sums = {hashlib.sha256(file.read_bytes()).hexdigest() for file in filled.pictures.iterdir()}
     before = 0
     for place in ("before-image:7", "after-image:9", "after-image:1", "before-image:4"):
         assert killed(filled, folder, place) == -signal.SIGKILL
         whole = [file for file in (folder / "images").iterdir() if file.suffix != ".part"]
-        assert len(whole) > before or place == "before-image:1"
         assert {hashlib.sha256(file.read_bytes()).hexdigest() for file in whole} < sums
-        before = len(whole)
+        assert before <= recorded(folder) <= len(whole)
+        before = recorded(folder)
+    assert before == 6 + 8 + 0 + 3
 
     done = filled.run("pull", "-o", folder)
 
@@ -52,7 +58,7 @@ def test_a_killed_pull_is_gone_on_with_and_nothing_is_fetched_twice(filled: Term
     assert filled.run("verify", folder, "--all-bytes").code == 0
 
 
-def test_a_line_that_was_cut_off_costs_no_download(filled: Terminal) -> None:
+def test_a_line_that_was_cut_off_costs_one_download(filled: Terminal) -> None:
     folder = filled.folder / "out"
     filled.run("pull", "-o", folder)
     record = folder / ".cvsync" / "pulled.jsonl"
@@ -60,7 +66,21 @@ def test_a_line_that_was_cut_off_costs_no_download(filled: Terminal) -> None:
 
     done = filled.run("pull", "-o", folder)
 
-    assert done.out.startswith(f"{COUNT} there already")
+    assert done.out.startswith(f"1 images fetched (0.0 MB), {COUNT - 1} there already")
+
+
+def test_a_file_that_is_only_named_like_an_image_is_fetched_again(filled: Terminal) -> None:
+    folder = filled.folder / "out"
+    filled.run("pull", "-o", folder)
+    record = folder / ".cvsync" / "pulled.jsonl"
+    record.write_bytes(record.read_bytes().splitlines(keepends=True)[0])
+    for file in (folder / "images").iterdir():
+        file.write_bytes(b"")
+
+    done = filled.run("pull", "-o", folder)
+
+    assert done.out.startswith(f"{COUNT} images fetched")
+    assert filled.run("verify", folder, "--all-bytes").code == 0
 
 
 def test_a_file_that_somebody_changed_is_fetched_again(filled: Terminal) -> None:

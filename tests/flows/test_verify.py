@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ from make import make_png, write_csv
 from shelf import Shelf
 
 from cvsync.api.client import open_client
+from cvsync.api.download import Downloader
 from cvsync.api.images import FileEntry
+from cvsync.api.retry import RetryPolicy
+from cvsync.errors import ServiceError
+from cvsync.flows import digests
 from cvsync.flows.digests import hash_images
 from cvsync.flows.project import NewProject
 from cvsync.flows.rebuild import rebuild
@@ -247,3 +252,63 @@ async def test_a_picture_that_cannot_be_read_is_a_difference(pushed: Shelf) -> N
 
     assert "3.png" in " ".join(d.image + d.detail for d in found.differences)
     assert not found.is_equal
+
+
+def break_storage(monkeypatch: pytest.MonkeyPatch, *, failures: int) -> None:
+    """Have the storage answer 503 so many times to each link, and not let anybody wait long."""
+    genuine, tries = Downloader.digest, Counter[str]()
+
+    async def digest(self: Downloader, url: str, **options: Any) -> str:
+        tries[url] += 1
+        if tries[url] <= failures:
+            raise ServiceError("download", 503, "ServerBusy", "")
+        return await genuine(self, url, **options)
+
+    monkeypatch.setattr(Downloader, "digest", digest)
+    monkeypatch.setattr(digests, "RetryPolicy", lambda: RetryPolicy(attempts=3, first_wait=0.0))
+
+
+async def test_a_storage_that_fails_for_a_moment_is_asked_again(
+    pushed: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_storage(monkeypatch, failures=2)
+
+    found = await check(pushed, sample=None)
+
+    assert found.is_equal
+    assert [event.name for event in pushed.events].count("retry") == 20
+
+
+async def test_an_outage_of_the_storage_is_no_difference(
+    pushed: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_storage(monkeypatch, failures=1000)
+
+    with pytest.raises(ServiceError, match="503"):
+        await check(pushed, sample=None)
+    async with pushed.service() as service:
+        with pytest.raises(ServiceError, match="503"):
+            await rebuild(service, "shelf", (pushed.folder / "m.csv",))
+
+
+async def test_no_signature_of_a_link_is_told(shelf: Shelf) -> None:
+    rows = [{"url": f"{shelf.url('0.png')}?sig=secret", "tag": "fork"}]
+    await shelf.push(write_csv(shelf.folder / "m.csv", rows))
+    (shelf.folder / "0.png").unlink()
+
+    found = await check(shelf, sample=None)
+
+    assert found.counts == {"content unreadable": 1}
+    assert "unreadable" in {event.name for event in shelf.events}
+    assert "secret" not in str(shelf.events)
+
+
+async def test_a_key_with_the_picture_of_another_key_is_that_image(shelf: Shelf) -> None:
+    rows = [{"path": "0.png", "tag": "fork"}, {"path": "1.png", "tag": "fork"}]
+    await shelf.push(write_csv(shelf.folder / "m.csv", rows))
+    (shelf.folder / "twin.png").write_bytes((shelf.folder / "0.png").read_bytes())
+
+    found = await check(shelf, [*rows, {"path": "twin.png", "tag": "fork"}], sample=None)
+
+    assert found.counts == {}
+    assert found.compared == 3

@@ -110,3 +110,36 @@ async def test_download_that_fails_leaves_nothing(
         await downloader.download(url, tmp_path / "picture")
 
     assert [*tmp_path.iterdir()] == []
+
+
+async def test_a_picture_is_known_by_its_start_however_small_its_pieces(
+    downloader: Downloader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"\xff\xd8\xff\xe0 and what follows in a picture"
+
+    async def pieces(*_: object) -> AsyncIterator[bytes]:
+        for at in range(len(content)):
+            yield content[at : at + 1]
+
+    monkeypatch.setattr(Downloader, "_chunks", pieces)
+
+    received = await downloader.receive("https://x.test/1", tmp_path / "part")
+
+    assert received.start == content[:12]
+    assert (tmp_path / "part").read_bytes() == content
+
+
+async def empty(request: web.Request) -> web.StreamResponse:
+    """Has no length and no bytes."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write_eof()
+    return response
+
+
+async def test_an_empty_download_is_an_empty_file(
+    downloader: Downloader, serve: Callable[[Handler], Awaitable[str]], tmp_path: Path
+) -> None:
+    assert await downloader.download(await serve(empty), tmp_path / "picture") == 0
+
+    assert [(p.name, p.stat().st_size) for p in tmp_path.iterdir()] == [("picture", 0)]
