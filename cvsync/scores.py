@@ -1,8 +1,8 @@
 """How well predictions match labels, in numbers. Pure: no clock, no network, no order.
 
-    hit         Of a classifier: a predicted tag that the image has. Of a detector, image by image and tag by
-                tag: the most probable prediction first, each takes the box that it overlaps most among those
-                not taken yet, if that is at least ``overlap``; overlap is intersection over union.
+    hit         Of a classifier: a predicted tag that the image has, once. Of a detector, image by image and
+                tag by tag: the most probable prediction first, each takes the box that it overlaps most among
+                those not taken yet, if that is at least ``overlap``; overlap is intersection over union.
     precision   hits / predictions, of the predictions of at least ``threshold``
     recall      hits / labels, of the same
     AP          average precision: the area under the curve of precision over recall, all points of it and
@@ -20,8 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-THRESHOLD = 0.5  # what the service's own performance counts from, unless it is told otherwise
-OVERLAP = 0.3  # likewise
+# cvsync's own: the specification names no default for either of its performance's thresholds.
+THRESHOLD = 0.5
+OVERLAP = 0.3
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float64]
 Truths = NDArray[np.bool_]
@@ -82,7 +83,7 @@ def match(truth: Truth, said: Said, *, overlap: float = OVERLAP) -> Ints:
         if there is None:
             continue
         if truth.box is None or said.box is None:
-            found[rows] = there[0]
+            found[rows[np.argmax(said.probability[rows])]] = there[0]
             continue
         ours, theirs = _ranked(rows, said), _arranged(there, truth.box)
         for row, column in _pairs(overlaps(said.box[ours], truth.box[theirs]), overlap):

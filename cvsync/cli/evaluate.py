@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +69,8 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
     mistakes: Path | None = options["mistakes"]
     if mistakes is not None and not mistakes.absolute().parent.is_dir():
         raise click.UsageError(f"--mistakes {mistakes}: there is no folder {mistakes.parent}")
+    if mistakes is not None and _is_one_of(mistakes, manifests):
+        raise click.UsageError(f"--mistakes {mistakes} is one of the manifests; name another file")
     options["store"] = None if options["store"] or not _may_choose(common.api_version, options) else False
     request = EvaluateRequest(
         manifests=manifests, model=take_model(common, options), reading=take_reading(options),
@@ -86,6 +90,13 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
 
     keys = replace(common.keys, is_training_needed=request.model.published is None)
     return execute(common, run, command="evaluate", manifests=manifests, keys=keys)
+
+
+def _is_one_of(file: Path, manifests: tuple[str, ...]) -> bool:
+    """Tell whether a file is a manifest by name, by way of a link, or by a pattern."""
+    real = os.path.realpath(file)
+    places = map(os.path.realpath, manifests)
+    return any(real == place or fnmatchcase(real, place) for place in places)
 
 
 def _may_choose(api_version: str, options: dict[str, Any]) -> bool:
@@ -133,16 +144,23 @@ def _mistake(mistake: Mistake) -> str:
 
 
 def write_mistakes(mistakes: tuple[Mistake, ...], path: Path) -> None:
-    """Write mistakes as a table, a row each.
+    """Write mistakes as a table, a row each; a file appears whole, and links and devices are written to.
 
     Raises:
         SettingsError: The file cannot be written.
     """
+    is_special = path.is_symlink() or (path.exists() and not path.is_file())
+    place = path if is_special else path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with place.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["image", "mistake", "tag", "probability", "left", "top", "width", "height"])
             for one in mistakes:
                 writer.writerow([one.image, one.kind, one.tag, one.probability, *(one.box or (None,) * 4)])
+        if not is_special:
+            place.replace(path)
     except OSError as error:
         raise SettingsError(f"--mistakes {path}: {error.strerror}") from error
+    finally:
+        if not is_special:
+            place.unlink(missing_ok=True)

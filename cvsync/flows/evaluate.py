@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from cvsync.errors import ManifestError
-from cvsync.events import tell
+from cvsync.errors import ManifestError, SettingsError
+from cvsync.events import tell, without_query
 from cvsync.flows.desired import Desired, want
 from cvsync.flows.heard import Heard
 from cvsync.flows.looking import Answer, look_at_all, tell_refusal
@@ -93,6 +94,7 @@ async def evaluate(service: Service, request: EvaluateRequest) -> Evaluation | N
 
     Raises:
         ManifestError: The manifest cannot be used, names no image, or has a bad row under ``strict``.
+        SettingsError: The labels are of boxes and the published model is a classifier, or otherwise.
         CvsyncError: No image can get an answer.
     """
     manifest = await read_manifest(service, request.manifests, request.reading)
@@ -112,6 +114,8 @@ async def evaluate(service: Service, request: EvaluateRequest) -> Evaluation | N
     await look_at_all(service, model, pictures, take)
     if service.stop.requested:
         return None
+    if model.type is None:
+        _check_guess(model, type_, heard)
     bad = len(desired.bad_keys | set(desired.labels.keys.to_pylist())) - len(pictures)
     found = await _judge(model, type_, request, heard, refused=bad + len(pictures) - heard.count)
     _tell(service, found)
@@ -128,6 +132,14 @@ def _take_good(service: Service, request: EvaluateRequest, desired: Desired) -> 
     if not pictures:
         raise ManifestError(names, ["it names no image whose labels are all good"])
     return pictures
+
+
+def _check_guess(model: Model, type_: ProjectType, heard: Heard) -> None:
+    """Refuse to compare boxes with whole images: without a training key the type was guessed from labels."""
+    is_detector = type_ is ProjectType.DETECTION
+    if heard.has_boxes is not None and heard.has_boxes != is_detector:
+        kinds = ("a classifier", "labels of boxes") if is_detector else ("a detector", "labels without boxes")
+        raise SettingsError("{} is {}, and the manifest has {}".format(model.title, *kinds))
 
 
 def _warn_of_learnt(service: Service, model: Model, pictures: Sequence[Picture]) -> None:
@@ -183,12 +195,16 @@ def _mistakes(heard: Heard, truth: Truth, said: Said, found: Ints, threshold: fl
     for n in np.flatnonzero(~hit).tolist():
         image = int(truth.image[n])
         tag, box = heard.tags[truth.tag[n]], _four(truth.box, n)
-        listed.append((image, Mistake(keys[image].as_py(), "missed", tag, weak.get(n), box)))
+        listed.append((image, Mistake(_shown(keys, image), "missed", tag, weak.get(n), box)))
     for n in np.flatnonzero(counted & (found < 0)).tolist():
         image = int(said.image[n])
         tag, box = heard.tags[said.tag[n]], _four(said.box, n)
-        listed.append((image, Mistake(keys[image].as_py(), "wrong", tag, float(said.probability[n]), box)))
+        listed.append((image, Mistake(_shown(keys, image), "wrong", tag, float(said.probability[n]), box)))
     return (mistake for _, mistake in sorted(listed, key=lambda pair: pair[0]))
+
+
+def _shown(keys: pa.Array, image: int) -> str:
+    return without_query(keys[image].as_py())
 
 
 def _four(box: np.ndarray | None, row: int) -> Four | None:

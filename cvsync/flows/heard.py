@@ -19,6 +19,8 @@ class Heard:
         self.tags: list[str] = []
         """By their numbers."""
         self.iteration: str | None = None
+        self.has_boxes: bool | None = None
+        """Whether predictions are of boxes; None: there was none yet."""
         self._numbers: dict[str, int] = {}
         self._images = {key: n for n, key in enumerate(labels.keys.to_pylist())}
         self._parts: list[tuple[int, Ints, Reals, Reals]] = []
@@ -41,6 +43,8 @@ class Heard:
         self.iteration = said.iteration or self.iteration
         tags = np.array([self.number(one.tag_name or one.tag_id) for one in said.predictions], np.int64)
         boxes = [one.bounding_box for one in said.predictions]
+        if boxes:
+            self.has_boxes = any(boxes)
         self._parts.append(
             (
                 self._images[key],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cvsync import limits
 from cvsync.errors import ServiceError, TransportError
-from cvsync.events import tell
+from cvsync.events import tell, without_query
 from cvsync.flows.models import OUT_OF_REACH, Model, Refusal
 from cvsync.flows.pictures import Picture
 from cvsync.flows.service import Service
@@ -153,4 +153,4 @@ def tell_refusal(service: Service, answer: Answer) -> None:
     """Tell why there is no answer for a picture."""
     assert answer.refusal is not None
     code, reason = answer.refusal.code, answer.refusal.reason
-    tell(service.observer, "item_refused", code=code, reason=reason, image=answer.picture.name)
+    tell(service.observer, "item_refused", code=code, reason=reason, image=without_query(answer.picture.name))

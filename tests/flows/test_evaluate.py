@@ -12,6 +12,10 @@ from make import make_png, write_csv
 from terminal import BOX, Ran, Terminal
 from trained import calls, events, publish, train
 
+from cvsync.cli import keys
+from cvsync.cli.evaluate import write_mistakes
+from cvsync.flows.evaluate import Mistake
+
 pytestmark = pytest.mark.usefixtures("quick_learner")
 Row = dict[str, Any]
 
@@ -195,3 +199,47 @@ def test_file_for_mistakes_that_cannot_be_written_is_told(terminal: Terminal, tm
 
     assert ran.code == 2
     assert "--mistakes" in ran.err
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+def test_labels_of_another_kind_than_the_published_model_are_refused(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, boxes: bool
+) -> None:
+    """Without a training key nothing tells its kind but its answers."""
+    publish(terminal, train(terminal, boxes=boxes), "nightly")
+    manifest = held_out(terminal, [{"tag": "fork"} | ({} if boxes else BOX)])
+    project = terminal.project()
+    monkeypatch.setattr(keys, "_of_environment", {keys.PREDICTION: "local-prediction-key"}.get)
+
+    ran = terminal.run("evaluate", manifest, "-p", project, "--published", "nightly")
+
+    assert ran.code == 2
+    assert f"nightly is {'a detector' if boxes else 'a classifier'}, and the manifest has labels" in ran.err
+
+
+def test_queries_of_urls_are_not_shown(terminal: Terminal, tmp_path: Path) -> None:
+    train(terminal)
+    urls = [terminal.url(name) + "?token=secret" for name in ("0.png", "gone.png")]
+    manifest = write_csv(tmp_path / "urls.csv", [{"url": url, "tag": "fork"} for url in urls])
+
+    for form in ("--json", "-v"):
+        ran = terminal.run("evaluate", manifest, form, "--mistakes", tmp_path / "mistakes.csv")
+
+        assert "0.png" in ran.out
+        assert "secret" not in ran.out + ran.err + (tmp_path / "mistakes.csv").read_text(encoding="utf-8")
+
+
+def test_list_of_mistakes_never_replaces_a_manifest(terminal: Terminal) -> None:
+    manifest = held_out(terminal, [{"tag": "fork"}])
+    for name in (manifest, manifest.with_name("held*.csv")):
+        with pytest.raises(click.UsageError, match="is one of the manifests"):
+            terminal.run("evaluate", name, "--mistakes", manifest)
+
+
+def test_list_of_mistakes_that_cannot_be_written_whole_leaves_the_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "mistakes.csv"
+    path.write_text("older", encoding="utf-8")
+    with pytest.raises(UnicodeEncodeError):
+        write_mistakes((Mistake("a.png", "wrong", "\ud800", 0.5, None),), path)
+
+    assert [file.read_text(encoding="utf-8") for file in tmp_path.iterdir()] == ["older"]

@@ -144,3 +144,9 @@ def test_nothing_has_no_scores() -> None:
     scores, overall = scores_of([], [])
 
     assert {(s.precision, s.recall, s.average_precision) for s in [*scores, overall]} == {(None, None, None)}
+
+
+def test_label_of_a_classifier_is_hit_once_by_the_most_probable() -> None:
+    said = said_of([(0, 0, 0.6), (0, 0, 0.9), (0, 0, 0.7)])
+
+    assert match(truth_of([(0, 0)]), said).tolist() == [-1, 0, -1]
