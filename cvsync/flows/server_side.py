@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 from cvsync.api.listing import fetch_snapshot, project_type
@@ -24,6 +25,7 @@ from cvsync.run.work import Sleep
 
 _IMPORTING, _FAILED = "Importing", "Failed"
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
+_NOTE = "import"  # in the copy's ledger, from the import's answer until the copy is whole
 
 
 async def copy_by_services(
@@ -32,7 +34,8 @@ async def copy_by_services(
     """Have the source's service export a project and the target's import it, and see what came of it.
 
     Trained iterations come along. Which image of the copy is which of the source is found out by their bytes;
-    what the copy lacks then is sent as ``migrate`` does.
+    what the copy lacks then is sent as ``migrate`` does. Safe to repeat after any end: from the import's
+    answer until the copy is whole, its ledger notes what it is a copy of.
 
     Args:
         source: Of the project that is copied; v3.2 or later.
@@ -41,7 +44,7 @@ async def copy_by_services(
         sleep: Waits between two looks at the import.
 
     Raises:
-        SettingsError: There is a project of that name already, and it is not just being imported.
+        SettingsError: There is a project of that name already, which no such run began.
         PlanError: The import failed.
         UnsupportedError: An API version has no such copies.
     """
@@ -53,13 +56,40 @@ async def copy_by_services(
     if project.name != request.project:  # before v3.3 the service chooses the name
         await service.client.update_project(project.id, {"name": request.project})
     await _learn(source, service, origin, project)
-    return await migrate(source, service, replace(request, project=project.id, create=None))
+    report = await migrate(source, service, replace(request, project=project.id, create=None))
+    if not service.stop.requested:
+        with service.open_ledger(project.id) as ledger:
+            ledger.notes.pop(_NOTE, None)
+    return report
 
 
 async def _find_or_import(
     source: Service, service: Service, origin: Project, request: MigrateRequest, sleep: Sleep
 ) -> Project:
-    """Begin the import, or go on with the one that a dead run began."""
+    """Begin the import, or go on with the one that a dead run began; the ledger notes which it is."""
+    note = {"source": origin.id, "name": request.project}
+    project = await _begun(service, note)
+    if project is None:
+        project = await _import(source, service, origin, request, sleep)
+        with service.open_ledger(project.id) as ledger:
+            ledger.notes[_NOTE] = note
+    return project
+
+
+async def _begun(service: Service, note: Mapping[str, str]) -> Project | None:
+    """Find what a dead run had imported, whatever its name and status are now."""
+    for project in await service.client.get_projects():
+        if service.ledger_path(project.id).exists():
+            with service.open_ledger(project.id) as ledger:
+                if ledger.notes.get(_NOTE) == note:
+                    return project
+    return None
+
+
+async def _import(
+    source: Service, service: Service, origin: Project, request: MigrateRequest, sleep: Sleep
+) -> Project:
+    """Begin the import; one that is under way under the wanted name is it."""
     there = await find_project(service.client, request.project)
     if there is not None:
         if there.status == _IMPORTING:
@@ -78,7 +108,7 @@ async def _find_or_import(
     async def look() -> Project | None:
         new = [p for p in await service.client.get_projects() if p.id not in before]
         expected = request.project if named else origin.name
-        return next((p for p in new if p.name.startswith(expected)), None)
+        return next((p for p in new if (p.name == expected if named else p.name.startswith(expected))), None)
 
     project = await once(begin, look, grace=request.run.grace, sleep=sleep)
     tell(

@@ -16,7 +16,7 @@ from terminal import StartServed, Terminal
 
 from cvsync.api.client import Client, open_client
 from cvsync.emulator.importing import Importer
-from cvsync.errors import PlanError, SettingsError, UnsupportedError
+from cvsync.errors import PlanError, SettingsError, TransportError, UnsupportedError
 from cvsync.flows.carry import Report
 from cvsync.flows.server_side import copy_by_services
 from cvsync.model import Project
@@ -105,6 +105,52 @@ async def test_an_import_without_an_answer_is_found_again(pair: Pair) -> None:
     assert report.is_complete
     async with open_client(pair.copy.settings) as (client, _):
         assert [project.name for project in await client.get_projects()] == ["copy"]
+
+
+@pytest.mark.parametrize("api_version", ["v3.2", "v3.3"])
+@pytest.mark.parametrize("step", ["_wait", "_learn", "migrate"])
+async def test_a_copy_that_died_after_the_import_is_gone_on_with(
+    pair: Pair, client: Client, monkeypatch: pytest.MonkeyPatch, api_version: str, step: str
+) -> None:
+    """Whether the copy has its name by then or not; once it is whole, there is nothing to go on with."""
+    pair.source.api_version = pair.copy.api_version = api_version
+
+    async def die(*_: Any, **__: Any) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"cvsync.flows.server_side.{step}", die)
+        with pytest.raises(ConnectionError):
+            await copy(pair)
+
+    report = await copy(pair)
+
+    assert report.is_complete
+    assert [project.name for project in await client.get_projects()] == ["copy"]
+    assert (await pair.verify()).is_equal
+    with pytest.raises(SettingsError, match="always makes a new one"):
+        await copy(pair)
+
+
+async def test_a_lost_import_is_not_taken_for_a_project_whose_name_only_begins_like_it(
+    pair: Pair, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine, calls = Client.import_project, 0
+
+    async def crossed(self: Client, *args: Any, **options: Any) -> Project:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await self.create_project("copy-of-somebody")
+            raise TransportError("ImportProject", "no answer", sent=True)
+        return await genuine(self, *args, **options)
+
+    monkeypatch.setattr(Client, "import_project", crossed)
+
+    await copy(pair)
+
+    assert sorted(project.name for project in await client.get_projects()) == ["copy", "copy-of-somebody"]
+    assert calls == 2
 
 
 async def test_an_import_that_fails_is_said(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
