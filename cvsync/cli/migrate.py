@@ -26,12 +26,17 @@ if TYPE_CHECKING:
     from cvsync.flows.migrate import MigrateRequest
     from cvsync.flows.service import Service
 
+_TO = (
+    "The target's resource, as a profile of cvsync.toml says it; the source's stays the one that --endpoint, "
+    "--profile or the environment names, unless --from says otherwise.  [default: that one too]"
+)
+
 
 @click.command()
 @click.argument("source", metavar="SRC")
 @click.argument("copy", metavar="DST")
 @source_options("--from")
-@click.option("--to", metavar="PROFILE", help="The target's resource, as a profile of cvsync.toml says it.")
+@click.option("--to", metavar="PROFILE", help=_TO)
 @create_project_option
 @click.option("--domain", metavar="NAME|ID", help="Of a new project.  [default: the source's]")
 @wanted_options
@@ -86,15 +91,16 @@ def migrate(source: str, copy: str, to: str | None, server_side: bool, dry_run: 
     from cvsync.flows import migrate as flow
     from cvsync.flows.server_side import copy_by_services
 
-    common, options = split_common(options)
-    common = replace(common.at(to) if to else common, project=copy)
+    base, options = split_common(options)
+    base = replace(base, project=copy)
+    common = replace(base.at(to), project=copy) if to else base
     origin, options = split_source(options)
     request = _request(source, copy, options)
     if server_side and (dry_run or request.tag_map or options["domain"] or not request.wanted.is_everything):
         raise click.UsageError("--server-side copies all of a project as it is, and cannot be tried out")
 
     async def run(service: Service, _: object) -> int:
-        async with open_source(origin, common, service) as other:
+        async with open_source(origin, base, service, common) as other:
             if server_side:
                 return show_report(common, await copy_by_services(other, service, request))
             if not dry_run:

@@ -25,7 +25,7 @@ _OPTIONS = (
         "--from-endpoint",
         envvar="CVSYNC_FROM_ENDPOINT",
         metavar="URL",
-        help=f"The source's resource, its key in {SOURCE[0]} (or _FILE).  [default: the same resource]",
+        help=f"The source's resource, its key in {SOURCE[0]} (or _FILE).  [default: --endpoint's]",
     ),
     click.option(
         "--from-api-version",
@@ -55,7 +55,7 @@ def source_options(*names: str) -> Callable[[F], F]:
         "--from-profile",
         *names,
         metavar="PROFILE",
-        help="The source's resource, as a profile of cvsync.toml says it.  [default: the same resource]",
+        help="The source's resource, as a profile of cvsync.toml says it.  [default: --endpoint's]",
     )
 
     def add(command: F) -> F:
@@ -74,32 +74,44 @@ def split_source(options: dict[str, Any]) -> tuple[Source, dict[str, Any]]:
 
 
 @asynccontextmanager
-async def open_source(source: Source, common: Common, service: Service) -> AsyncIterator[Service]:
-    """Open the other resource for as long as the block lasts; by default it is the one that is open already.
+async def open_source(
+    source: Source, common: Common, service: Service, opened: Common
+) -> AsyncIterator[Service]:
+    """Open the other resource for as long as the block lasts, unless it is the one that is open already.
+
+    Args:
+        source: What names it.
+        common: The resource that it is where nothing names it.
+        service: Is open.
+        opened: Whose service that is.
 
     Raises:
         SettingsError: There is no such profile, the endpoint is no URL, or the key is missing.
     """
     resource = _resource(source, common)
-    if resource is None or _is_one_emulator(resource, common):
+    if resource == opened or _is_one_emulator(resource, opened):
         yield service
         return
     async with open_resource(resource, service.observer, service.stop) as (other, _):
         yield other
 
 
-def _resource(source: Source, common: Common) -> Common | None:
-    """Give the other resource; None: it is the one that is open."""
+def _resource(source: Source, common: Common) -> Common:
+    """Give the other resource."""
     if source.from_profile is not None:
         if source.from_endpoint is not None:
             raise SettingsError(
                 "--from-profile and --from-endpoint both name the source's resource: give one"
             )
+        if source.from_api_version is not None:
+            raise SettingsError(
+                "--from-api-version goes with --from-endpoint; with --from, the profile says api_version"
+            )
         return common.at(source.from_profile)
     if source.from_endpoint is None:
         if source.from_api_version not in (None, common.api_version):
             raise SettingsError("--from-api-version is of another resource; give its --from-endpoint too")
-        return None
+        return common
     if not source.from_endpoint.startswith(("http://", "https://")):
         raise SettingsError(f"--from-endpoint {source.from_endpoint!r} is no http(s) URL")
     return replace(

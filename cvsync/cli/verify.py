@@ -73,7 +73,7 @@ def verify(
     )  # fmt: skip
 
     async def run(service: Service, _: object) -> int:
-        async with open_source(other, common, service) as reference:
+        async with open_source(other, common, service, common) as reference:
             found = await flow(service, request, source=reference)
         if not common.json:
             for line in report_lines(found, everything=common.verbose):

@@ -104,6 +104,23 @@ def test_a_project_is_copied_from_one_profile_to_another(two: Path, terminal: Te
     assert again == (0, "nothing to do\n")
 
 
+def test_a_project_is_copied_from_the_resource_that_is_meant_anyway(two: Path, terminal: Terminal) -> None:
+    """Where only the target's is named."""
+    manifest = terminal.manifest(terminal.rows(4))
+    run(two, "push", manifest, "--create-project", "--profile", "old")
+
+    copied = run(two, "migrate", "shelf", "--to", "new", "copy", "--create-project", "--profile", "old")
+
+    assert copied == (0, "2 tags created, 4 images created, 4 labels added\n")
+
+
+def test_a_version_beside_the_profile_that_says_it_is_refused(two: Path) -> None:
+    source = ("--from", "old", "--from-api-version", "v3.0")
+    code, out = run(two, "migrate", *source, "shelf", "--to", "new", "copy", "--json")
+
+    assert (code, "the profile says api_version" in out) == (2, True)
+
+
 def test_a_source_is_named_once_and_by_a_profile_that_there_is(two: Path) -> None:
     twice = ("--from-profile", "old", "--from-endpoint", "https://old.test")
     code, out = run(two, "verify", "--source", "x", *twice, "--profile", "new", "--json")
