@@ -25,6 +25,7 @@ from cvsync.plan import NewTag, Prune
 from cvsync.run.ledger import Ledger
 from cvsync.run.links import Links
 from cvsync.run.origin import Origin
+from cvsync.run.origins import MANIFEST
 from cvsync.run.settings import RunSettings
 from cvsync.snapshot import Snapshot
 
@@ -102,9 +103,11 @@ def check_deletions(request: MigrateRequest, ledger: Ledger, origin: Project) ->
     if not request.wanted.is_everything:
         raise GuardError("--delete refused: not all images of the source were asked for; nothing was sent")
     others = ledger.origins.all() - {origin.id}
-    strange = [key for key in ledger.known().table.column("key").to_pylist() if not _IMAGE_ID.fullmatch(key)]
-    if others or strange:
-        what = "was copied from another project too" if others else "was pushed to from a manifest too"
+    # Ledgers of before manifests were noted tell of them by keys that are no ids.
+    keys = ledger.known().table.column("key").to_pylist()
+    pushed = MANIFEST in others or not all(map(_IMAGE_ID.fullmatch, keys))
+    if others or pushed:
+        what = "was pushed to from a manifest too" if pushed else "was copied from another project too"
         raise GuardError(
             f"--delete refused: {request.project} {what}, and what is of neither source cannot be told from "
             "what is gone; nothing was sent"

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from cvsync.events import without_query
 from cvsync.known import KnownImages
-from cvsync.labels import METADATA, Labels, as_column, codes_of
-from cvsync.run.marker import is_mark
+from cvsync.labels import Labels, as_column, codes_of
+from cvsync.run.marker import without_marks
 from cvsync.run.pulled import IMAGES, PulledFile, stem_of
 from cvsync.snapshot import Snapshot
 
@@ -59,7 +59,7 @@ def with_files(snapshot: Snapshot, names: Names, root: Path, files: Mapping[str,
     def size(image_id: str) -> int | None:
         return files[image_id].size if image_id in files else None
 
-    labels = _without_marks(snapshot.to_labels(names.keys))
+    labels = _plain(snapshot.to_labels(names.keys))
     told = {
         "path": _by_image(labels, path),
         "version": _by_image(labels, lambda i: names.versions.get(i) or sha256(i)),
@@ -77,7 +77,7 @@ def with_links(snapshot: Snapshot, names: Names, endpoint: str) -> Labels:
         link = links[image_id]
         return link if "://" in link else f"{endpoint.rstrip('/')}/{link.lstrip('/').partition('?')[0]}"
 
-    labels = _without_marks(snapshot.to_labels(names.keys))
+    labels = _plain(snapshot.to_labels(names.keys))
     told = {"url": _by_image(labels, url), "version": _by_image(labels, names.versions.get)}
     return _with(labels, told, source=None)
 
@@ -104,10 +104,9 @@ def _by_image(labels: Labels, value: Callable[[str], str | int | None]) -> pa.Ar
     return values.take(pa.array(codes))
 
 
-def _without_marks(labels: Labels) -> Labels:
+def _plain(labels: Labels) -> Labels:
     """Leave out what batches left in metadata, and types of tags that are the service's own."""
-    table = labels.table
-    table = table.drop_columns([name for name in table.column_names if is_mark(name.removeprefix(METADATA))])
+    table = without_marks(labels).table
     column = labels.column("tag_type")
     if column is not None:
         known = pc.is_in(column.cast(pa.string()), pa.array(_WRITABLE_TYPES))

@@ -13,6 +13,7 @@ from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.release import Release, ReleaseRequest
 from cvsync.flows.service import Service
 from cvsync.model import Project
+from cvsync.run.origins import MANIFEST
 from cvsync.run.settings import RunSettings
 
 
@@ -44,6 +45,7 @@ async def push(service: Service, request: PushRequest) -> Report:
         request.release.check(service.client.api_version)
     project, desired = await meet(service, request, dry=False)
     with hold(service, project.id, request.run) as carrier:
+        carrier.ledger.origins.note(MANIFEST, carrier.report.run_id)
         prepared = await make_equal(
             service, request, project, desired, carrier, files=request.files, rejects=request.rejects
         )

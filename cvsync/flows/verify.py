@@ -19,7 +19,7 @@ from cvsync.flows.digests import Found, hash_images, hash_places, places_of
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known, require_project
 from cvsync.known import KnownImages
-from cvsync.labels import METADATA, Labels, fold
+from cvsync.labels import Labels, fold
 from cvsync.manifest import Name, Problem, Reading, read, shown
 from cvsync.model import Project, ProjectType, Tag
 from cvsync.plan import Prune, diff
@@ -31,7 +31,7 @@ from cvsync.plan.differences import (
     metadata_differences,
 )
 from cvsync.plan.sides import Sides
-from cvsync.run.marker import is_mark
+from cvsync.run.marker import without_marks
 from cvsync.snapshot import Snapshot
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -162,7 +162,7 @@ async def _compare(
         of_tags = (d for d in of_tags if d.kind is not Differs.TAG_EXTRA)
     differences = [*_of_rows(reference.problems), *of_tags, *label_differences(plan)]
     present = snapshot.to_labels({})
-    differences += metadata_differences(_unmarked(wanted), present, pairs)
+    differences += metadata_differences(without_marks(wanted), present, pairs)
     chosen = pairs
     if request.sample is not None and request.sample < len(pairs):
         keys = sorted(pairs)
@@ -261,12 +261,6 @@ def _told_hashes(labels: Labels) -> dict[str, str]:
         return {}
     pairs = zip(labels.table.column("key").to_pylist(), column.to_pylist(), strict=True)
     return {key: version for key, version in pairs if version and _SHA256.fullmatch(version)}
-
-
-def _unmarked(labels: Labels) -> Labels:
-    """Leave out the marks that batches leave in metadata."""
-    marks = [name for name in labels.table.column_names if is_mark(name.removeprefix(METADATA))]
-    return Labels(labels.table.drop_columns(marks))
 
 
 def _of_rows(problems: Sequence[Problem]) -> Iterator[Difference]:

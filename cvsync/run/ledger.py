@@ -1,7 +1,7 @@
 """The SQLite file of intents and outcomes, one per destination.
 
     meta     one row a fact: the destination, the tool's version, `unnamed` once there was such an image, and
-             the projects whose images were copied here; and the notes of ``run.notes``
+             the projects whose images were copied here, or that manifests were; and notes of ``run.notes``
     images   key -> image id, the fingerprint of the labels that the image was left with, and the version
              of its content; null where it is not known. `batch_id` is the batch that confirmed it last.
              An unnamed image, which a killed run created for a key that nobody can tell any more, goes by

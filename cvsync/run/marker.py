@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cvsync.labels import METADATA, Labels
+
 BATCH = "cvsync_batch"
 ATTEMPT = "cvsync_attempt"
 _PREFIX = "cvsync_"
@@ -18,6 +20,12 @@ Metadata = tuple[tuple[str, str], ...]
 def is_mark(name: str) -> bool:
     """Whether metadata of that name is a batch's mark."""
     return name.startswith(_PREFIX)
+
+
+def without_marks(labels: Labels) -> Labels:
+    """Leave out the columns of marks."""
+    marks = [f"{METADATA}{name}" for name in labels.metadata if is_mark(name)]
+    return Labels(labels.table.drop_columns(marks))
 
 
 def own_metadata(metadata: Metadata) -> Metadata:

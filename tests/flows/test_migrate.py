@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import count
+from itertools import count, permutations
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from conftest import StartShelf
@@ -25,11 +26,13 @@ from cvsync.api.images import FileEntry
 from cvsync.emulator.links import Links as EmulatorLinks
 from cvsync.errors import GuardError, PlanError, SettingsError
 from cvsync.flows.migrate import migrate
+from cvsync.flows.source import renamed_tags
 from cvsync.flows.wanted import Wanted
-from cvsync.model import Image, Project, Region
+from cvsync.model import Image, Project, ProjectType, Region, Tag
 from cvsync.plan import Action, Prune
 from cvsync.run.links import Links
 from cvsync.run.origin import Origin
+from cvsync.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -200,6 +203,35 @@ async def test_tags_get_other_names_on_the_way(pair: Pair, client: Client) -> No
     assert sorted(len(image.regions) for image in await pair.copy.images()) == [0, 1, 2]
     again = await pair.plan(tag_map={"löffel": "spoon", "unused": "CUP"})
     assert again.is_empty
+
+
+@pytest.mark.parametrize("order", [*permutations(range(4))])
+async def test_the_order_of_tags_decides_nothing_where_two_become_one(order: tuple[int, ...]) -> None:
+    names = ("fork", "cup", "unused", "Tasse")
+    tags = [Tag(f"id-{n}", name, description=f"{name}!" if n > 1 else None) for n, name in enumerate(names)]
+    contents = Snapshot.empty(Project("p", "shelf"), ProjectType.DETECTION, [tags[n] for n in order])
+
+    renamed = renamed_tags(contents, {"tasse": "CUP", "unused": "CUP"})
+
+    assert {(tag.id, tag.name, tag.description) for tag in renamed.tags} == {
+        ("id-0", "fork", None),
+        ("id-1", "CUP", "Tasse!"),
+    }
+
+
+async def test_boxes_that_a_tag_has_twice_stay_two_where_others_become_one(
+    pair: Pair, client: Client
+) -> None:
+    project = await client.create_project("shelf", domain_id=DETECTION)
+    fork, cup, mug = [await client.create_tag(project.id, name) for name in ("fork", "cup", "mug")]
+    box = (0.1, 0.2, 0.3, 0.4)
+    boxes = tuple(Region(tag.id, *box) for tag in (fork, fork, cup, mug))
+    await client.create_images_from_files(project.id, [FileEntry("0.png", make_png(0), (), boxes)])
+
+    await pair.migrate(tag_map={"mug": "cup"})
+
+    (image,) = await pair.copy.images()
+    assert Counter(region.tag_name for region in image.regions) == {"fork": 2, "cup": 1}
 
 
 async def test_images_whose_links_the_copy_cannot_read_go_through_this_machine(
@@ -394,6 +426,28 @@ async def test_nothing_is_deleted_where_it_is_not_clear_what_is_gone(pair: Pair,
         await pair.plan(prune=Prune.DELETE)
     with pytest.raises(GuardError, match="was pushed to from a manifest too"):
         await pair.migrate(prune=Prune.DELETE)
+
+
+@pytest.mark.parametrize("planned", [False, True])
+async def test_nothing_is_deleted_that_a_pulled_manifest_brought(
+    pair: Pair, client: Client, planned: bool
+) -> None:
+    """Its keys look like those of a copy."""
+    await make_detection(client)
+    await pair.migrate()
+    name = str(uuid4())
+    (pair.copy.folder / "x.png").write_bytes(make_png(70))
+    manifest = write_csv(pair.copy.folder / "m.csv", [{"path": "x.png", "key": name, "tag": None}])
+    options: dict[str, Any] = {"project": "copy", "create": None}
+    if planned:
+        await pair.copy.save(pair.copy.folder / "plan", manifest, **options)
+        await pair.copy.apply(pair.copy.folder / "plan")
+    else:
+        await pair.copy.push(manifest, **options)
+
+    with pytest.raises(GuardError, match="was pushed to from a manifest too"):
+        await pair.migrate(prune=Prune.DELETE)
+    assert len(await pair.copy.images()) == 7
 
 
 async def test_nothing_is_deleted_that_was_copied_from_elsewhere(pair: Pair, client: Client) -> None:
