@@ -66,7 +66,7 @@ class Stage:
         )  # fmt: skip
 
     def report(self) -> str:
-        (page,) = (self.state / "jobs" / "nightly").glob("*.md")
+        (page,) = (self.state / "jobs").glob("nightly-*/*.md")
         return page.read_text()
 
 

@@ -93,8 +93,8 @@ def _read(path: Path, content: Table) -> Config:
     for kind, tables in zip(_TABLES, (profiles, jobs), strict=True):
         if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
             raise SettingsError(f"{path}: write [{kind}.NAME], a table for each {kind}")
-    # No link is followed: that of a Kubernetes config map goes another way after each change of it.
-    return Config(path.absolute(), profiles, jobs)
+    # A link is not followed: that of a Kubernetes config map goes another way after each change of it.
+    return Config(path.parent.resolve() / path.name, profiles, jobs)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

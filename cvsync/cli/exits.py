@@ -26,6 +26,8 @@ REFUSED = 3
 LATER = 5
 MANIFEST = 4
 DIFFERENT = 10
+INTERRUPTED = 130
+TERMINATED = 143
 _CODES: tuple[tuple[type[CvsyncError], int], ...] = (  # the first that fits
     (SettingsError, 2),
     (UnsupportedError, 2),

@@ -12,6 +12,8 @@ from cvsync.errors import SettingsError
 SOURCE = ("CVSYNC_FROM_TRAINING_KEY",)
 TRAINING = ("CVSYNC_TRAINING_KEY", "VISION_TRAINING_KEY", "TRAININGKEY")
 PREDICTION = ("CVSYNC_PREDICTION_KEY", "VISION_PREDICTION_KEY", "PREDICTIONKEY")
+FILES = tuple(f"{names[0]}_FILE" for names in (SOURCE, TRAINING, PREDICTION))
+"""Variables with the path of a file that has the key."""
 
 LIKE_A_KEY = re.compile(r"[0-9A-Za-z]{32,}")
 """Keys look so; names of variables and files hardly ever."""

@@ -33,9 +33,12 @@ def run_offline(
         code = work(output)
     except CvsyncError as error:
         code, reason = exits.exit_code(error), str(error)
+    except KeyboardInterrupt:
+        code, reason = exits.INTERRUPTED, "interrupted"
+        raise
     finally:
         output(Event("run_end", {"exit_code": code, "totals": {}} | ({"reason": reason} if reason else {})))
         output.close()
-    if reason:
-        output.error(reason)
+        if reason:
+            output.error(reason)
     return code

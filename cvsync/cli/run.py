@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import chdir
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,12 +32,13 @@ def run(context: click.Context, /, job: str | None, **options: Any) -> int:
     """
     from cvsync.cli.config import load_config
     from cvsync.cli.jobs.job import read_job
+    from cvsync.cli.jobs.place import in_folder_of
     from cvsync.cli.jobs.running import run_job
 
     common, _ = split_common(options)
     words = _given(context)
     file = load_config(common.config)
-    with chdir(file.path.parent):  # where paths in the file begin
+    with in_folder_of(file):
         return run_job(read_job(file, job), words) if job else _list(file, json=common.json)
 
 
@@ -70,11 +71,12 @@ def _list(file: Config, *, json: bool) -> int:
 
 
 def _given(context: click.Context) -> list[str]:
-    """Give the common options of the command line as words, each whole."""
+    """Give the common options of the command line as words, each whole, as are paths."""
     words = []
     for parameter in context.command.params:
         is_given = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
         if isinstance(parameter, click.Option) and is_given and parameter.name != "config":
-            name = max(parameter.opts, key=len)
-            words.append(name if parameter.is_flag else f"{name}={context.params[str(parameter.name)]}")
+            name, value = max(parameter.opts, key=len), context.params[str(parameter.name)]
+            whole = value.absolute() if isinstance(value, Path) else value
+            words.append(name if parameter.is_flag else f"{name}={whole}")
     return words

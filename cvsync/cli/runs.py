@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +35,8 @@ def runs(job: str | None, last: int, **options: Any) -> int:
     from cvsync.events import tell
 
     common, _ = split_common(options)
-    found = [record for state, name in _places(common, job) for record in history(state, name)[:last]]
+    found = [record for folder in _folders(common, job) for record in history(folder)[:last]]
+    found = [record for record in found if job in (None, record.job)]
     entries = [_entry(record) for record in sorted(found, key=lambda r: r.started, reverse=True)]
 
     def show(output: Output) -> int:
@@ -51,24 +50,30 @@ def runs(job: str | None, last: int, **options: Any) -> int:
     return run_offline(show, command="runs", json=common.json)
 
 
-def _places(common: Common, job: str | None) -> Iterator[tuple[Path, str]]:
-    """Give the jobs that have run, each with its state folder, which its profile may say."""
+def _folders(common: Common, job: str | None) -> list[Path]:
+    """Give the folders of jobs that may have run; of those in the file, in what their profile says."""
     from cvsync.cli.config import load_config
     from cvsync.cli.jobs.job import read_job
+    from cvsync.cli.jobs.place import in_folder_of
+    from cvsync.cli.jobs.record import history, jobs_folder
     from cvsync.cli.jobs.running import settings_of
 
-    places = {(folder.parent.parent, folder.name) for folder in (common.state / "jobs").glob("*")}
+    folders = set((common.state.resolve() / "jobs").glob("*"))
+    known: set[str] = set()
     try:
         file = load_config(common.config)
     except SettingsError:
         if common.config is not None:
             raise
     else:
-        with chdir(file.path.parent):
-            places |= {(settings_of(read_job(file, name)).state.resolve(), name) for name in file.jobs}
-    if job is not None and job not in {name for _, name in places}:
+        known = set(file.jobs)
+        with in_folder_of(file):
+            for name in known:
+                state = settings_of(read_job(file, name)).state.resolve()
+                folders.add(jobs_folder(state, name, file.path))
+    if job is not None and job not in known | {run.job for folder in folders for run in history(folder)}:
         raise SettingsError(f"no job {job!r} has run with its state in {common.state}")
-    yield from sorted({(state.resolve(), name) for state, name in places if job in (None, name)})
+    return sorted(folders)
 
 
 def _entry(record: JobRecord) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from make import make_png, write_csv
 from terminal import StartServed, Terminal
 
-from cvsync.cli.jobs.record import history
+from cvsync.cli.jobs.record import history, jobs_folder
 from cvsync.run.failpoints import NAMES
 
 JOB = """
@@ -89,7 +89,10 @@ def test_a_job_that_is_killed_before_and_after_every_step_ends_as_one_that_was_n
 
     assert end(start()) == 0
     assert_whole(home)
-    assert [record.exit_code for record in history(home.state, "nightly")] == [0, *[None] * (2 * STEPS)]
+    assert [
+        record.exit_code
+        for record in history(jobs_folder(home.state, "nightly", home.folder / "cvsync.toml"))
+    ] == [0, *[None] * (2 * STEPS)]
 
 
 @pytest.mark.soak
@@ -113,7 +116,7 @@ def test_of_two_jobs_that_start_together_one_runs(home: Terminal, start: Start) 
 
     assert sorted(map(end, both)) == [0, 8]
     assert_whole(home)
-    assert len(history(home.state, "nightly")) == 1
+    assert len(history(jobs_folder(home.state, "nightly", home.folder / "cvsync.toml"))) == 1
 
 
 def test_a_job_that_runs_out_of_time_in_a_step_goes_on_the_next_night(home: Terminal, start: Start) -> None:
@@ -122,7 +125,7 @@ def test_a_job_that_runs_out_of_time_in_a_step_goes_on_the_next_night(home: Term
     assert end(start("--deadline", 2)) == 5
     assert end(start()) == 0
 
-    second, first = history(home.state, "nightly")
+    second, first = history(jobs_folder(home.state, "nightly", home.folder / "cvsync.toml"))
     assert (first.exit_code, second.exit_code) == (5, 0)
     assert "step 1 (push): the deadline came" in str(first.reason)
     assert_whole(home)

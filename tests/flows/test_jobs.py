@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ import pytest
 from schema import check_line
 from terminal import Ran, Terminal
 
+from cvsync.cli.config import load_config
 from cvsync.cli.jobs import running
+from cvsync.cli.jobs.job import read_job
 from cvsync.cli.jobs.record import JobRecord, StepRecord, jobs_folder
+from cvsync.cli.jobs.running import settings_of
+from cvsync.cli.offline import Output, run_offline
+from cvsync.cli.text import TextOutput
 from cvsync.errors import SettingsError
 from cvsync.run.lock import hold_lock
 
@@ -40,9 +46,13 @@ def job(terminal: Terminal, *arguments: object, name: str = "nightly") -> Ran:
     return terminal.run("run", name, "--config", terminal.folder / "cvsync.toml", *arguments)
 
 
+def folder_of(terminal: Terminal, name: str = "nightly") -> Path:
+    return jobs_folder(terminal.state, name, terminal.folder / "cvsync.toml")
+
+
 def reports(terminal: Terminal, name: str = "nightly") -> list[dict[str, Any]]:
     """What the runs of a job left, the earliest first."""
-    paths = jobs_folder(terminal.state, name).glob("*.json")
+    paths = folder_of(terminal, name).glob("*.json")
     found = [json.loads(path.read_text()) for path in paths]
     return sorted(found, key=lambda report: str(report["started"]))
 
@@ -76,7 +86,7 @@ def test_a_report_is_for_its_owner_alone_and_can_be_read_again(terminal: Termina
     terminal.manifest(terminal.rows(2))
     job(terminal)
 
-    (path,) = jobs_folder(terminal.state, "nightly").glob("*.json")
+    (path,) = folder_of(terminal).glob("*.json")
     record = JobRecord.load(path)
 
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(path.with_suffix(".md").stat().st_mode) == 0o600
@@ -149,6 +159,7 @@ def test_a_job_that_is_terminated_between_two_steps_still_reports(
     (report,) = reports(terminal)
     assert (report["exit_code"], [step["verb"] for step in report["steps"]]) == (143, ["push"])
     assert "terminated between two steps" in page(ran)
+    assert "terminated between two steps" in ran.err
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -169,7 +180,7 @@ def test_a_mistake_in_a_step_is_named_with_its_place(terminal: Terminal) -> None
 def test_a_second_run_of_a_job_exits_with_8_and_leaves_no_trace(terminal: Terminal) -> None:
     configure(terminal)
     terminal.manifest(terminal.rows(2))
-    folder = jobs_folder(terminal.state, "nightly")
+    folder = folder_of(terminal)
 
     with hold_lock(folder, run_id="first", what="job nightly"):
         second = job(terminal)
@@ -183,12 +194,38 @@ def test_a_job_past_its_deadline_ends_with_5_and_the_next_one_goes_on(terminal: 
     configure(terminal)
     terminal.manifest(terminal.rows(4))
 
-    late = job(terminal, "--deadline", "0")
+    late = job(terminal, "--deadline", "0", "--quiet")
     next_night = job(terminal)
 
     assert (late.code, next_night.code) == (5, 0)
     assert "the deadline came before step 1 (push)" in reports(terminal)[0]["reason"]
+    assert late.err == f"cvsync: {reports(terminal)[0]['reason']}\n"
     assert len(terminal.images()) == 4
+
+
+def test_the_time_that_a_job_waits_for_another_counts_for_its_deadline(terminal: Terminal) -> None:
+    configure(terminal)
+
+    with hold_lock(folder_of(terminal), run_id="first", what="job nightly"):
+        late = job(terminal, "--deadline", "0", "--lock-timeout", "600")
+
+    assert (late.code, "another run is at work on job nightly" in late.err) == (8, True)
+    began = time.monotonic() - 100
+    made = read_job(load_config(terminal.folder / "cvsync.toml"), "nightly")
+    record = JobRecord("nightly", "x", "2025-01-01T00:00:00+00:00", str(made.file.path))
+    common = settings_of(made, ["--deadline=50", f"--state-dir={terminal.state}"])
+    assert running._Run(made, [], common, record, TextOutput(quiet=True), began).to_the_end() == 5
+
+
+def test_differences_are_said_even_if_quiet(terminal: Terminal) -> None:
+    configure(terminal, '[job.nightly]\nproject = "shelf"\nsteps = [{ verify = { manifests = "m.csv" } }]\n')
+    terminal.push(terminal.manifest(terminal.rows(3)))
+    terminal.manifest(terminal.rows(2))
+
+    ran = job(terminal, "--quiet")
+
+    assert (ran.code, ran.err) == (10, "cvsync: step 1 (verify): differences found\n")
+    assert reports(terminal)[0]["reason"] == "step 1 (verify): differences found"
 
 
 def test_options_go_before_environment_and_that_before_the_job_and_that_before_its_profile(
@@ -214,8 +251,8 @@ def test_jobs_and_their_runs_are_listed(terminal: Terminal) -> None:
     terminal.manifest(terminal.rows(2))
     job(terminal)
     job(terminal, name="weekly")
-    killed = JobRecord("weekly", "20250101T000000Z-aaaaaa", "2025-01-01T00:00:00+00:00")
-    killed.save(jobs_folder(terminal.state, "weekly"))
+    killed = JobRecord("weekly", "20250101T000000Z-aaaaaa", "2025-01-01T00:00:00+00:00", str(path))
+    killed.save(folder_of(terminal, "weekly"))
 
     jobs = terminal.run("run", "--config", path)
     told = terminal.run("runs", "--config", path, "--json").out.splitlines()
@@ -232,6 +269,58 @@ def test_jobs_and_their_runs_are_listed(terminal: Terminal) -> None:
     assert len(weekly.out.splitlines()) == 2
     with pytest.raises(SettingsError, match="no job 'monthly' has run"):
         terminal.run("runs", "monthly")
+
+
+def test_jobs_of_one_name_in_two_files_know_nothing_of_each_other(terminal: Terminal) -> None:
+    configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    other = terminal.folder / "other"
+    other.mkdir()
+    (other / "cvsync.toml").write_text(
+        '[job.nightly]\nproject = "shelf"\nsteps = [{ verify = { manifests = "../m.csv" } }]\n'
+    )
+    terminal.push(terminal.folder / "m.csv")
+
+    with hold_lock(folder_of(terminal), run_id="first"):
+        one = terminal.run("run", "nightly", "--config", other / "cvsync.toml")
+        same = terminal.run("run", "nightly", "--config", other / ".." / "cvsync.toml")
+    two = job(terminal)
+
+    assert (one.code, same.code, two.code) == (0, 8, 0)
+    assert "the run before" not in page(two)
+    assert len(terminal.run("runs", "nightly").out.splitlines()) == 3
+
+
+def test_the_run_before_is_one_that_ended(terminal: Terminal) -> None:
+    path = configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    job(terminal)
+    killed = JobRecord("nightly", "killed", "2999-01-01T00:00:00+00:00", str(path))
+    killed.save(folder_of(terminal))
+
+    assert "the run before: killed" not in page(again := job(terminal))
+    assert "the run before: " in page(again)
+
+
+def test_paths_of_options_and_environment_begin_where_the_command_was_given(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "key").write_text("local-training-key")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("CVSYNC_TRAINING_KEY_FILE", "key")
+
+    by_option = terminal.run("run", "nightly", "--config", path, "--state-dir", "one")
+    terminal.state = Path("one")
+    by_environment = terminal.run("run", "nightly", "--config", path)
+
+    assert (by_option.code, by_environment.code) == (0, 0), by_option.err + by_environment.err
+    assert sorted(p.name for p in here.iterdir()) == ["key", "one"]
+    assert len(terminal.ledger()) == 2
+    assert len(terminal.run("runs", "nightly", "--config", path).out.splitlines()) == 3
 
 
 @pytest.mark.parametrize(
@@ -301,3 +390,16 @@ def test_what_a_step_tells_is_kept_within_bounds() -> None:
         record(Event("warning", {"text": str(n)}))
 
     assert (record.refused_count, len(record.refused), len(record.facts["warning"])) == (500, 100, 100)
+
+
+def test_who_interrupts_work_without_a_service_is_told_of_it_as_the_process_ends(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def work(_: Output) -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_offline(work, command="run nightly", json=True)
+
+    last = check_line(capsys.readouterr().out.splitlines()[-1])
+    assert (last["ev"], last["exit_code"], last["reason"]) == ("run_end", 130, "interrupted")

@@ -12,7 +12,7 @@ import pytest
 from make import make_png, write_csv
 from terminal import Ran, StartServed, Terminal
 
-from cvsync.cli.jobs.record import history
+from cvsync.cli.jobs.record import JobRecord, history, jobs_folder
 
 JOB = """
 [job.nightly]
@@ -43,8 +43,12 @@ class Night(Terminal):
 
     def reports(self) -> list[str]:
         """What the runs left for people, the latest first."""
-        folder = self.state / "jobs" / "nightly"
-        return [(folder / f"{r.run_id}.md").read_text() for r in history(self.state, "nightly")]
+        folder = jobs_folder(self.state, "nightly", self.folder / "cvsync.toml")
+        return [(folder / f"{r.run_id}.md").read_text() for r in self.records()]
+
+    def records(self) -> list[JobRecord]:
+        """What the runs left for programs, the latest first."""
+        return history(jobs_folder(self.state, "nightly", self.folder / "cvsync.toml"))
 
     def row(self, number: int, **changes: Any) -> None:
         """Change a row of the manifest."""
@@ -81,7 +85,7 @@ def test_a_night_makes_a_model_of_the_data_and_the_next_finds_nothing_to_do(nigh
     assert "| publication | Iteration 1 | Published as live |" in earlier
     assert "| publication | Iteration 1 | AlreadyPublished as live |" in second
     assert "| this run | Iteration 1 |" in second
-    assert "| the run before | Iteration 1 |" in second
+    assert "| the last one judged | Iteration 1 |" in second
     assert "Nothing changed." in second
     assert "| Iteration 1 | 12 |" in second.split("## Evaluation")[1]
 
@@ -101,7 +105,7 @@ def test_a_model_that_is_not_good_enough_leaves_the_published_one_alone(night: N
     report = night.reports()[0]
     assert "# Job nightly: training, the gate or an export failed; the data is in" in report
     assert "Not good enough: the model does not know the tag knife." in report
-    assert [len(record.steps) for record in history(night.state, "nightly")] == [2, 2, 4]
+    assert [len(record.steps) for record in night.records()] == [2, 2, 4]
 
 
 @pytest.mark.soak
@@ -127,5 +131,5 @@ def test_ruined_labels_of_real_photographs_do_not_reach_the_endpoint(
 
     assert codes == [0, 0, 9, 0]
     assert night.published() == {"live": "Iteration 3"}
-    figures = [record.model["ap"] for record in history(night.state, "nightly") if record.model]
+    figures = [record.model["ap"] for record in night.records() if record.model]
     assert figures[0] == figures[2] > 0.5 > figures[1]

@@ -118,7 +118,7 @@ def _model(record: JobRecord) -> Iterator[str]:
         rows = [["this run", now["iteration"], *(_figure(now, name, before) for name in MEASURES)]]
         if before is not None:
             rows.append(
-                ["the run before", before["iteration"], *(_figure(before, name) for name in MEASURES)]
+                ["the last one judged", before["iteration"], *(_figure(before, name) for name in MEASURES)]
             )
         yield from _table("Model", heading, rows)
         yield from _tags(now, before)

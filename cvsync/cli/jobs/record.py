@@ -1,11 +1,12 @@
-"""What happened in a run of a job, kept in the state folder: `STATE/jobs/JOB/RUN.json`.
+"""What happened in a run of a job, kept in the state folder: `STATE/jobs/JOB-FILE/RUN.json`.
 
 It is written when the job begins and after each step, so that a run that was killed is in the history too,
-without an exit code.
+without an exit code. FILE is a digest of the path of `cvsync.toml`: jobs of one name in two files are two.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -71,13 +72,15 @@ class JobRecord:
     job: str
     run_id: str
     started: str
+    file: str
+    """The `cvsync.toml` that says what the job is."""
     ended: str | None = None
     exit_code: int | None = None
     """None: it is at work, or was killed."""
     reason: str | None = None
     steps: list[StepRecord] = field(default_factory=list)
     model_before: dict[str, Any] | None = None
-    """What the model was like in the run before that judged one; as the event ``judge`` says it."""
+    """What the model was like in the latest run before that judged one; as the event ``judge`` says it."""
 
     @property
     def model(self) -> dict[str, Any] | None:
@@ -114,14 +117,14 @@ def write_private(path: Path, content: bytes) -> None:
     part.replace(path)
 
 
-def jobs_folder(state: Path, job: str) -> Path:
-    """Give where a job keeps its lock and its reports."""
-    return state / "jobs" / job
+def jobs_folder(state: Path, job: str, file: Path) -> Path:
+    """Give where a job of a `cvsync.toml` keeps its lock and its reports."""
+    return state / "jobs" / f"{job}-{hashlib.sha256(bytes(file)).hexdigest()[:8]}"
 
 
-def history(state: Path, job: str) -> list[JobRecord]:
-    """Give the runs of a job, the latest first; a few kilobytes each."""
-    found = map(JobRecord.load, jobs_folder(state, job).glob("*.json"))
+def history(folder: Path) -> list[JobRecord]:
+    """Give the runs of the job that has this folder, the latest first; a few kilobytes each."""
+    found = map(JobRecord.load, folder.glob("*.json"))
     return sorted(found, key=lambda record: record.started, reverse=True)
 
 

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -15,7 +15,7 @@ from cvsync.cli import exits
 from cvsync.cli.common import Common, common_options, split_common
 from cvsync.cli.jobs.job import Job, Step
 from cvsync.cli.jobs.listening import listen
-from cvsync.cli.jobs.markdown import markdown
+from cvsync.cli.jobs.markdown import markdown, verdict
 from cvsync.cli.jobs.record import JobRecord, StepRecord, history, jobs_folder, now, room, write_private
 from cvsync.cli.offline import Output, run_offline
 from cvsync.errors import CvsyncError
@@ -25,6 +25,7 @@ from cvsync.run.failpoints import failpoint
 from cvsync.run.lock import hold_lock
 from cvsync.run.names import new_run_id
 
+_BETWEEN = "{how} between two steps; run again to go on"
 _COMES_LATER = "the deadline came before step {number} ({verb}); the next run of the job goes on from there"
 
 
@@ -38,14 +39,17 @@ def run_job(job: Job, words: Sequence[str]) -> int:
         job: What to run.
         words: Common options of the command line, which go before all that stands in the file.
     """
+    began = time.monotonic()
     common = settings_of(job, words)
     run_id = new_run_id()
-    folder = jobs_folder(common.state, job.name)
+    folder = jobs_folder(common.state, job.name, job.file.path)
+
+    wait = common.lock_timeout if common.deadline is None else min(common.lock_timeout, common.deadline)
 
     def work(output: Output) -> int:
-        with hold_lock(folder, run_id=run_id, what=f"job {job.name}", timeout=common.lock_timeout):
-            record = JobRecord(job.name, run_id, now())
-            return _Run(job, words, common, record, output).to_the_end()
+        with hold_lock(folder, run_id=run_id, what=f"job {job.name}", timeout=wait):
+            record = JobRecord(job.name, run_id, now(), str(job.file.path))
+            return _Run(job, words, common, record, output, began).to_the_end()
 
     return run_offline(work, command=f"run {job.name}", json=common.json, quiet=common.quiet, run_id=run_id)
 
@@ -96,12 +100,12 @@ class _Run:
     common: Common
     record: JobRecord
     output: Output
+    began: float
+    """By the clock, before the lock was waited for; the deadline counts from here."""
     clock: Callable[[], float] = time.monotonic
-    began: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.began = self.clock()
-        self.folder = jobs_folder(self.common.state, self.job.name)
+        self.folder = jobs_folder(self.common.state, self.job.name, self.job.file.path)
 
     def to_the_end(self) -> int:
         """Run the steps, and report whatever happens."""
@@ -112,9 +116,11 @@ class _Run:
             with _terminating():
                 code = self._steps()
         except KeyboardInterrupt:
-            code = 130
+            code = exits.INTERRUPTED
+            self._say(_BETWEEN.format(how="interrupted"))
         except _Terminated:
-            code, self.record.reason = 143, "terminated between two steps; run again to go on"
+            code = exits.TERMINATED
+            self._say(_BETWEEN.format(how="terminated"))
         finally:
             self._report(code)
         return code
@@ -125,16 +131,27 @@ class _Run:
             failpoint("before-step")
             left = self._left()
             if left is not None and left <= 0:
-                self.record.reason = _COMES_LATER.format(number=number, verb=step.verb)
+                self._say(_COMES_LATER.format(number=number, verb=step.verb))
                 return exits.LATER
             code = self._step(number, step, left)
             failpoint("after-step")
             if code == exits.REFUSED:
                 worst = code
             elif code != exits.OK:
-                self.record.reason = f"step {number} ({step.verb}): {self.record.steps[-1].reason or code}"
+                self._fail(f"step {number} ({step.verb})", self.record.steps[-1].reason, code)
                 return code
         return worst
+
+    def _fail(self, step: str, reason: str | None, code: int) -> None:
+        if reason is None:  # else it has been said
+            self._say(f"{step}: {verdict(code)}")
+        else:
+            self.record.reason = f"{step}: {reason}"
+
+    def _say(self, reason: str) -> None:
+        """Note why the job ends early, and say it even to who wants to hear of nothing else."""
+        self.record.reason = reason
+        self.output.error(reason)
 
     def _left(self) -> float | None:
         if self.common.deadline is None:
@@ -178,11 +195,12 @@ class _Run:
     def _report(self, code: int) -> None:
         record = self.record
         record.exit_code, record.ended = code, now()
-        earlier = [run for run in history(self.common.state, record.job) if run.run_id != record.run_id]
+        earlier = [run for run in history(self.folder) if run.run_id != record.run_id]
         record.model_before = next((run.model for run in earlier if run.model is not None), None)
+        before = next((run for run in earlier if run.ended is not None), None)
         path = record.save(self.folder)
         page = path.with_suffix(".md")
-        write_private(page, markdown(record, next(iter(earlier), None)).encode())
+        write_private(page, markdown(record, before).encode())
         reason = {} if record.reason is None else {"reason": record.reason}
         tell(self.output, "job_end", job=record.job, exit_code=code, report=str(page), **reason)
         if not self.common.json:
