@@ -177,10 +177,24 @@ def test_workflow_runs_the_job_and_shows_the_report(stage: Stage) -> None:
     summary = stage.folder / "summary.md"
 
     assert workflow[True]["schedule"] == [{"cron": "15 2 * * *"}]  # YAML reads the name `on` as true
-    assert job["env"].keys() == {"CVSYNC_ENDPOINT", *key}
+    assert job["env"].keys() | steps["job"]["env"].keys() == {"CVSYNC_ENDPOINT", *key}
+    assert [step for step in [job, *job["steps"]] if "CVSYNC_TRAINING_KEY" in step.get("env", ())] == [
+        steps["job"]
+    ]
+    (kept,) = [step["with"]["path"] for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
     deadline = float(steps["job"]["run"].split()[-1])
     assert deadline < job["timeout-minutes"] * 60
-    done = stage.run(f"cd {stage.etc} && {steps['job']['run']}", key)
+    places = f"export RUNNER_TEMP={stage.folder} GITHUB_STEP_SUMMARY={summary}"
+    report = f"{places}\n{steps['report']['run']}"
+    none = stage.run(report, key)
+    assert (none.returncode, none.stderr, summary.exists()) == (0, "", False)
+    old = stage.state / "jobs" / "nightly-0" / "yesterday.md"
+    old.parent.mkdir(parents=True)
+    old.write_text("yesterday")
+    os.utime(old, (0, 0))
+    done = stage.run(f"{places}\ncd {stage.etc}\n{steps['job']['run']}", key)
+    shown = stage.run(report, key)
+    old.unlink()
     assert_done(stage, done)
-    shown = stage.run(f"GITHUB_STEP_SUMMARY={summary}; {steps['report']['run']}", key)
+    assert [*(stage.etc / kept).glob("*.zip")]
     assert (shown.returncode, summary.read_text()) == (0, stage.report())
