@@ -291,6 +291,14 @@ def test_jobs_of_one_name_in_two_files_know_nothing_of_each_other(terminal: Term
     assert len(terminal.run("runs", "nightly").out.splitlines()) == 3
 
 
+def test_what_the_environment_says_instead_of_the_file_is_told(terminal: Terminal) -> None:
+    configure(terminal, '[job.nightly]\nproject = "other"\nsteps = [{ verify = { manifests = "m.csv" } }]\n')
+
+    err = job(terminal).err
+
+    assert "warning: project is shelf, as the environment says, and not cvsync.toml\n" in err
+
+
 def test_the_run_before_is_one_that_ended(terminal: Terminal) -> None:
     path = configure(terminal)
     terminal.manifest(terminal.rows(2))
