@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,17 @@ Count = Callable[[], Awaitable[int]]
 ListImages = Callable[..., Awaitable[Sequence[Image]]]
 Page = tuple[pa.Table, pa.Table]
 """The images of a page, and their labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A page of a list, without the image that it shares with the page before."""
+
+    skip: int
+    first: str
+    """Id of the first image that came, the shared one included."""
+    last: str
+    page: Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,28 +165,38 @@ async def _whole(
     selection: Selection,
     read: Callable[[Sequence[Image]], Page],
 ) -> list[Page]:
-    """Read all pages."""
+    """Read all pages.
+
+    Each page of a list begins with the last image of the one before: where it does not, an image went or came
+    meanwhile, and the count alone might not tell.
+    """
     lists = selection.lists(client, project_id)
     for _ in range(_READINGS):
         counts = await asyncio.gather(*(count() for count, _ in lists))
         gate = asyncio.Semaphore(_PAGES_AT_ONCE)
 
-        async def page(list_images: ListImages, skip: int, gate: asyncio.Semaphore = gate) -> Page:
+        async def part(list_images: ListImages, skip: int, gate: asyncio.Semaphore = gate) -> _Part:
             async with gate:
-                return read(await list_images(order_by="Oldest", skip=skip))
+                found = await list_images(order_by="Oldest", skip=skip)
+            ends = (found[0].id, found[-1].id) if found else ("", "")
+            return _Part(skip, *ends, read(found[1:] if skip else found))
 
-        pages = await asyncio.gather(
+        parts = await asyncio.gather(
             *(
-                page(list_images, skip)
+                part(list_images, skip)
                 for count, (_, list_images) in zip(counts, lists, strict=True)
-                for skip in range(0, count, MAX_PAGE)
+                for skip in range(0, count - 1 or 1, MAX_PAGE - 1)
             )
         )
+        pages = [part.page for part in parts]
+        are_joined = all(not after.skip or before.last == after.first for before, after in pairwise(parts))
         ids = [images.column("image_id") for images, _ in pages]
         distinct = pc.count_distinct(
             pa.chunked_array([c for i in ids for c in i.chunks], pa.string())
         ).as_py()
-        if distinct == sum(map(len, ids)) == sum(counts):  # else somebody moved an image meanwhile
+        if are_joined and distinct == sum(map(len, ids)) == sum(
+            counts
+        ):  # else somebody moved an image meanwhile
             return pages
     raise PlanError(_CHANGING)
 
