@@ -140,6 +140,7 @@ async def _fetch(
     starts = np.cumsum([0, *(images.num_rows for images, _ in pages)])
     labels = [_moved(table, int(start)) for (_, table), start in zip(pages, starts[:-1], strict=True)]
     images = pa.concat_tables([image_columns([]), *(images for images, _ in pages)])
+    pages.clear()  # what brought them lives on until the next wait, and would hold all of it twice
     joined = pa.concat_tables([LABELS.empty_table(), *labels]).unify_dictionaries().combine_chunks()
     if not set(pc.unique(joined.column("tag_id")).to_pylist()) <= {tag.id for tag in tags}:
         raise PlanError(_CHANGING)

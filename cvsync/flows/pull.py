@@ -140,7 +140,7 @@ class _Pull:
 
     async def _refuse_unfit(self, snapshot: Snapshot) -> None:
         """Say before a long pull what the format cannot hold."""
-        if not self.request.lossy:
+        if not self.request.lossy and not can_hold_all(self.request.format):
             await asyncio.to_thread(
                 refuse_unfit, self._labels(snapshot), self.request.folder, self.request.format
             )

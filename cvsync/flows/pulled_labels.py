@@ -17,6 +17,7 @@ from cvsync.run.marker import without_marks
 from cvsync.run.pulled import IMAGES, PulledFile, stem_of
 from cvsync.snapshot import Snapshot
 
+_AT_ONCE = 4096  # links as Python's texts, which are far larger than a column's
 _WRITABLE_TYPES = ("Regular", "Negative")  # of tags; the others are the service's own
 
 
@@ -70,15 +71,20 @@ def with_files(snapshot: Snapshot, names: Names, root: Path, files: Mapping[str,
 
 def with_links(snapshot: Snapshot, names: Names, endpoint: str) -> Labels:
     """Say what a project holds, with the places of its images, which open to signed links only."""
-    columns = (snapshot.images.column(name).to_pylist() for name in ("image_id", "link"))
-    links = {image_id: without_query(link or "") for image_id, link in zip(*columns, strict=True)}
 
-    def url(image_id: str) -> str:
-        link = links[image_id]
+    def url(link: str) -> str:
+        link = without_query(link)
         return link if "://" in link else f"{endpoint.rstrip('/')}/{link.lstrip('/').partition('?')[0]}"
 
     labels = _plain(snapshot.to_labels(names.keys))
-    told = {"url": _by_image(labels, url), "version": _by_image(labels, names.versions.get)}
+    links = snapshot.images.column("link")
+    slices = (links.slice(start, _AT_ONCE).to_pylist() for start in range(0, len(links), _AT_ONCE))
+    places = pa.chunked_array([pa.array([url(link or "") for link in s]) for s in slices], pa.string())
+    owner = pc.index_in(labels.table.column("image_id").cast(pa.string()), snapshot.images.column("image_id"))
+    told = {
+        "url": pa.DictionaryArray.from_arrays(owner.combine_chunks(), places.combine_chunks()),
+        "version": _by_image(labels, names.versions.get),
+    }
     return _with(labels, told, source=None)
 
 
