@@ -197,10 +197,21 @@ class Training:
                 self.project_id, force_train=True if forced else None, **self.options.call
             )
 
+        is_lost = False
+
         async def look() -> Iteration | None:
+            nonlocal is_lost
+            is_lost = True
             return await self._asked_for(self.notes["training"])
 
-        return await once(begin, look, grace=self.grace, sleep=self.sleep)
+        try:
+            return await once(begin, look, grace=self.grace, sleep=self.sleep)
+        except ServiceError as error:
+            # What is in the way of a second attempt may well be what the first one began.
+            found = await look() if error.code == _BUSY and is_lost else None
+            if found is None:
+                raise
+            return found
 
     async def _when_idle(self) -> Sequence[Iteration]:
         """Wait for the end of trainings that others began: a project has one at a time."""

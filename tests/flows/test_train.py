@@ -9,10 +9,11 @@ from make import make_png
 from releasing import TRAIN, iterations, manifest, rows, told, train
 from shelf import Shelf
 
-from cvsync.api.client import open_client
-from cvsync.errors import TrainingError, UnsupportedError
+from cvsync.api.client import Client, open_client
+from cvsync.errors import ServiceError, TrainingError, TransportError, UnsupportedError
 from cvsync.flows.release import ReleaseRequest, release_project
 from cvsync.flows.train import TrainingType, TrainOptions
+from cvsync.model import Iteration
 
 pytestmark = pytest.mark.usefixtures("quick_learner")
 
@@ -119,6 +120,30 @@ async def test_data_that_changed_after_a_death_is_trained(shelf: Shelf) -> None:
 
     assert [i.name for i in await iterations(shelf)] == ["Iteration 1", "Iteration 2"]
     assert told(shelf, "train") == ["Resumed", "Completed", "Completed"]
+
+
+async def test_training_whose_answer_was_lost_is_known_when_it_is_in_the_way(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins only after the look for it, just before the second attempt."""
+    await shelf.push(manifest(shelf))
+    ask, attempts = Client.train_project, []
+
+    async def late(self: Client, project_id: str, **how: Any) -> Iteration:
+        attempts.append(how)
+        if len(attempts) == 1:
+            raise TransportError("TrainProject", "no answer", sent=True)
+        begun = await ask(self, project_id, **how)
+        if len(attempts) == 2:
+            raise ServiceError("TrainProject", 400, "BadRequestTrainingAlreadyInProgress", "busy")
+        return begun
+
+    monkeypatch.setattr(Client, "train_project", late)
+
+    released = await train(shelf, force=True)
+
+    assert [i.id for i in await iterations(shelf)] == [released.iteration.id]
+    assert len(attempts) == 2
 
 
 async def test_training_of_others_is_waited_for(shelf: Shelf) -> None:
