@@ -136,9 +136,9 @@ class TagPerformance:
 
     id: str
     name: str
-    precision: float = 0.0
+    precision: float | None = None
     precision_std_deviation: float = 0.0
-    recall: float = 0.0
+    recall: float | None = None
     recall_std_deviation: float = 0.0
     average_precision: float | None = None
 
@@ -147,9 +147,9 @@ class TagPerformance:
 class IterationPerformance:
     """How good an iteration is, on images that it did not learn from."""
 
-    precision: float = 0.0
+    precision: float | None = None
     precision_std_deviation: float = 0.0
-    recall: float = 0.0
+    recall: float | None = None
     recall_std_deviation: float = 0.0
     average_precision: float | None = None
     per_tag_performance: tuple[TagPerformance, ...] = ()

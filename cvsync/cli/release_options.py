@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,7 +165,7 @@ def take_ends(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     name, resource = options.pop("publish"), options.pop("prediction_resource_id")
     return {
         "gate": take_gate(options),
-        "publish": take_publication(common, name, resource) if name else None,
+        "publish": take_publication(common, name, resource) if name is not None else None,
         "exports": read_targets(options.pop("exports")),
         "export_folder": options.pop("export_dir"),
     }
@@ -176,11 +177,15 @@ def take_gate(options: dict[str, Any]) -> Gate:
 
     least = [Least.parse(m, text) for m in Measure for text in options.pop(f"min_{m}")]
     compares, tolerance = bool(options.pop("no_worse_than")), options.pop("tolerance")
+    shares = {"tolerance": tolerance} | {name: options.pop(name) for name in ("threshold", "overlap")}
+    for name, share in shares.items():
+        if share is not None and math.isnan(share):
+            raise click.UsageError(f"--{name} nan is no fraction; give one from 0 to 1")
     if tolerance and not compares:
         raise click.UsageError("--tolerance is of --no-worse-than published; give both")
     return Gate(
         least=tuple(least), no_worse_than_published=compares, tolerance=tolerance,
-        threshold=options.pop("threshold"), overlap=options.pop("overlap"),
+        threshold=shares["threshold"], overlap=shares["overlap"],
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import unicodedata
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,7 @@ class Fonts:
             _check(first)
         self._files = [*([str(first)] if first else []), *_found(), _PLAIN]
         self._numbers: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     def write(self, tag: str, height: int) -> tuple[str, Font]:
         """Give what to write for a tag, and in which font: a number where no font has its letters.
@@ -46,7 +48,8 @@ class Fonts:
         for file in self._files:
             if _has_letters(file, text):
                 return text, _open(file, height)
-        number = self._numbers.setdefault(tag, len(self._numbers) + 1)
+        with self._lock:  # else two threads might give two tags one number
+            number = self._numbers.setdefault(tag, len(self._numbers) + 1)
         return f"#{number}", _open(_PLAIN, height)
 
     @property

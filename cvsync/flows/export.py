@@ -48,7 +48,7 @@ class ExportTarget:
         platforms = {platform.casefold(): platform for platform in PLATFORMS}
         flavors = {known.casefold(): known for known in FLAVORS}
         if name.casefold() not in platforms:
-            raise SettingsError(f"--export {name!r} is none of {', '.join(PLATFORMS)}")
+            raise SettingsError(f"platform {name!r} is none of {', '.join(PLATFORMS)}")
         return cls(platforms[name.casefold()], flavors.get(flavor.casefold(), flavor) or None)
 
     def is_of(self, export: Export) -> bool:

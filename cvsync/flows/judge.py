@@ -22,7 +22,8 @@ class Measure(StrEnum):
 
     def of(self, score: Score) -> float | None:
         """Read it; None: the service does not tell it."""
-        return score.average_precision if self is Measure.AP else float(getattr(score, self.value))
+        value: float | None = getattr(score, "average_precision" if self is Measure.AP else self.value)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +144,9 @@ def _worse(
 ) -> Iterator[str]:
     for measure in Measure:
         value, old = measure.of(now), measure.of(before)
-        if value is not None and old is not None and value < old - tolerance:
+        if old is None:
+            continue
+        if value is None:
+            yield f"{measure} is not told by the service, and {old:.4f} in {name}"
+        elif value < old - tolerance:
             yield f"{measure} is {value:.4f}, and {old:.4f} in {name}"

@@ -172,11 +172,12 @@ class Release:
         return judged
 
     async def _in_service(self, iteration: Iteration, request: ReleaseRequest) -> Iteration | None:
-        """Give the model that another one would replace, else the last that is published; None: none is."""
+        """Give the model that would be replaced, else the last other one that is published; None: none is."""
         iterations = await self.service.client.get_iterations(self.project.id)
         named = in_service(iterations, request.publish.name) if request.publish else []
-        found = next(iter(named or in_service(iterations)), None)
-        return found if found is not None and found.id != iteration.id else None
+        if named:  # maybe the model itself, which then replaces none
+            return named[0] if named[0].id != iteration.id else None
+        return next((other for other in in_service(iterations) if other.id != iteration.id), None)
 
     async def _performance(self, iteration: Iteration, gate: Gate) -> IterationPerformance:
         return await self.service.client.get_iteration_performance(

@@ -42,13 +42,16 @@ def write_result(file: Path, content: bytes, *, overwrite: bool) -> None:
         OSError: It cannot be written, or is there.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
+    place = file.with_name(f"{file.name}.part") if overwrite else file
+    with place.open("wb" if overwrite else "xb") as sink:
+        try:
+            sink.write(content)
+            sink.flush()
+        except OSError:
+            place.unlink(missing_ok=True)  # no half a picture stays on a full disk
+            raise
     if overwrite:
-        part = file.with_name(f"{file.name}.part")
-        part.write_bytes(content)
-        part.replace(file)
-        return
-    with file.open("xb") as sink:
-        sink.write(content)
+        place.replace(file)
 
 
 def _plain(place: str) -> str:

@@ -142,10 +142,13 @@ def test_project_that_cannot_be_trained_yet_is_told_with_its_tags(terminal: Term
         (["train", "--hours", "3"], "--hours is of --training-type advanced"),
         (["train", "--training-type", "advanced"], "as long as --hours says"),
         (["train", "--tolerance", "0.1"], "--tolerance is of --no-worse-than"),
+        (["train", "--no-worse-than", "published", "--tolerance", "nan"], "--tolerance nan is no fraction"),
+        (["train", "--threshold", "nan"], "--threshold nan is no fraction"),
+        (["train", "--min-ap", "nan"], "write 0.7 or TAG=0.7"),
         (["train", "--publish", "live"], "set CVSYNC_PREDICTION_RESOURCE_ID"),
         (["publish", "live"], "set CVSYNC_PREDICTION_RESOURCE_ID"),
         (["train", "--min-ap", "high"], "write 0.7 or TAG=0.7"),
-        (["export", "toaster"], "is none of CoreML"),
+        (["export", "toaster"], "platform 'toaster' is none of CoreML"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_done(
@@ -155,6 +158,15 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_done(
         terminal.run(*arguments)
 
     assert says in str(getattr(caught.value, "message", caught.value))
+    assert terminal._ask("_emulator/requests")["total"] == 0
+
+
+def test_name_that_is_empty_is_refused_before_anything_is_done(terminal: Terminal) -> None:
+    """A variable that is not set, as a rule."""
+    ran = terminal.run("train", "--publish", "", *RESOURCE)
+
+    assert ran.code == 2
+    assert "--publish '': give a name" in ran.err
     assert terminal._ask("_emulator/requests")["total"] == 0
 
 

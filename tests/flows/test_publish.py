@@ -224,6 +224,18 @@ async def test_equal_model_is_no_worse_than_the_published_one(stocked: Any) -> N
     assert (first.judgement.baseline, second.judgement.baseline) == (None, "Iteration 1")
 
 
+async def test_published_model_is_compared_with_another_that_is(stocked: Any) -> None:
+    """Where no name is given to publish under."""
+    shelf = await stocked()
+    await release(shelf, train=TrainOptions(), publish=Publication("older", RESOURCE))
+    await release(shelf, train=TrainOptions(force=True), publish=LIVE)
+
+    released = await release(shelf, iteration="Iteration 2", gate=Gate(no_worse_than_published=True))
+
+    assert released.judgement is not None
+    assert released.judgement.baseline == "Iteration 1"
+
+
 async def test_worse_model_is_not_published(stocked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = await stocked()
     await release(shelf, train=TrainOptions(), publish=LIVE)

@@ -11,7 +11,9 @@ from cvsync.predictions import IterationPerformance, TagPerformance
 P, R, AP = Measure.PRECISION, Measure.RECALL, Measure.AP
 
 
-def performance(precision: float = 0.8, recall: float = 0.6, ap: float | None = 0.7) -> IterationPerformance:
+def performance(
+    precision: float | None = 0.8, recall: float | None = 0.6, ap: float | None = 0.7
+) -> IterationPerformance:
     tags = (
         TagPerformance("1", "Fork", precision=0.9, recall=0.5, average_precision=ap),
         TagPerformance("2", "spoon", precision=0.7, recall=0.7, average_precision=ap),
@@ -67,6 +69,17 @@ def test_model_is_compared_with_the_one_in_service(
 
     assert found.failures == failures
     assert found.baseline == "Iteration 1"
+
+
+@pytest.mark.parametrize("missing", ["precision", "recall", "ap"])
+def test_measure_that_is_told_of_the_other_only_is_worse(missing: str) -> None:
+    gate = Gate(no_worse_than_published=True)
+
+    found = judge("Iteration 2", performance(**{missing: None}), gate, ("Iteration 1", performance()))
+    turned = judge("Iteration 2", performance(), gate, ("Iteration 1", performance(**{missing: None})))
+
+    assert [text.partition(",")[0] for text in found.failures] == [f"{missing} is not told by the service"]
+    assert turned.failures == ()
 
 
 def test_nothing_in_service_is_nothing_to_be_worse_than() -> None:

@@ -64,6 +64,20 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
     assert file.read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_no_half_a_picture_stays(tmp_path: Path, overwrite: bool) -> None:
+    resource = pytest.importorskip("resource", reason="limits of this kind are of POSIX")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_result(tmp_path / "a.png", bytes(3 << 20), overwrite=overwrite)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_pictures_themselves_are_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"mine")
 
