@@ -1,7 +1,8 @@
 """Hashing pictures, wherever they lie, a few at a time.
 
-A storage that fails for a moment is asked again. One that goes on failing says nothing about a picture, so
-its error is raised; only a picture that is refused, or gone, counts as one that cannot be read.
+What fails for a moment is asked again. The service's storage, where it goes on failing, says nothing about a
+picture, so its error is raised. A link of a manifest leads to anybody's host: one that goes on failing is a
+picture that cannot be read, as is one that is refused or gone.
 """
 
 from __future__ import annotations
@@ -48,19 +49,19 @@ async def hash_images(service: Service, project_id: str, image_ids: Sequence[str
             if image_id not in links:
                 tell(service.observer, "unreadable", image=image_id, reason="the image is gone")
                 yield image_id, None
-        async for found in _hash(service, links.items(), originals.digest):
+        async for found in _hash(service, links.items(), originals.digest, fatal=_is_outage):
             yield found
 
 
 def hash_places(service: Service, places: Iterable[tuple[str, Place]]) -> AsyncIterator[Found]:
-    """Hash files and what links lead to; raises as ``hash_images`` does."""
+    """Hash files and what links lead to."""
 
     async def digest(place: Place) -> str:
         if isinstance(place, Path):
             return await asyncio.to_thread(_hash_file, place)
         return await service.downloader.digest(place)
 
-    return _hash(service, places, digest)
+    return _hash(service, places, digest, fatal=lambda _: False)
 
 
 def places_of(labels: Labels) -> Iterator[tuple[str, Place]]:
@@ -71,8 +72,16 @@ def places_of(labels: Labels) -> Iterator[tuple[str, Place]]:
             yield row["key"], row["url"] or Path(row["source"]).parent / row["path"]
 
 
+def _is_outage(error: Exception) -> bool:
+    return isinstance(error, ServiceError | TransportError) and error.is_transient
+
+
 async def _hash(
-    service: Service, items: Iterable[tuple[str, T]], digest: Callable[[T], Awaitable[str]]
+    service: Service,
+    items: Iterable[tuple[str, T]],
+    digest: Callable[[T], Awaitable[str]],
+    *,
+    fatal: Callable[[Exception], bool],
 ) -> AsyncIterator[Found]:
     policy = RetryPolicy()
 
@@ -80,7 +89,7 @@ async def _hash(
         try:
             return name, await retried(lambda: digest(place), policy, service.observer)
         except (ServiceError, TransportError, OSError) as error:
-            if isinstance(error, ServiceError | TransportError) and error.is_transient:
+            if fatal(error):
                 raise
             tell(service.observer, "unreadable", image=without_query(name), reason=str(error))
             return name, None

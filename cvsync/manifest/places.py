@@ -30,6 +30,14 @@ _PASSWORD = re.compile(r"(?<=//)([^:@/]*):[^@/]*@")
 _QUERY = re.compile(r"\?\w+=[^/]*$")  # of a URI; any other question mark is a glob's
 
 
+def _has_readable_path(info: pa.fs.FileInfo) -> bool:
+    """Tell whether Arrow can give a file's path: it gives none that is no UTF-8, so nobody could open it."""
+    try:
+        return bool(info.path)
+    except UnicodeDecodeError:
+        return False
+
+
 @dataclass(frozen=True, eq=False)
 class Place:
     """A file or folder that can be read, wherever it lies."""
@@ -124,7 +132,7 @@ class Place:
         """Give what lies in a folder, by name; hidden files are left out."""
         found = self.files.get_file_info(pa.fs.FileSelector(self.path, recursive=deep))
         places = []
-        for info in sorted(found, key=lambda info: info.path):
+        for info in sorted(filter(_has_readable_path, found), key=lambda info: info.path):
             inside = posixpath.relpath(info.path, self.path)
             if not any(part.startswith((".", "__")) for part in inside.split("/")):
                 place = replace(self, name=posixpath.join(self.name, inside), path=info.path)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,15 @@ def test_packed_files_are_known_by_name_or_content(tmp_path: Path, name: str) ->
         file.write(TEXT)
 
     assert keys(tmp_path / name) == [URL]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+def test_a_file_whose_name_is_no_utf8_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    write(tmp_path, "url,tag\nhttps://x.test/1,a\n", "m.csv")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")).write_text("left alone")
+
+    assert keys(tmp_path) == ["https://x.test/1"]
+    assert keys(f"{tmp_path.parent}/**/{tmp_path.name}/m.csv") == ["https://x.test/1"]
 
 
 def test_folder_and_globs_are_all_their_files_by_name(
