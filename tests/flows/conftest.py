@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from pairs import Pair
 from shelf import Shelf
 from terminal import StartServed, Terminal
 
+from cvsync.api.client import Client, open_client
 from cvsync.cli import process
 
 StartShelf = Callable[..., Awaitable[Shelf]]
@@ -44,6 +45,13 @@ async def pair(start_shelf: StartShelf, tmp_path: Path) -> Pair:
     source = await start_shelf(tmp_path / "pictures", "v2.2")
     copy = await start_shelf(tmp_path / "others", "v3.3")
     return Pair(source, replace(copy, state=tmp_path / "state-copy"))
+
+
+@pytest.fixture
+async def client(pair: Pair) -> AsyncIterator[Client]:
+    """Of the resource that a pair copies from."""
+    async with open_client(pair.source.settings) as (client, _):
+        yield client
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,66 @@
+"""Metadata on its way from one project to another."""
+
+from __future__ import annotations
+
+from make import make_png, write_csv
+from pairs import Pair
+
+from cvsync.api.client import open_client
+
+
+async def test_metadata_goes_along_and_marks_do_not(pair: Pair) -> None:
+    pair.source.api_version = "v3.3"
+    (pair.source.folder / "0.png").write_bytes(make_png(0))
+    rows = [{"path": "0.png", "tag": "fork", "metadata.shop": "Süd"}]
+    await pair.source.push(write_csv(pair.source.folder / "m.csv", rows))
+    (before,) = await pair.source.images()
+
+    await pair.migrate()
+
+    (after,) = await pair.copy.images()
+    assert after.metadata["shop"] == "Süd"
+    assert before.metadata["cvsync_batch"] != after.metadata["cvsync_batch"]
+    assert (await pair.verify()).is_equal
+
+
+async def test_edited_metadata_is_sent_and_what_is_beside_it_stays(pair: Pair) -> None:
+    pair.source.api_version = "v3.3"
+    rows = [{"path": f"{n}.png", "tag": "fork", "metadata.shop": "Süd"} for n in range(3)]
+    for n in range(3):
+        (pair.source.folder / f"{n}.png").write_bytes(make_png(n))
+    await pair.source.push(write_csv(pair.source.folder / "m.csv", rows))
+    await pair.migrate()
+    before = {image.id: image.metadata for image in await pair.copy.images()}
+    async with open_client(pair.copy.settings) as (copy, _):
+        project = await pair.copy.project_id(copy)
+        for image_id, pairs in before.items():
+            await copy.update_image_metadata(project, [image_id], {**pairs, "ours": "yes"})
+    rows[1]["metadata.shop"] = "Nord"
+    await pair.source.push(write_csv(pair.source.folder / "m.csv", rows))
+    await pair.copy.forget()
+
+    plan = await pair.plan()
+    report = await pair.migrate()
+    again = await pair.migrate()
+
+    (action,) = plan.actions()
+    assert str(action) == f"set metadata shop=Nord of {action.key}"
+    assert (plan.unchanged, +report.counts, +again.counts) == (2, {"metadata_set": 1}, {})
+    assert await pair.copy.writes() == {"UpdateImageMetadata": 1}
+    after = {image.id: image.metadata for image in await pair.copy.images()}
+    assert after == {
+        image_id: {**pairs, "ours": "yes", "shop": "Nord" if image_id == action.image_id else "Süd"}
+        for image_id, pairs in before.items()
+    }
+    assert (await pair.verify()).is_equal
+
+
+async def test_an_older_version_takes_no_metadata_but_does_without_marks(pair: Pair) -> None:
+    pair.source.api_version, pair.copy.api_version = "v3.3", "v2.2"
+    (pair.source.folder / "0.png").write_bytes(make_png(0))
+    row = {"path": "0.png", "tag": "fork"}
+    await pair.source.push(write_csv(pair.source.folder / "m.csv", [row]))
+
+    await pair.migrate()
+
+    assert (await pair.verify()).is_equal
