@@ -17,6 +17,7 @@ from cvsync.cli.options import (
     run_options,
     split_common,
     split_run,
+    tag_map_option,
     take_renames,
 )
 from cvsync.cli.source import open_source, source_options, split_source
@@ -40,13 +41,7 @@ _TO = (
 @create_project_option
 @click.option("--domain", metavar="NAME|ID", help="Of a new project.  [default: the source's]")
 @wanted_options
-@click.option(
-    "--tag-map",
-    "tag_map",
-    multiple=True,
-    metavar="OLD=NEW",
-    help="Give a tag another name in the copy. May be repeated.",
-)
+@tag_map_option
 @click.option(
     "--on-drift",
     type=click.Choice(["source", "project", "stop"]),

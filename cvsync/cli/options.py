@@ -35,6 +35,7 @@ __all__ = [
     "run_options",
     "split_common",
     "split_run",
+    "tag_map_option",
     "take_model",
     "take_reading",
     "take_renames",
@@ -139,6 +140,14 @@ rejects_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
+)
+
+tag_map_option = click.option(
+    "--tag-map",
+    "tag_map",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="The source's tag OLD is named NEW in the project. May be repeated.",
 )
 
 # Without a variable, so that neither environment nor profile agrees to what nobody was asked.

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import common_options, reading_options, split_common, take_reading
+from cvsync.cli.options import (
+    common_options,
+    reading_options,
+    split_common,
+    tag_map_option,
+    take_reading,
+    take_renames,
+)
 from cvsync.cli.source import open_source, source_options, split_source
 
 if TYPE_CHECKING:
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("manifests", metavar="[MANIFEST]…", nargs=-1)
 @click.option("--source", metavar="NAME|ID", help="Compare with this project instead of manifests.")
+@tag_map_option
 @click.option(
     "--sample",
     type=click.IntRange(0),
@@ -49,6 +57,7 @@ def verify(
     Example:
       cvsync verify manifest.parquet -p shelf --all-bytes --report shelf.md
       cvsync verify --source shelf -p shelf-copy --sample 100
+      cvsync verify --source shelf -p shelf-copy --tag-map fork=Fork
       cvsync verify --from-endpoint https://old.example.com --source shelf -p shelf --all-bytes
     """
     from cvsync.cli import exits
@@ -68,6 +77,7 @@ def verify(
         raise click.UsageError(f"--report {report}: the name ends in none of {', '.join(SUFFIXES)}")
     request = VerifyRequest(
         project=common.required_project(), manifests=manifests, reading=take_reading(options), source=source,
+        tag_map=take_renames("--tag-map", options["tag_map"]),
         sample=None if all_bytes else sample or 0, seed=options["seed"],
         extra_is_fine=options["extra_is_fine"],
     )  # fmt: skip

@@ -1,9 +1,9 @@
-"""The contents of a project as labels for another one."""
+"""The contents of a project as labels for another one, and tags that the other one names otherwise."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync.errors import PlanError, SettingsError
-from cvsync.labels import BOX, METADATA, Labels, fold
+from cvsync.labels import BOX, METADATA, Labels, codes_of, fold
 from cvsync.model import Tag
 from cvsync.run.marker import without_marks
 from cvsync.snapshot import Snapshot
@@ -33,13 +33,12 @@ def renamed_tags(contents: Snapshot, names: Mapping[str, str]) -> Snapshot:
         raise SettingsError(
             f"project {contents.project.name} has no tag {', '.join(sorted(unknown))} to name otherwise"
         )
-    spelled = {fold(name): name for name in names.values()}
+    name_of = _naming(names)
     merged: dict[str, Tag] = {}
     into: dict[str, str] = {}
     place = {old: n for n, old in enumerate(new)}
     for tag in sorted(contents.tags, key=lambda tag: place.get(fold(tag.name), -1)):
-        name = new.get(fold(tag.name), tag.name)
-        name = spelled.get(fold(name), name)
+        name = name_of(tag.name)
         kept = merged.setdefault(fold(name), replace(tag, name=name))
         if (kept.type or tag.type) != (tag.type or kept.type):
             raise PlanError(
@@ -49,19 +48,51 @@ def renamed_tags(contents: Snapshot, names: Mapping[str, str]) -> Snapshot:
             kept, type=kept.type or tag.type, description=kept.description or tag.description
         )
         into[tag.id] = kept.id
-    return replace(contents, tags=tuple(merged.values()), labels=_relabelled(contents.labels, into))
+    labels = _relabelled(contents.labels, "tag_id", "image", into)
+    return replace(contents, tags=tuple(merged.values()), labels=labels)
 
 
-def _relabelled(labels: pa.Table, into: Mapping[str, str]) -> pa.Table:
-    """Give labels other tags; what an image then has twice, of a tag that was several, it has once."""
-    if all(old == kept for old, kept in into.items()):
+def renamed_labels(labels: Labels, names: Mapping[str, str]) -> Labels:
+    """Give the labels of a manifest other tags, as ``renamed_tags`` does those of a project.
+
+    Names of tags that no row has are passed over: a manifest tells only of the tags that it uses.
+    """
+    name_of = _naming(names)
+    _, tags = codes_of(labels.table.column("tag"))
+    return Labels(_relabelled(labels.table, "tag", "key", {tag: name_of(tag) for tag in tags.to_pylist()}))
+
+
+def _naming(names: Mapping[str, str]) -> Callable[[str], str]:
+    """Say how tags are named: by their other names, and these always in one spelling."""
+    new = {fold(old): name for old, name in names.items()}
+    spelled = {fold(name): name for name in names.values()}
+
+    def name_of(name: str) -> str:
+        name = new.get(fold(name), name)
+        return spelled.get(fold(name), name)
+
+    return name_of
+
+
+def _relabelled(labels: pa.Table, column: str, owner: str, into: Mapping[str, str]) -> pa.Table:
+    """Give labels other tags; what an image then has twice, of a tag that was several, it has once.
+
+    Args:
+        labels: A row a label.
+        column: The text column that says the tag.
+        owner: The column that says the image.
+        into: For each tag that a label has its new one.
+    """
+    if all(old == new for old, new in into.items()):
         return labels
-    column = labels.column("tag_id").combine_chunks()
-    kept = pa.array([into[old] for old in column.dictionary.to_pylist()], pa.string())
-    tags = pa.DictionaryArray.from_arrays(column.indices, kept).cast(pa.string()).dictionary_encode()
-    moved = labels.set_column(labels.schema.get_field_index("tag_id"), labels.schema.field("tag_id"), tags)
-    facts = moved.select(["tag_id", "image", *BOX]).to_pydict()
+    codes, old = codes_of(labels.column(column))
+    new = pa.array([*(into[value] for value in old.to_pylist()), None], pa.string()).dictionary_encode()
+    at = labels.schema.get_field_index(column)
+    moved = labels.set_column(at, labels.schema.field(at), new.take(pa.array(codes % (len(old) + 1))))
     tags_in = Counter(into.values())
+    if max(tags_in.values()) == 1:
+        return moved
+    facts = moved.select([column, owner, *BOX]).to_pydict()
     first: dict[object, int] = {}
     for row, fact in enumerate(zip(*facts.values(), strict=True)):
         first.setdefault(fact if tags_in[fact[0]] > 1 else row, row)

@@ -17,6 +17,7 @@ from cvsync.events import tell, without_query
 from cvsync.flows.desired import want
 from cvsync.flows.digests import Found, hash_images, hash_places, places_of
 from cvsync.flows.service import Service
+from cvsync.flows.source import renamed_labels, renamed_tags
 from cvsync.flows.status import read_known, require_project
 from cvsync.known import KnownImages
 from cvsync.labels import Labels, fold
@@ -47,6 +48,8 @@ class VerifyRequest:
     reading: Reading = field(default_factory=Reading)
     source: str | None = None
     """The project to compare with instead of manifests, by name or id."""
+    tag_map: Mapping[str, str] = field(default_factory=dict)
+    """Tags that the project names otherwise: the name there -> the project's; as in ``MigrateRequest``."""
     sample: int | None = 0
     """How many images to compare byte by byte; None: all."""
     seed: int = 0
@@ -111,13 +114,15 @@ async def verify(service: Service, request: VerifyRequest, *, source: Service | 
     Raises:
         ManifestError: The manifest cannot be used.
         MissingProjectError: There is no such project.
+        SettingsError: The source has no tag that ``tag_map`` names.
+        PlanError: Tags of different types would be one.
     """
     project = await require_project(service, request.project)
     type_ = await project_type(service.client, project)
     if request.source is None:
         reference = await _of_manifests(service, request, type_)
     else:
-        reference = await _of_project(source or service, request.source)
+        reference = await _of_project(source or service, request.source, request.tag_map)
     snapshot = await fetch_contents(service.client, project, type_)
     known = read_known(service, project)
     return await _compare(service, request, reference, snapshot, known)
@@ -125,7 +130,8 @@ async def verify(service: Service, request: VerifyRequest, *, source: Service | 
 
 async def _of_manifests(service: Service, request: VerifyRequest, type_: ProjectType) -> Reference:
     manifest = await asyncio.to_thread(read, request.manifests, request.reading)
-    desired = want(manifest, type_)
+    named = replace(manifest, labels=renamed_labels(manifest.labels, request.tag_map))
+    desired = want(named, type_)
 
     def digests(keys: Sequence[str]) -> AsyncIterator[Found]:
         wanted = set(keys)
@@ -135,10 +141,10 @@ async def _of_manifests(service: Service, request: VerifyRequest, type_: Project
     return Reference(name, desired.labels, digests, problems=desired.problems, incomplete=desired.incomplete)
 
 
-async def _of_project(source: Service, wanted: str) -> Reference:
+async def _of_project(source: Service, wanted: str, tag_map: Mapping[str, str]) -> Reference:
     project = await require_project(source, wanted)
     type_ = await project_type(source.client, project)
-    contents = await fetch_contents(source.client, project, type_)
+    contents = renamed_tags(await fetch_contents(source.client, project, type_), tag_map)
     labels = contents.to_labels({})
 
     def digests(keys: Sequence[str]) -> AsyncIterator[Found]:
