@@ -12,6 +12,7 @@ from cvsync.api.listing import Selection
 from cvsync.errors import GuardError, PlanError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.carry import Report, hold
+from cvsync.flows.copied_tags import CopiedTags
 from cvsync.flows.desired import Desired, fit
 from cvsync.flows.plan import Aim, Prepared, find_or_create, prepare
 from cvsync.flows.project import NewProject
@@ -20,7 +21,7 @@ from cvsync.flows.service import Service
 from cvsync.flows.source import renamed_tags, wanted_labels
 from cvsync.flows.status import read_known, require_project
 from cvsync.flows.wanted import Wanted, read_wanted
-from cvsync.model import Domain, Project, ProjectType
+from cvsync.model import Domain, Project, ProjectType, Tag
 from cvsync.plan import NewTag, Prune
 from cvsync.run.ledger import Ledger
 from cvsync.run.links import Links
@@ -55,8 +56,9 @@ class MigrateRequest(Aim):
 async def migrate(source: Service, service: Service, request: MigrateRequest) -> Report:
     """Make a project hold what another one holds; safe to repeat after any end, and then only for changes.
 
-    The ids of the source's images are the keys in the copy's ledger. Holds both sides as columns, about 600
-    bytes an image.
+    The ids of the source's images are the keys in the copy's ledger. A tag that the source has renamed since
+    is renamed, unless the copy has another tag of that name, or no longer the one that it had. Holds both
+    sides as columns, about 600 bytes an image.
 
     Args:
         source: Of the project that is copied; it is only read.
@@ -76,7 +78,13 @@ async def migrate(source: Service, service: Service, request: MigrateRequest) ->
     with hold(service, project.id, request.run, origin=met.images(source)) as carrier:
         check_deletions(request, carrier.ledger, met.origin)
         carrier.ledger.origins.note(met.origin.id, carrier.report.run_id)
-        await make_equal(service, request, project, desired, carrier, rejects=request.rejects)
+        tags = CopiedTags(carrier.ledger.notes, met.origin.id, met.tags)
+        renames = await tags.renames(service, project.id)
+        aim = replace(request, renames={**request.renames, **renames})
+        tags.note_new()
+        await make_equal(service, aim, project, desired, carrier, rejects=request.rejects)
+        if not service.stop.requested:
+            tags.note_all()
     return carrier.report
 
 
@@ -87,6 +95,9 @@ async def plan_migration(source: Service, service: Service, request: MigrateRequ
     if project.id and service.ledger_path(project.id).exists():
         with service.open_ledger(project.id) as ledger:
             check_deletions(request, ledger, met.origin)
+            tags = CopiedTags(ledger.notes, met.origin.id, met.tags)
+            renames = await tags.renames(service, project.id)
+            request = replace(request, renames={**request.renames, **renames})
     return await prepare(service, request, project, desired, read_known(service, project))
 
 
@@ -123,6 +134,12 @@ class _Met:
     contents: Snapshot
     project: Project
     desired: Desired
+
+    @property
+    def tags(self) -> list[Tag]:
+        """The source's tags that the copy should have, by the names that they should have there."""
+        wanted = {tag.name for tag in self.desired.tags}
+        return [tag for tag in self.contents.tags if tag.name in wanted]
 
     def images(self, source: Service) -> Origin:
         """Say where the images come from."""
