@@ -52,7 +52,7 @@ _TO = (
 @click.option(
     "--delete",
     is_flag=True,
-    help="Delete images of DST that are gone from SRC (only where all that cvsync put there is from SRC).",
+    help="Delete images of DST that came from SRC and are gone there.",
 )
 @max_delete_option
 @quota_option

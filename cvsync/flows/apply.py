@@ -16,7 +16,6 @@ from cvsync.flows.service import Service
 from cvsync.manifest import recall
 from cvsync.model import Project
 from cvsync.plan.saved import SavedPlan, baseline, fingerprint_state, read_plan
-from cvsync.run.origins import MANIFEST
 from cvsync.run.settings import RunSettings
 from cvsync.snapshot import Snapshot
 
@@ -52,7 +51,7 @@ async def apply_plan(
         await carrier.settle(saved.plan.type)
         snapshot = await _unchanged(service, project, saved)
         tell(service.observer, "plan_summary", **summary(saved.plan))
-        carrier.ledger.origins.note(MANIFEST, carrier.report.run_id)
+        carrier.note_origin(saved.plan)
         carrier.ledger.see(baseline(saved.plan, snapshot, carrier.ledger.known()))
         try:
             await carrier.carry_out(saved.plan, files=files)

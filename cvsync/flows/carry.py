@@ -20,6 +20,7 @@ from cvsync.run.leftovers import settle_leftovers
 from cvsync.run.lock import hold_lock
 from cvsync.run.names import new_run_id
 from cvsync.run.origin import Origin
+from cvsync.run.origins import MANIFEST
 from cvsync.run.settings import RunSettings
 from cvsync.run.work import Work
 
@@ -62,6 +63,13 @@ class Carrier:
         """The run's own, in the state folder."""
         assert self.work.folder is not None
         return self.work.folder / "runs" / self.report.run_id
+
+    def note_origin(self, plan: Plan) -> None:
+        """Commit where the images come from that a plan is about to create; before it is carried out."""
+        copied_from = self.work.origin
+        origin = MANIFEST if copied_from is None else copied_from.project_id
+        self.ledger.origins.note(origin, self.report.run_id)
+        self.ledger.origins.bring(origin, plan)
 
     async def settle(self, type_: ProjectType, labels: Labels | None = None) -> None:
         """Find out what became of the requests of dead runs; before anything is planned.

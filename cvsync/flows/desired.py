@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from cvsync.labels import TEXT, Labels, as_column, codes_of
+from cvsync.known import KnownImages
+from cvsync.labels import TEXT, Labels, as_column, codes_of, one_chunk
 from cvsync.manifest import Manifest, Problem
 from cvsync.model import ProjectType
 from cvsync.plan import NewTag, Plan
@@ -33,6 +35,8 @@ class Desired:
     """And those whose ids such rows tell."""
     tags: Sequence[NewTag] = ()
     """Tags that the project should have whether or not an image carries them."""
+    mine: frozenset[str] | None = None
+    """Keys that may count as gone where no row names them; None: all that the ledger knows."""
 
     @property
     def is_rejects(self) -> bool:
@@ -43,6 +47,16 @@ class Desired:
     def incomplete(self) -> frozenset[str]:
         """Keys and ids of images of which not all rows are here."""
         return self.bad_keys | self.bad_images
+
+    def others(self, known: KnownImages) -> frozenset[str]:
+        """Give the keys that never count as gone, of images that no row names."""
+        if self.mine is None:
+            return frozenset()
+        keys, ids = (one_chunk(known.table.column(name)) for name in ("key", "image_id"))
+        is_named = pc.is_in(keys, self.labels.keys)
+        is_spared = pc.invert(pc.or_(is_named, pc.is_in(keys, pa.array(self.mine, pa.string()))))
+        is_spared = pc.and_not(is_spared, pc.is_in(ids, ids.filter(is_named)))
+        return frozenset(keys.filter(is_spared).to_pylist())
 
     def with_problems(self, more: Sequence[Problem]) -> Desired:
         """Note problems that were found beside the project."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,14 +22,10 @@ from cvsync.flows.status import read_known, require_project
 from cvsync.flows.wanted import Wanted, read_wanted
 from cvsync.model import Domain, Project, ProjectType, Tag
 from cvsync.plan import NewTag, Prune
-from cvsync.run.ledger import Ledger
 from cvsync.run.links import Links
 from cvsync.run.origin import Origin
-from cvsync.run.origins import MANIFEST
 from cvsync.run.settings import RunSettings
 from cvsync.snapshot import Snapshot
-
-_IMAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +68,11 @@ async def migrate(source: Service, service: Service, request: MigrateRequest) ->
         ServiceError: A service refused the run as a whole.
         TransportError: No answer came, however often it was tried.
     """
+    _check_deletions(request)
     met = await _meet(source, service, request, dry=False)
-    project, desired = met.project, met.desired
+    project = met.project
     with hold(service, project.id, request.run, origin=met.images(source)) as carrier:
-        check_deletions(request, carrier.ledger, met.origin)
-        carrier.ledger.origins.note(met.origin.id, carrier.report.run_id)
+        desired = replace(met.desired, mine=carrier.ledger.origins.brought_by(met.origin.id))
         tags = CopiedTags(carrier.ledger.notes, met.origin.id, met.tags)
         renames = await tags.renames(service, project.id)
         aim = replace(request, renames={**request.renames, **renames})
@@ -90,39 +85,22 @@ async def migrate(source: Service, service: Service, request: MigrateRequest) ->
 
 async def plan_migration(source: Service, service: Service, request: MigrateRequest) -> Prepared:
     """Work out what ``migrate`` would do, and touch nothing; raises as it does."""
+    _check_deletions(request)
     met = await _meet(source, service, request, dry=True)
     project, desired = met.project, met.desired
     if project.id and service.ledger_path(project.id).exists():
         with service.open_ledger(project.id) as ledger:
-            check_deletions(request, ledger, met.origin)
+            desired = replace(desired, mine=ledger.origins.brought_by(met.origin.id))
             tags = CopiedTags(ledger.notes, met.origin.id, met.tags)
             renames = await tags.renames(service, project.id)
             request = replace(request, renames={**request.renames, **renames})
     return await prepare(service, request, project, desired, read_known(service, project))
 
 
-def check_deletions(request: MigrateRequest, ledger: Ledger, origin: Project) -> None:
-    """Refuse to delete what is gone from the source where that cannot be told.
-
-    The ledger's keys do not say which project an image is a copy of.
-
-    Raises:
-        GuardError: Not all that cvsync put into the copy is of this source.
-    """
-    if request.prune is Prune.KEEP:
-        return
-    if not request.wanted.is_everything:
+def _check_deletions(request: MigrateRequest) -> None:
+    """Refuse to delete what is gone from the source where not all of it is looked at."""
+    if request.prune is not Prune.KEEP and not request.wanted.is_everything:
         raise GuardError("--delete refused: not all images of the source were asked for; nothing was sent")
-    others = ledger.origins.all() - {origin.id}
-    # Ledgers of before manifests were noted tell of them by keys that are no ids.
-    keys = ledger.known().table.column("key").to_pylist()
-    pushed = MANIFEST in others or not all(map(_IMAGE_ID.fullmatch, keys))
-    if others or pushed:
-        what = "was pushed to from a manifest too" if pushed else "was copied from another project too"
-        raise GuardError(
-            f"--delete refused: {request.project} {what}, and what is of neither source cannot be told from "
-            "what is gone; nothing was sent"
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -189,6 +189,7 @@ async def prepare(
     service: Service, aim: Aim, project: Project, desired: Desired, known: KnownImages
 ) -> Prepared:
     """Diff what is wanted with the project as it is now, and see that the plan keeps within bounds."""
+    others = desired.others(known) if aim.prune is not Prune.KEEP else frozenset()
     metadata = [name for name in desired.labels.metadata if not is_mark(name)]
     if project.id:
         has_metadata = metadata and is_at_least(service.client.api_version, METADATA_SINCE)
@@ -199,7 +200,7 @@ async def prepare(
     pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to
     plan = diff(
         desired.labels, snapshot, known, prune=aim.prune, on_drift=aim.on_drift, scope=aim.scope,
-        renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete,
+        renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete | others,
         tags=desired.tags, metadata=metadata,
     )  # fmt: skip
     pa.default_memory_pool().release_unused()  # sending takes hours and little
@@ -209,7 +210,7 @@ async def prepare(
     if aim.prune is not Prune.KEEP:
         bad = pa.array([*desired.bad_keys], pa.string())
         named = len(desired.labels.keys.filter(pc.invert(pc.is_in(desired.labels.keys, bad)))) + len(bad)
-        check_source(plan, named=named, known=len(known), is_rejects=desired.is_rejects)
+        check_source(plan, named=named, known=len(known) - len(others), is_rejects=desired.is_rejects)
     check_losses(plan, guard=aim.guard)
     check_quota(plan, aim.tier)
     tell(service.observer, "plan_summary", **summary(plan))

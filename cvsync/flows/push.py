@@ -13,7 +13,6 @@ from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.release import Release, ReleaseRequest
 from cvsync.flows.service import Service
 from cvsync.model import Project
-from cvsync.run.origins import MANIFEST
 from cvsync.run.settings import RunSettings
 
 
@@ -45,7 +44,6 @@ async def push(service: Service, request: PushRequest) -> Report:
         request.release.check(service.client.api_version)
     project, desired = await meet(service, request, dry=False)
     with hold(service, project.id, request.run) as carrier:
-        carrier.ledger.origins.note(MANIFEST, carrier.report.run_id)
         prepared = await make_equal(
             service, request, project, desired, carrier, files=request.files, rejects=request.rejects
         )
@@ -71,6 +69,7 @@ async def make_equal(
     """
     await carrier.settle(desired.type, desired.labels)
     prepared = await prepare(service, aim, project, desired, carrier.ledger.known())
+    carrier.note_origin(prepared.plan)
     try:
         await carrier.carry_out(prepared.plan, files=files)
     finally:

@@ -14,6 +14,7 @@ from cvsync.flows.service import Service
 from cvsync.flows.status import require_project
 from cvsync.known import KnownImages
 from cvsync.manifest import Name, read
+from cvsync.run.origins import MANIFEST
 from cvsync.snapshot import Snapshot
 
 
@@ -50,6 +51,7 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Name, ...]) ->
     labels = manifest.labels
     found, unreadable = await match_content(service, snapshot, hash_places(service, places_of(labels)))
     with hold(service, project.id) as carrier:
+        carrier.ledger.origins.note(MANIFEST, carrier.report.run_id)
         carrier.ledger.see(KnownImages.of(found).table)
     absent = len(labels.keys) - len(found) - unreadable
     return Rebuilt(len(found), absent, unreadable, len(manifest.problems))

@@ -10,7 +10,7 @@ from pathlib import Path
 from cvsync import __version__
 from cvsync.errors import SettingsError
 
-SCHEMA_NUMBER = 4
+SCHEMA_NUMBER = 5
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -27,6 +27,8 @@ CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, started_at REAL NOT NULL, ended_at REAL, exit_code INTEGER, totals TEXT
 ) WITHOUT ROWID;
 """
+_HEX = "[0-9a-f]"
+_IMAGE_ID = "-".join(_HEX * digits for digits in (8, 4, 4, 4, 12))  # as GLOB reads it
 _MIGRATIONS = {  # the schema that a file has -> what makes the next one of it
     1: """
 ALTER TABLE images ADD COLUMN batch_id INTEGER;
@@ -46,6 +48,12 @@ ALTER TABLE runs ADD COLUMN reason TEXT;
     3: """
 CREATE TABLE pulled (key TEXT PRIMARY KEY, image_id TEXT NOT NULL) WITHOUT ROWID;
 """,
+    # Before manifests were noted, only keys that are no ids tell that there was one.
+    4: f"""
+CREATE TABLE brought (key TEXT PRIMARY KEY, origin TEXT NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO meta SELECT 'copied from a manifest', ''
+    WHERE EXISTS (SELECT 1 FROM images WHERE key NOT GLOB '{_IMAGE_ID}');
+""",  # noqa: S608 - of constants
 }
 
 

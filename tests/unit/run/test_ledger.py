@@ -16,6 +16,7 @@ from cvsync.known import SCHEMA as KNOWN
 from cvsync.plan.fingerprint import shifted
 from cvsync.run.disk import file_system, refuse_network_disk
 from cvsync.run.ledger import Ledger, Stored
+from cvsync.run.origins import MANIFEST
 
 KEYS, IMAGES = st.sampled_from("abc"), st.sampled_from("xyz")
 NUMBERS = st.integers(-(2**63), 2**63 - 1)
@@ -201,6 +202,28 @@ def test_new_and_old_files_end_up_with_the_same_tables(tmp_path: Path) -> None:
     db.close()
 
     assert tables(tmp_path / "old") == tables(tmp_path / "new")
+
+
+@pytest.mark.parametrize(
+    ("key", "origins"),
+    [("a.png", {MANIFEST, "p"}), ("12345678-9abc-4def-8123-456789abcdef", {"p"})],
+)
+def test_keys_that_are_no_ids_tell_that_an_older_cvsync_pushed_a_manifest(
+    tmp_path: Path, key: str, origins: set[str]
+) -> None:
+    db = sqlite3.connect(tmp_path / "ledger.sqlite")
+    db.executescript(SCHEMA_1)
+    db.execute("DELETE FROM images")
+    db.execute("INSERT INTO images VALUES (?, 'x', NULL, NULL)", (key,))
+    db.execute("INSERT INTO meta VALUES ('copied from p', 'old')")
+    db.commit()
+    db.close()
+
+    ledger = open_ledger(tmp_path)
+
+    assert ledger.origins.all() == origins
+    assert ledger.origins.brought_by("p") == (None if origins == {"p"} else frozenset())
+    ledger.close()
 
 
 def test_ledger_is_private_and_of_one_destination(tmp_path: Path) -> None:
