@@ -93,7 +93,10 @@ def _pieces(column: pa.ChunkedArray) -> Iterable[pa.StringArray]:
 
 def is_mixed(texts: pa.StringArray) -> bool:
     """Whether texts come again after others, as a look at the first of them tells."""
-    _, values = _runs(texts.slice(0, SAMPLE).drop_null())
+    some = texts.slice(0, SAMPLE).drop_null()
+    if not len(some):
+        return False
+    _, values = _runs(some)
     return len(values.unique()) < len(values)
 
 

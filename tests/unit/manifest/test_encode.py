@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvsync.manifest.encode import encode, encode_part, join
+from cvsync.manifest.encode import encode, encode_part, is_mixed, join
 
 texts = st.lists(
     st.none() | st.sampled_from(["", "a", "b", "ab", "x" * 20, "y" + "x" * 20, "é", "https://x.test/1"])
@@ -47,3 +47,10 @@ def test_texts_that_end_alike_are_told_apart() -> None:
     column = pa.chunked_array([[f"{n}/the-same-long-ending.jpg" for n in range(1000)] * 2])
 
     assert len(encode(column).dictionary) == 1000
+
+
+def test_texts_may_begin_with_many_nulls() -> None:
+    column = pa.chunked_array([[None] * 9000 + ["a", "a", None, "b"]], pa.string())
+
+    assert not is_mixed(column.chunk(0))
+    assert encode(column).to_pylist() == column.to_pylist()
