@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.memory import peak
 from cvsync.cli import process
@@ -108,31 +109,43 @@ def with_cvsync(folder: Path) -> Callable[[], Counts]:
 
     from cvsync.known import SCHEMA as KNOWN
     from cvsync.known import KnownImages
-    from cvsync.labels import as_column
+    from cvsync.labels import as_column, one_chunk
     from cvsync.manifest import read
     from cvsync.model import Project, ProjectType, Tag
+    from cvsync.parallel import each
     from cvsync.plan import Kind, diff
     from cvsync.snapshot import IMAGES, LABELS, Snapshot
 
+    path = folder / "project.parquet"
+
+    def page(number: int) -> tuple[pa.Array, Any, list[pa.Array]]:
+        """Give the ids of a page's images, for each label its image's position among them, and the labels."""
+        file = pq.ParquetFile(path, read_dictionary=["tag"])
+        table = file.read_row_group(number, use_threads=False)
+        ids = one_chunk(table.column("image_id"))
+        is_new = np.append(True, np.asarray(pc.not_equal(ids[1:], ids[:-1])))
+        columns = [one_chunk(table.column(name)) for name in ("tag", *BOX)]
+        return ids.filter(pa.array(is_new)), np.cumsum(is_new, dtype=np.int32) - np.int32(1), columns
+
     def snapshot() -> Snapshot:
         """Give what a listing gives, page by page: images in a row, each with its labels."""
-        images, labels, count, last = [], [], 0, None
-        file = pq.ParquetFile(folder / "project.parquet", read_dictionary=["tag"])
-        for page in file.iter_batches(1 << 16):
-            ids = page.column("image_id")
-            is_new = np.r_[ids[0].as_py() != last, pc.not_equal(ids[1:], ids[:-1])]
-            images.append(ids.filter(pa.array(is_new)))
-            position = count - 1 + np.cumsum(is_new, dtype=np.int32)
-            count, last = int(position[-1]) + 1, ids[-1].as_py()
-            columns = [position.astype(np.int32), page.column("tag"), pa.nulls(len(ids), pa.string())]
-            columns += [page.column(name) for name in BOX]
-            labels.append(pa.Table.from_arrays(list(map(as_column, columns, LABELS.types)), schema=LABELS))
-        whole = pa.concat_tables(labels).unify_dictionaries().combine_chunks()
+        pages = each(page, range(pq.ParquetFile(path).num_row_groups))
+        images, positions, count, last = [], [], 0, None
+        for ids, position, _ in pages:
+            goes_on = int(ids[0] == last)  # an image's labels may lie on two pages
+            positions.append(position + np.int32(count - goes_on))
+            images.append(ids[goes_on:])
+            count, last = count + len(ids) - goes_on, ids[-1]
+        tag, *box = (pa.chunked_array(parts) for parts in zip(*(labels for *_, labels in pages), strict=True))
+        image = pa.array(np.concatenate(positions))
+        columns = [image, one_chunk(tag.unify_dictionaries()), pa.nulls(len(image), pa.string())]
+        columns += each(one_chunk, box)
         size = pa.nulls(count, pa.int32())
-        tags = pc.unique(whole.column("tag_id")).to_pylist()
         return Snapshot(
-            Project("p", "p"), ProjectType.DETECTION, [Tag(tag, tag) for tag in tags],
-            pa.Table.from_arrays([pa.concat_arrays(images), size, size], schema=IMAGES), whole,
+            Project("p", "p"), ProjectType.DETECTION,
+            [Tag(name, name) for name in pc.unique(tag).to_pylist()],
+            pa.Table.from_arrays([pa.concat_arrays(images), size, size], schema=IMAGES),
+            pa.Table.from_arrays(list(map(as_column, columns, LABELS.types)), schema=LABELS),
         )  # fmt: skip
 
     def run() -> Counts:

@@ -105,7 +105,10 @@ class Labels:
     @property
     def first_rows(self) -> pa.Table:
         """The first row of each key, in the order of ``keys``."""
-        return self.table.take(pa.array(np.unique(self.key_codes, return_index=True)[1]))
+        codes = self.key_codes
+        first = np.zeros(len(self.keys), np.int64)
+        first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+        return self.table.take(pa.array(first))
 
     @property
     def metadata(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ VALUES = {
     "known",
     "events",
     "lean",
+    "parallel",
     "settings",
     "limits",
     "errors",

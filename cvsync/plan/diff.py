@@ -15,8 +15,10 @@ from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
 from cvsync.labels import Labels, fold
 from cvsync.model import ProjectType
+from cvsync.parallel import look_up
 from cvsync.plan.actions import Conflict, Extent, Kind, NewTag, Plan
 from cvsync.plan.adopt import Unmanaged, adopt, with_adopted
+from cvsync.plan.coded import Mask, fingerprints
 from cvsync.plan.drift import OnDrift, find_drift, refuse_drift
 from cvsync.plan.learned import learn
 from cvsync.plan.match import Rows, unmatched
@@ -31,7 +33,7 @@ from cvsync.plan.rows import (
     replace_rows,
 )
 from cvsync.plan.scope import TagScope
-from cvsync.plan.sides import Mask, Sides, fingerprints
+from cvsync.plan.sides import Sides
 from cvsync.plan.twins import unite_twins
 from cvsync.snapshot import Snapshot
 
@@ -147,10 +149,10 @@ def _rows(sides: Sides, changes: _Changes, *, meant: Mask, is_new: Mask, gone: R
     codes = sides.desired.key_codes
     return join(
         [
-            create_rows(sides, np.flatnonzero(is_new[codes] & meant)),
+            create_rows(sides, np.flatnonzero(look_up(is_new, codes) & meant)),
             remove_rows(sides, changes.remove[first], Kind.MAKE_ROOM),
             add_rows(sides, changes.add),
-            replace_rows(sides, np.flatnonzero(sides.replaced[codes] & meant)),
+            replace_rows(sides, np.flatnonzero(look_up(sides.replaced, codes) & meant)),
             remove_rows(sides, changes.remove[~first], Kind.REMOVE_LABEL),
             delete_rows(sides, gone),
         ]
@@ -175,16 +177,14 @@ class _Changes:
 
 
 def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: float) -> _Changes:
-    wanted_rows = np.flatnonzero((sides.row_image >= 0) & (sides.desired_tag >= 0) & meant)
-    present_rows = np.flatnonzero(sides.named[sides.present_image] & meant_present)
-    wanted_rows, conflicts = unite_twins(sides, wanted_rows)
+    is_wanted = (sides.row_image >= 0) & (sides.desired_tag >= 0) & meant
+    is_present = look_up(sides.named, sides.present_image) & meant_present
+    is_wanted, conflicts = unite_twins(sides, is_wanted)
     images = len(sides.snapshot)
-    held = sides.fingerprints
-    if len(present_rows) < sides.snapshot.labels.num_rows:
-        held = fingerprints(sides.snapshot, present_rows)
-    differs = sides.wanted_fingerprints(wanted_rows) != held
-    ours = wanted_rows[differs[sides.row_image[wanted_rows]]]
-    theirs = present_rows[differs[sides.present_image[present_rows]]]
+    held = sides.fingerprints if is_present.all() else fingerprints(sides.snapshot, is_present)
+    differs = np.append(sides.wanted_fingerprints(is_wanted) != held, False)
+    ours = np.flatnonzero(look_up(differs, sides.row_image) & is_wanted)
+    theirs = np.flatnonzero(look_up(differs, sides.present_image) & is_present)
     wanted, present = sides.wanted(ours), sides.present(theirs)
     add, remove = unmatched(wanted, present, tolerance=tolerance)
     spared = sides.is_incomplete.copy()
@@ -207,7 +207,8 @@ def _needs_room(sides: Sides, changes: _Changes) -> Mask:
         if sides.snapshot.type is ProjectType.DETECTION
         else limits.MAX_TAGS_PER_IMAGE
     )
-    held = np.bincount(sides.present_image, minlength=images)
+    theirs = sides.present_image[look_up(changes.touched, sides.present_image)]
+    held = np.bincount(theirs, minlength=images)
     coming = np.bincount(sides.row_image[changes.add], minlength=images)
     negative = sides.is_negative()
     mixed = np.zeros(images, bool)

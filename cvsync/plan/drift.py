@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from cvsync.errors import GuardError
 from cvsync.known import KnownImages
+from cvsync.plan.coded import Mask
 from cvsync.plan.match import Rows
-from cvsync.plan.sides import Mask, Sides
+from cvsync.plan.sides import Sides
 
 _NAMED = 5  # images in a message
 

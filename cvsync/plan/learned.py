@@ -8,8 +8,10 @@ import pyarrow.compute as pc
 
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.labels import one_chunk
+from cvsync.parallel import together
+from cvsync.plan.coded import Mask
 from cvsync.plan.drift import known_fingerprints
-from cvsync.plan.sides import Mask, Sides, apply_codes, as_positions
+from cvsync.plan.sides import Sides, apply_codes, as_positions
 
 
 def learn(sides: Sides, *, untold: Mask) -> pa.Table:
@@ -34,18 +36,16 @@ def learn(sides: Sides, *, untold: Mask) -> pa.Table:
         now = sides.versions.take(pa.array(keys)).cast(pa.string())
         retold = ~np.asarray(pc.fill_null(pc.equal(now, version), pc.is_null(now)))
     new = np.flatnonzero(moved | retold | (stale & ~untold[image]))
-    before, version = (
-        one_chunk(known.column(name)).take(as_positions(row[new])) for name in ("fingerprint", "version")
+    at, key, row = image[new], pa.array(keys[new]), as_positions(row[new])
+    before, version, *names = together(
+        lambda: one_chunk(known.column("fingerprint")).take(row),
+        lambda: one_chunk(known.column("version")).take(row),
+        lambda: sides.desired.keys.take(key),
+        lambda: sides.image_ids.take(pa.array(at)),
     )
     if sides.versions is not None:
-        version = pc.coalesce(sides.versions.take(pa.array(keys[new])).cast(pa.string()), version)
-    at = image[new]
-    columns = [
-        sides.desired.keys.take(pa.array(keys[new])),
-        sides.image_ids.take(pa.array(at)),
-        pc.if_else(pa.array(untold[at]), before, pa.array(sides.fingerprints[at])),
-        version,
-    ]
+        version = pc.coalesce(sides.versions.take(key).cast(pa.string()), version)
+    columns = [*names, pc.if_else(pa.array(untold[at]), before, pa.array(sides.fingerprints[at])), version]
     arrays = [column.cast(f.type) for column, f in zip(columns, KNOWN_SCHEMA, strict=True)]
     return pa.concat_tables([_others(sides, untold), pa.Table.from_arrays(arrays, schema=KNOWN_SCHEMA)])
 

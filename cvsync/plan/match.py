@@ -47,26 +47,20 @@ def unmatched(desired: LabelSet, present: LabelSet, *, tolerance: float) -> tupl
 
 def _without_exact(desired: LabelSet, present: LabelSet) -> tuple[Rows, Rows]:
     both = np.concatenate([_identity(desired), _identity(present)])
-    _, code = np.unique(both, return_inverse=True)
-    n = len(desired)
-    a, b = _ranked(code[:n]), _ranked(code[n:])
-    return np.flatnonzero(~np.isin(a, b)), np.flatnonzero(~np.isin(b, a))
+    order = np.argsort(both, kind="stable")  # equal labels lie together, ours first, each side in its order
+    ordered, is_ours = both[order], order < len(desired)
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(order)])
+    sizes = np.diff(np.append(starts, len(order)))
+    ours = np.add.reduceat(is_ours, starts, dtype=np.int64) if len(starts) else sizes
+    rank = np.arange(len(order)) - np.repeat(starts, sizes)
+    rank -= np.where(is_ours, 0, np.repeat(ours, sizes))
+    alone = order[rank >= np.repeat(np.minimum(ours, sizes - ours), sizes)]
+    return alone[alone < len(desired)], alone[alone >= len(desired)] - len(desired)
 
 
 def _identity(labels: LabelSet) -> NDArray[np.uint64]:
     """One number a label: two different labels share one with a chance of 2^-64."""
     return identities(labels.image, label_hashes(labels.tag.astype(np.uint64), labels.box))
-
-
-def _ranked(code: Rows) -> Rows:
-    """Make repeated codes distinct: the k-th occurrence of a code is the same number on both sides."""
-    order = np.argsort(code, kind="stable")
-    ordered = code[order]
-    starts = np.r_[True, ordered[1:] != ordered[:-1]] if len(code) else np.empty(0, bool)
-    first = np.maximum.accumulate(np.where(starts, np.arange(len(code)), 0))
-    rank = np.empty(len(code), np.int64)
-    rank[order] = np.arange(len(code)) - first
-    return code * np.int64(1 << 20) + rank
 
 
 def _without_near(

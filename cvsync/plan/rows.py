@@ -22,8 +22,8 @@ def create_rows(sides: Sides, rows: Rows) -> pa.Table:
 
 def _by_tags(sides: Sides, rows: Rows) -> Rows:
     """Put rows in the order of their images' lowest and highest tags; those of an image lie together."""
-    key, tag = sides.desired.key_codes[rows], sides.desired_tag[rows]
-    lowest = np.full(len(sides.desired.keys), np.iinfo(np.int32).max, np.int32)
+    key, tag = np.unique(sides.desired.key_codes[rows], return_inverse=True)[1], sides.desired_tag[rows]
+    lowest = np.full(key.max(initial=-1) + 1, np.iinfo(np.int32).max, np.int32)
     highest = np.full(len(lowest), -1, np.int32)
     np.minimum.at(lowest, key, tag)
     np.maximum.at(highest, key, tag)
@@ -89,6 +89,8 @@ def delete_rows(sides: Sides, images: Rows) -> pa.Table:
 
 def metadata_rows(sides: Sides, keys: Rows, names: Collection[str]) -> pa.Table:
     """Images that are to get metadata: a row each."""
+    if not len(keys):
+        return SCHEMA.empty_table()
     image = pa.array(sides.key_image[keys])
     heads = sides.desired.first_rows.take(pa.array(keys))
     carried = ["key", "source", "row", *(METADATA + name for name in names)]

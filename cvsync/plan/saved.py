@@ -34,7 +34,7 @@ from cvsync.known import KnownImages
 from cvsync.labels import as_column, one_chunk
 from cvsync.model import ProjectType
 from cvsync.plan.actions import SCHEMA, Extent, Kind, NewTag, Plan, TagRename
-from cvsync.plan.sides import fingerprints
+from cvsync.plan.coded import fingerprints
 from cvsync.snapshot import Snapshot
 
 FORMAT = 2

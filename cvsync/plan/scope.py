@@ -52,6 +52,8 @@ class TagScope:
         return self._meant(snapshot.labels.column("tag_id"), names.__getitem__)
 
     def _meant(self, column: pa.ChunkedArray, name_of: Callable[[str], str]) -> Mask:
+        if self.is_everything:
+            return np.ones(len(column), bool)
         codes, values = codes_of(column)
         meant = [self.holds(name_of(value)) for value in values.to_pylist()]
         return np.array([*meant, self.holds(None)], bool)[codes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,15 +14,20 @@ from numpy.typing import NDArray
 
 from cvsync.errors import PlanError
 from cvsync.known import KnownImages
-from cvsync.labels import BOX, Codes, Labels, codes_of, fold, one_chunk
+from cvsync.labels import Codes, Labels, codes_of, fold, one_chunk
+from cvsync.parallel import look_up, together
 from cvsync.plan.actions import NewTag, TagRename
-from cvsync.plan.fingerprint import NO_BOX, add_sums, label_hashes, tag_hashes
+from cvsync.plan.coded import Coded, Mask, boxes, fingerprints
+from cvsync.plan.fingerprint import tag_hashes
 from cvsync.plan.match import LabelSet, Rows
 from cvsync.plan.tags import TagNames
 from cvsync.snapshot import Snapshot
 
-Mask = NDArray[np.bool_]
-_STEP = 1 << 16  # labels at a time: what is in between stays in the processor's cache
+
+class _Looks(NamedTuple):
+    known_image: Codes
+    known_row: Codes
+    fingerprints: NDArray[np.int64]
 
 
 @dataclass(eq=False)
@@ -52,16 +57,31 @@ class Sides:
         tags = [position[value] for value in values.to_pylist()]
         self.present_tag = apply_codes(np.array(tags, np.int32), codes)
 
-    @cached_property
+    @property
     def known_image(self) -> Codes:
         """For each row of the ledger its image."""
-        ids = self.snapshot.images.column("image_id")
-        return as_codes(pc.index_in(self.known.table.column("image_id"), ids))
+        return self._looks.known_image
 
-    @cached_property
+    @property
     def known_row(self) -> Codes:
         """For each key its row in the ledger."""
-        return as_codes(pc.index_in(self.desired.keys, self.known.table.column("key")))
+        return self._looks.known_row
+
+    @property
+    def fingerprints(self) -> NDArray[np.int64]:
+        """For each image the fingerprint of all its labels."""
+        return self._looks.fingerprints
+
+    @cached_property
+    def _looks(self) -> _Looks:
+        """Three looks at everything that need nothing of each other."""
+        ids, keys, known = self.image_ids, self.desired.keys, self.known.table
+        found = together(
+            lambda: as_codes(pc.index_in(known.column("image_id"), ids)),
+            lambda: as_codes(pc.index_in(keys, known.column("key"))),
+            lambda: fingerprints(self.snapshot),
+        )
+        return _Looks(*found)
 
     @cached_property
     def key_image(self) -> Codes:
@@ -98,7 +118,7 @@ class Sides:
     @cached_property
     def row_image(self) -> Codes:
         """For each row of the manifest the image that it labels; a replaced one counts as none."""
-        return np.where(self.replaced, -1, self.key_image)[self.desired.key_codes]
+        return look_up(np.where(self.replaced, np.int32(-1), self.key_image), self.desired.key_codes)
 
     @cached_property
     def named(self) -> Mask:
@@ -124,11 +144,6 @@ class Sides:
     def present_image(self) -> Codes:
         """For each label of the snapshot its image."""
         return np.asarray(self.snapshot.labels.column("image"))
-
-    @cached_property
-    def fingerprints(self) -> NDArray[np.int64]:
-        """For each image the fingerprint of all its labels."""
-        return fingerprints(self.snapshot)
 
     @cached_property
     def is_incomplete(self) -> Mask:
@@ -157,11 +172,11 @@ class Sides:
         """For each image its id."""
         return one_chunk(self.snapshot.images.column("image_id"))
 
-    def wanted_fingerprints(self, rows: Rows) -> NDArray[np.int64]:
+    def wanted_fingerprints(self, rows: Mask) -> NDArray[np.int64]:
         """For each image the fingerprint of what some rows of the manifest want on it."""
         ids = [tag.id for tag in self.snapshot.tags]
         tags = tag_hashes([*ids, *(f"new {name}" for name in self.names.new)])
-        labels = _Coded(self.desired.table, self.row_image, self.desired_tag, tags)
+        labels = Coded(self.desired.table, self.row_image, self.desired_tag, tags)
         return labels.fingerprints(len(self.snapshot), rows)
 
     def wanted(self, rows: Rows) -> LabelSet:
@@ -253,46 +268,9 @@ def _described(
     return tuple(changes.values())
 
 
-def boxes(table: pa.Table, rows: Rows | slice) -> NDArray[np.float32]:
-    """Give the boxes of some rows as n × 4, ``NO_BOX`` where there is none."""
-    part = table.select(BOX)
-    part = part[rows] if isinstance(rows, slice) else part.take(pa.array(rows))
-    columns = (pc.fill_null(c, NO_BOX) if c.null_count else c for c in part.columns)
-    return np.stack([np.asarray(column) for column in columns], axis=1)
-
-
 def apply_codes(values: Codes, codes: Codes) -> Codes:
     """Translate codes, -1 to -1."""
-    return np.append(values, np.int32(-1))[codes]
-
-
-def fingerprints(snapshot: Snapshot, rows: Rows | None = None) -> NDArray[np.int64]:
-    """Give each image of a snapshot the fingerprint of its labels, or of those in some rows."""
-    codes, tag_ids = codes_of(snapshot.labels.column("tag_id"))
-    images = np.asarray(snapshot.labels.column("image"))
-    labels = _Coded(snapshot.labels, images, codes, tag_hashes(tag_ids.to_pylist()))
-    return labels.fingerprints(len(snapshot), rows)
-
-
-@dataclass(frozen=True, eq=False)
-class _Coded:
-    """Labels of one side, as they are hashed."""
-
-    table: pa.Table
-    images: Codes
-    codes: Codes
-    """Of the tags."""
-    tags: NDArray[np.uint64]
-    """For each code the tag's hash."""
-
-    def fingerprints(self, count: int, rows: Rows | None) -> NDArray[np.int64]:
-        """Sum the hashes of some rows (default: all) by image."""
-        total = np.zeros(count, np.int64)
-        for start in range(0, len(self.images) if rows is None else len(rows), _STEP):
-            part = slice(start, start + _STEP) if rows is None else rows[start : start + _STEP]
-            hashes = label_hashes(self.tags[self.codes[part]], boxes(self.table, part))
-            add_sums(total, self.images[part], hashes)
-        return total
+    return look_up(np.append(values, np.int32(-1)), codes)
 
 
 def as_codes(positions: Any) -> Codes:
