@@ -34,11 +34,16 @@ class Ran:
 def run(
     command: Sequence[str | Path], environment: Mapping[str, str] | None = None, *, timeout: float = 900
 ) -> Ran:
-    """Run a command to its end, whatever its exit code; after ``timeout`` seconds it is killed."""
+    """Run a command to its end, whatever its exit code; after ``timeout`` seconds it is killed.
+
+    Python keeps what it compiled, as it does of everything that is installed: a checkout that is compiled
+    anew at each start would tell of the machine's settings.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
         began = time.perf_counter()
         process = subprocess.Popen(
-            [*map(str, command)], stdout=out, stderr=err, env=os.environ | dict(environment or {})
+            [*map(str, command)], stdout=out, stderr=err, env=inherited | dict(environment or {})
         )
         watch = _Watch(process.pid)
         killer = threading.Timer(timeout, process.kill)
