@@ -54,7 +54,7 @@ async def apply_plan(
         carrier.note_origin(saved.plan)
         carrier.ledger.see(baseline(saved.plan, snapshot, carrier.ledger.known()))
         try:
-            await carrier.carry_out(saved.plan, files=files)
+            await carrier.carry_out(saved.plan, files=files, listed=snapshot.tags)
         finally:
             await asyncio.to_thread(_reject, carrier, saved, rejects)
     return carrier.report

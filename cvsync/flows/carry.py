@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from cvsync.flows.desired import with_urls
 from cvsync.flows.released import Released
 from cvsync.flows.service import Service
 from cvsync.labels import Labels
-from cvsync.model import ProjectType
+from cvsync.model import ProjectType, Tag
 from cvsync.plan import Plan
 from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
@@ -80,14 +80,22 @@ class Carrier:
         """
         await settle_leftovers(self.work, type_, labels)
 
-    async def carry_out(self, plan: Plan, *, files: Files | None = None) -> None:
-        """Apply a plan; the work's ``outcomes`` tell what became of it, however it ends."""
+    async def carry_out(
+        self, plan: Plan, *, files: Files | None = None, listed: Sequence[Tag] | None = None
+    ) -> None:
+        """Apply a plan; the work's ``outcomes`` tell what became of it, however it ends.
+
+        Args:
+            plan: What to do.
+            files: A folder that the service can read under a URL.
+            listed: The project's tags, if they were just read.
+        """
         if files is not None:
             plan = with_urls(plan, *files)
         work = self.work
         work.ledger.see(plan.learned)
         try:
-            await Run(work, plan).apply()
+            await Run(work, plan, listed=listed).apply()
         finally:
             self.report.counts = work.outcomes.counts
             for refusal in work.outcomes.refusals:

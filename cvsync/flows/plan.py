@@ -11,12 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsync.api.listing import fetch_contents, fetch_snapshot, project_type
+from cvsync.api.listing import fetch_contents, fetch_snapshot
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ManifestError, MissingProjectError, PlanError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.desired import Desired, want
-from cvsync.flows.project import NewProject, choose_type, create_project, find_project
+from cvsync.flows.project import NewProject, choose_type, create_project, find_with_type
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
@@ -165,13 +165,13 @@ async def find_or_create(
         want: Gives what a project of a type should hold.
         dry: Whether nothing may be touched: a new project then has no id.
     """
-    project = await find_project(service.client, aim.project)
-    if project is not None:
-        type_ = await project_type(service.client, project)
+    found = await find_with_type(service.client, aim.project)
+    if found is not None:
+        project, type_ = found
     elif aim.create is None:
         raise MissingProjectError(f"there is no project {aim.project!r}; --create-project makes it")
     else:
-        type_ = choose_type(service.client, aim.create, inferred=inferred)
+        project, type_ = None, choose_type(service.client, aim.create, inferred=inferred)
     desired = want(type_)
     _refuse_if_strict(aim, desired.problems)
     tell_problems(service, desired.problems)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cvsync.api.client import Client
+from cvsync.api.listing import project_type, type_of
 from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, TARGET_PLATFORMS_SINCE, is_at_least
 from cvsync.errors import SettingsError
 from cvsync.model import Domain, Project, ProjectType
@@ -47,6 +48,17 @@ async def find_project(client: Client, wanted: str) -> Project | None:
         ids = ", ".join(project.id for project in named)
         raise SettingsError(f"{len(named)} projects are named {wanted!r}; give one of their ids: {ids}")
     return named[0] if named else None
+
+
+async def find_with_type(client: Client, wanted: str) -> tuple[Project, ProjectType] | None:
+    """Find a project, and tell what it learns; the service is asked for both at once."""
+    project, domains = await asyncio.gather(find_project(client, wanted), client.get_domains())
+    if project is None:
+        return None
+    for domain in domains:
+        if domain.id == project.settings.domain_id:
+            return project, type_of(project, domain)
+    return project, await project_type(client, project)  # of a domain that new projects cannot have
 
 
 async def create_project(

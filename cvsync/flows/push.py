@@ -71,7 +71,7 @@ async def make_equal(
     prepared = await prepare(service, aim, project, desired, carrier.ledger.known())
     carrier.note_origin(prepared.plan)
     try:
-        await carrier.carry_out(prepared.plan, files=files)
+        await carrier.carry_out(prepared.plan, files=files, listed=prepared.snapshot.tags)
     finally:
         await asyncio.to_thread(_reject, carrier, prepared.desired, rejects)
     return prepared

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from cvsync.api.listing import fetch_snapshot, project_type
+from cvsync.api.listing import fetch_snapshot
 from cvsync.flows.carry import hold
 from cvsync.flows.digests import Found, hash_images, hash_places, places_of
 from cvsync.flows.plan import tell_problems
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_project
+from cvsync.flows.status import require_with_type
 from cvsync.known import KnownImages
 from cvsync.manifest import Name, read
 from cvsync.run.origins import MANIFEST
@@ -45,8 +45,7 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Name, ...]) ->
     """
     manifest = await asyncio.to_thread(read, manifests)
     tell_problems(service, manifest.problems)
-    project = await require_project(service, wanted)
-    type_ = await project_type(service.client, project)
+    project, type_ = await require_with_type(service, wanted)
     snapshot = await fetch_snapshot(service.client, project, type_)
     labels = manifest.labels
     found, unreadable = await match_content(service, snapshot, hash_places(service, places_of(labels)))

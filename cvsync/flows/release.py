@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from cvsync.api.listing import fetch_snapshot, project_type
+from cvsync.api.listing import fetch_snapshot
 from cvsync.api.versions import require_operation
 from cvsync.errors import TrainingError
 from cvsync.events import tell
@@ -22,7 +22,7 @@ from cvsync.flows.judge import Gate, Judgement, judge
 from cvsync.flows.publish import Publication, Publisher
 from cvsync.flows.released import Released
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_project
+from cvsync.flows.status import require_project, require_with_type
 from cvsync.flows.train import Training, TrainOptions
 from cvsync.model import Iteration, Project, ProjectType
 from cvsync.plan.saved import fingerprint_state
@@ -80,8 +80,7 @@ async def release_project(
         TrainingError: Training, a gate or an export failed.
     """
     request.check(service.client.api_version)
-    project = await require_project(service, wanted)
-    type_ = await project_type(service.client, project)
+    project, type_ = await require_with_type(service, wanted)
     with hold(service, project.id) as carrier:
         left = carrier.ledger.in_doubt()
         if left:

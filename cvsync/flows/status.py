@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvsync.api.listing import fetch_snapshot, project_type
+from cvsync.api.listing import fetch_snapshot
 from cvsync.errors import MissingProjectError
-from cvsync.flows.project import find_project
+from cvsync.flows.project import find_project, find_with_type
 from cvsync.flows.service import Service
 from cvsync.known import KnownImages
 from cvsync.labels import Labels
-from cvsync.model import Project
+from cvsync.model import Project, ProjectType
 from cvsync.plan.drift import find_drift
 from cvsync.plan.sides import Sides
 
@@ -46,8 +46,7 @@ async def fetch_status(service: Service, wanted: str) -> Status:
     Raises:
         MissingProjectError: There is no such project.
     """
-    project = await require_project(service, wanted)
-    type_ = await project_type(service.client, project)
+    project, type_ = await require_with_type(service, wanted)
     snapshot = await fetch_snapshot(service.client, project, type_)
     known = read_known(service, project)
     sides = Sides(Labels.from_columns({"key": []}), snapshot, known)
@@ -85,3 +84,15 @@ async def require_project(service: Service, wanted: str) -> Project:
     if project is None:
         raise MissingProjectError(f"there is no project {wanted!r}")
     return project
+
+
+async def require_with_type(service: Service, wanted: str) -> tuple[Project, ProjectType]:
+    """Find a project that must exist, and tell what it learns.
+
+    Raises:
+        MissingProjectError: It does not exist.
+    """
+    found = await find_with_type(service.client, wanted)
+    if found is None:
+        raise MissingProjectError(f"there is no project {wanted!r}")
+    return found

@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cvsync.api.listing import fetch_images, project_type
+from cvsync.api.listing import fetch_images
 from cvsync.errors import SettingsError
 from cvsync.flows.carry import Report, hold
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_project
+from cvsync.flows.status import require_with_type
 from cvsync.labels import METADATA, TEXT, fold
 from cvsync.model import Image, Project, ProjectType
 from cvsync.plan import Action, Box, Kind, Label, NewTag, Plan
@@ -61,8 +61,7 @@ async def undo(
         ServiceError: The service refused the run as a whole.
         TransportError: No answer came, however often it was tried.
     """
-    project = await require_project(service, project_name)
-    type_ = await project_type(service.client, project)
+    project, type_ = await require_with_type(service, project_name)
     saved = await asyncio.to_thread(_read, service.folder(project.id) / "trash", run_id)
     with hold(service, project.id, settings) as carrier:
         await carrier.settle(type_)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import UnsupportedError
 from cvsync.labels import METADATA
+from cvsync.model import Tag
 from cvsync.plan.actions import Kind, Plan
 from cvsync.plan.batch import Batch
 from cvsync.run.create import Creations
@@ -29,8 +30,9 @@ class Run:
     ``_DOUBTS_PER_WORKER`` in doubt for each worker, what follows the creations of as many, and its refusals.
     """
 
-    def __init__(self, work: Work, plan: Plan) -> None:
-        self._work, self._plan = work, plan
+    def __init__(self, work: Work, plan: Plan, *, listed: Sequence[Tag] | None = None) -> None:
+        """Prepare to carry a plan out; ``listed`` are the project's tags if they were just read."""
+        self._work, self._plan, self._listed = work, plan, listed
         self._tags = Tags(work)
         self._relabels = Relabels(work, self._tags, plan.type)
         self._creations = Creations(work, plan, self._tags, self._relabels)
@@ -71,7 +73,7 @@ class Run:
         plan, creations, relabels = self._plan, self._creations, self._relabels
         if plan.is_empty and not self._work.ledger.doomed():
             return
-        await self._tags.prepare(plan)
+        await self._tags.prepare(plan, self._listed)
         await self._stage(creations.jobs(Kind.CREATE_IMAGE))
         await self._stage(relabels.removing(plan.actions(Kind.MAKE_ROOM), Kind.MAKE_ROOM))
         adding = relabels.adding(plan.actions(Kind.ADD_LABEL))

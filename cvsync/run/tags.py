@@ -61,20 +61,34 @@ class Tags:
         return [(ids[label.tag], label.box) for label in labels]
 
     async def read(self) -> None:
-        """Ask the service for them."""
-        tags = await self._work.client.get_tags(self._work.project_id)
-        self._ids = {fold(tag.name): tag.id for tag in tags}
+        """Ask the service for them; those that are gone are forgotten."""
+        tags = await self._listed()
+        self._ids, self.by_id = {}, {}
         self._by_spelling = _BySpelling(self._ids)
-        self.by_id = {tag.id: tag for tag in tags}
+        self._know(tags)
 
-    async def prepare(self, plan: Plan) -> None:
-        """Rename and create what the plan says; safe to repeat."""
+    async def _listed(self) -> Sequence[Tag]:
+        return await self._work.client.get_tags(self._work.project_id)
+
+    def _know(self, tags: Iterable[Tag]) -> None:
+        for tag in tags:
+            self._ids[fold(tag.name)] = tag.id
+            self.by_id[tag.id] = tag
+
+    async def prepare(self, plan: Plan, listed: Sequence[Tag] | None = None) -> None:
+        """Rename and create what the plan says; safe to repeat.
+
+        Args:
+            plan: Of which renames and new tags are made true.
+            listed: The tags as they were just read; None: they are read now.
+        """
         await self._rename(plan.renames)
-        await self.read()
+        if listed is None or plan.renames:
+            await self.read()
+        else:
+            self._know(listed)
         missing = [tag for tag in plan.new_tags if fold(tag.name) not in self._ids]
         await spread(missing, self._create, workers=_AT_ONCE, stop=self._work.stop)
-        if missing and not self._work.stop.requested:
-            await self.read()
 
     async def _rename(self, renames: Sequence[TagRename]) -> None:
         """Rename one after the other; a name that another tag is about to give up comes later."""
@@ -116,17 +130,20 @@ class Tags:
                 work.ledger.intend_again(batch_id)
             is_first = False
             try:
-                await work.client.create_tag(
+                made = await work.client.create_tag(
                     work.project_id, tag.name, description=tag.description or None, type_=tag.type
                 )
             except ServiceError as error:
-                if error.code != _NOT_UNIQUE:  # somebody else made it meanwhile: as good
+                if error.code != _NOT_UNIQUE:
                     raise
+                self._know(await self._listed())  # somebody else made it meanwhile: as good
+            else:
+                self._know([made])
             return True
 
         async def look() -> bool | None:
             work.tell("batch_in_doubt", batch=batch_id, kind=Kind.CREATE_TAG.words, items=1)
-            await self.read()
+            self._know(await self._listed())
             applied = fold(tag.name) in self._ids
             work.tell("batch_settled", batch=batch_id, kind=Kind.CREATE_TAG.words, applied=applied)
             return applied or None

@@ -50,6 +50,19 @@ async def test_push_makes_the_project_hold_what_the_manifest_says(shelf: Shelf, 
     assert stored == sorted(single)
 
 
+async def test_push_asks_for_the_project_and_its_tags_once(shelf: Shelf, manifest: Path) -> None:
+    await shelf.push(manifest)
+    await shelf.forget()
+
+    await shelf.push(write_csv(manifest, [row | {"tag": f"new {row['tag']}"} for row in boxed_rows(shelf)]))
+
+    counts = (await shelf.control("GET", "requests"))["by_operation"]
+    once = {"GetProjects", "GetDomains", "GetTags", "GetTaggedImageCount", "GetUntaggedImageCount"}
+    assert {n: sum(counts[n].values()) for n in once} == dict.fromkeys(once, 1)
+    assert sum(counts["CreateTag"].values()) == 2
+    assert {tag for tag, *_ in boxes_by_key(await shelf.images())} == {"new fork", "new spoon"}
+
+
 async def test_second_push_writes_nothing(shelf: Shelf, manifest: Path) -> None:
     await shelf.push(manifest)
     await shelf.forget()

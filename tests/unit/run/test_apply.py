@@ -17,6 +17,7 @@ from plans import box, create
 from cvsync.errors import PlanError, UnsupportedError
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Action, Kind, Label, NewTag, Origin, TagRename
+from cvsync.run.apply import Run
 
 StartBench = Callable[..., Awaitable[Bench]]
 
@@ -90,6 +91,18 @@ async def test_new_tags_are_of_their_type(start_bench: StartBench, kind: str | N
 
     (tag,) = await bench.client.get_tags(bench.project_id)
     assert (tag.name, tag.type) == ("fork", kind or "Regular")
+
+
+async def test_tag_that_somebody_made_since_the_tags_were_read_is_as_good(bench: Bench) -> None:
+    theirs = await bench.client.create_tag(bench.project_id, "Fork")
+    bench.ledger.start_run("run 0")
+
+    plan = bench.plan(create("a", box("fork")), create("b", box("spoon")), tags=["fork", "spoon"])
+    outcomes = await Run(bench.work(), plan, listed=[]).apply()
+
+    assert outcomes.counts["images_created"] == 2
+    (image,) = [i for i in await bench.images() if i.id == bench.ids()["a"]]
+    assert [region.tag_id for region in image.regions] == [theirs.id]
 
 
 async def test_tags_are_renamed_before_anything_else_even_in_a_chain(bench: Bench) -> None:
