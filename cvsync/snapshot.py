@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cvsync.labels import BOX, METADATA, TEXT, Labels, codes_of
+from cvsync.labels import BOX, METADATA, TEXT, Labels, codes_of, one_chunk
 from cvsync.model import Project, ProjectType, Tag
 
 IMAGES = pa.schema(
@@ -73,28 +73,30 @@ class Snapshot:
         labels = labels.set_column(0, LABELS.field("image"), pa.array(moved))
         return replace(self, images=self.images.filter(pa.array(images)).combine_chunks(), labels=labels)
 
-    def to_labels(self, keys: Mapping[str, str]) -> Labels:
+    def to_labels(self, of_images: Mapping[str, pa.Array] | None = None) -> Labels:
         """Give what the project holds as a manifest says it: one row a label, in the images' order.
 
         Rows carry the image's size, type of tag where it is not ``Regular``, and metadata where it is known;
         neither a place nor a version.
 
         Args:
-            keys: For image ids their key; an image without one has its id as key.
+            of_images: More columns of ``Labels``, with a value for each image. Where its ``key`` is null, and
+                by default, an image has its id as key.
         """
-        owner = np.asarray(self.labels.column("image")).astype(np.int64)
-        bare = np.setdiff1d(np.arange(len(self)), owner)
+        owner = np.asarray(self.labels.column("image"))
+        bare = np.setdiff1d(np.arange(len(self), dtype=np.int32), owner)
         image = np.concatenate([owner, bare])
         order = np.argsort(image, kind="stable")
-        image = image[order]
-        label = pa.array(np.concatenate([np.arange(len(owner)), np.full(len(bare), -1)])[order])
-        label = pc.if_else(pc.less(label, 0), None, label)
-        ids = self.images.column("image_id").to_pylist()
+        image = pa.array(image[order], pa.int32())
+        label = pa.array(order, mask=order >= len(owner))
+        ids = one_chunk(self.images.column("image_id"))
+        more = {**(of_images or {})}
+        key = more.pop("key", ids)
         columns: dict[str, object] = {
-            "key": _coded(image, [keys.get(i, i) for i in ids]),
-            "image_id": _coded(image, ids),
-            "image_width": self.images.column("width_px").take(pa.array(image)),
-            "image_height": self.images.column("height_px").take(pa.array(image)),
+            "key": _of_images(pc.coalesce(key, ids) if key.null_count else key, image),
+            "image_id": _of_images(ids, image),
+            "image_width": self.images.column("width_px").take(image),
+            "image_height": self.images.column("height_px").take(image),
         }
         columns |= {name: self.labels.column(name).take(label) for name in BOX}
         codes, tag_ids = codes_of(self.labels.column("tag_id").take(label))
@@ -103,14 +105,24 @@ class Snapshot:
         columns["tag"] = _coded(codes, [tag.name for tag in worn])
         if any(tag.type not in (None, "Regular") for tag in worn):
             columns["tag_type"] = _coded(codes, [tag.type for tag in worn])
-        return Labels.from_columns(columns | self._metadata(image))
+        columns |= {name: _of_images(values, image) for name, values in (more | self._metadata()).items()}
+        return Labels.from_columns(columns)
 
-    def _metadata(self, image: NDArray[np.int64]) -> dict[str, pa.Array]:
+    def _metadata(self) -> dict[str, pa.Array]:
         if "metadata" not in self.images.column_names:
             return {}
-        pairs = [dict(found or ()) for found in self.images.column("metadata").to_pylist()]
-        names = dict.fromkeys(name for found in pairs for name in found)
-        return {METADATA + name: _coded(image, [found.get(name) for found in pairs]) for name in names}
+        found = one_chunk(self.images.column("metadata"))
+        names = pc.unique(found.keys).to_pylist()
+        return {METADATA + name: pc.map_lookup(found, name, "last") for name in names}
+
+
+def _of_images(values: pa.Array, image: pa.Array) -> pa.Array:
+    """Give a column of labels of what their images have; texts are not repeated."""
+    if not pa.types.is_string(values.type):
+        return values.take(image)
+    if values.null_count:
+        return values.dictionary_encode().take(image)
+    return pa.DictionaryArray.from_arrays(image, values)
 
 
 def _coded(codes: NDArray[np.integer[Any]], values: Sequence[str | None]) -> pa.Array:

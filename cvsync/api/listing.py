@@ -99,7 +99,7 @@ async def fetch_contents(
     type_: ProjectType,
     selection: Selection = EVERYTHING,
     *,
-    seen: Callable[[Sequence[Image]], None] | None = None,
+    seen: Callable[[Sequence[Image]], Sequence[Image]] | None = None,
 ) -> Snapshot:
     """Read a selection of a project with all that the service tells of an image: columns of ``DETAILS``.
 
@@ -110,8 +110,8 @@ async def fetch_contents(
         project: Whose images.
         type_: What it learns.
         selection: Which of its images.
-        seen: Is given each page as it comes; a project that changes meanwhile is read anew, and its images
-            are then given again.
+        seen: Is given each page as it comes, and gives it back with as much of each image as is to be held.
+            A project that changes meanwhile is read anew, and its images are then given again.
 
     Raises:
         PlanError: The project changed at every reading, so that no reading was whole.
@@ -119,9 +119,7 @@ async def fetch_contents(
     """
 
     def columns(images: Sequence[Image]) -> pa.Table:
-        if seen is not None and images:
-            seen(images)
-        return _detailed_columns(images)
+        return _detailed_columns(images if seen is None else seen(images))
 
     return await _fetch(client, project, type_, selection, columns)
 

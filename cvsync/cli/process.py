@@ -11,13 +11,14 @@ import sys
 from contextlib import suppress
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
+_POOL = "ARROW_DEFAULT_MEMORY_POOL"
 
 
 def arrange() -> None:
     """Arrange the process for a command that holds a large manifest once and then sends it for hours."""
     _calm_collector()
-    _keep_pandas_out()
     _give_memory_back()
+    _keep_pandas_out()
 
 
 def _calm_collector() -> None:
@@ -54,14 +55,10 @@ def _give_memory_back() -> None:
     """Have Arrow take memory as numpy does, so that what either lets go is the other's, or the system's.
 
     Its own pools keep what was let go: after a million rows are read, twice as much as their labels take. So
-    does a heap for each thread, which is what glibc has unless told otherwise.
+    does a heap for each thread, which is what glibc has unless told otherwise. Arrow looks at the variable
+    when it is loaded, and only there: readers and writers of Parquet ask for no other pool.
     """
-    import pyarrow as pa
-
-    if "ARROW_DEFAULT_MEMORY_POOL" in os.environ:
-        return
-    pa.set_memory_pool(pa.system_memory_pool())
-    if sys.platform == "linux":
+    if os.environ.setdefault(_POOL, "system") == "system" and sys.platform == "linux":
         import ctypes
 
         with suppress(AttributeError):  # other C libraries have no such thing

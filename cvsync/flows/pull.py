@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 from cvsync.api.listing import Selection, fetch_images
 from cvsync.errors import GuardError
 from cvsync.events import tell
-from cvsync.flows.pulled_labels import Names, left_out, with_files, with_links
+from cvsync.flows.pulled_labels import Names, held_of, left_out, with_files, with_links
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known, require_project
 from cvsync.flows.wanted import Wanted, read_selected, select
-from cvsync.labels import Labels
+from cvsync.labels import Labels, one_chunk
 from cvsync.manifest import Format, Loss, Written, can_hold_all, refuse_unfit, write_beside
 from cvsync.model import Image, Project
 from cvsync.run.links import Links
@@ -29,6 +29,7 @@ from cvsync.run.pulling import Pulled, Puller
 from cvsync.snapshot import Snapshot
 
 _SHOWN = 3
+_AT_ONCE = 4096  # rows as Python's values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +71,7 @@ class PullReport:
 async def pull(service: Service, request: PullRequest) -> PullReport:
     """Bring a folder up to date with a project: fetch the images that it lacks, and write their manifest.
 
-    Safe to repeat after any end: what is there is not fetched again. Holds the project as columns and
-    about a kilobyte an image.
+    Safe to repeat after any end: what is there is not fetched again. Holds the project as columns.
 
     Raises:
         MissingProjectError: There is no such project.
@@ -84,7 +84,7 @@ async def pull(service: Service, request: PullRequest) -> PullReport:
     """
     project = await require_project(service, request.project)
     selection = await select(service, project, request.wanted)
-    names = Names.of(read_known(service, project))
+    names = Names(read_known(service, project))
     source, run_id = f"{service.destination} {project.id}", service.run_id or new_run_id()
     with open_pulled(request.folder, source, run_id=run_id) as folder:
         return await _Pull(service, request, project, selection, names, folder).run()
@@ -103,7 +103,7 @@ class _Pull:
         request = self.request
         snapshot, pulled, there = await (self._fetch() if request.images else self._read_alone())
         if pulled.gone:
-            ids = snapshot.images.column("image_id").combine_chunks()
+            ids = one_chunk(snapshot.images.column("image_id"))
             snapshot = snapshot.keep(~np.asarray(pc.is_in(ids, pa.array(sorted(pulled.gone), pa.string()))))
         report = PullReport(
             written=None, images=len(snapshot), labels=snapshot.labels.num_rows, there=there, pulled=pulled
@@ -111,18 +111,19 @@ class _Pull:
         if self.service.stop.requested:
             return report
         gone = await self._gone(snapshot)
-        if request.prune and 2 * len(gone) > (files := len(self.folder.image_ids)):
+        if request.prune and 2 * len(gone) > (files := len(self.folder.recorded)):
             raise GuardError(
                 f"--prune refused: {len(gone)} of {files} images in {request.folder} are gone from the "
                 "project, more than half. Nothing was deleted; if that is right, delete the folder"
             )
         labels = self._labels(snapshot)
+        pa.default_memory_pool().release_unused()  # and so do its labels
         written = await asyncio.to_thread(
             write_beside, labels, request.folder, request.format, lossy=request.lossy
         )
         await asyncio.to_thread(self._remember, written.format, labels, gone)
-        for image_id in gone if request.prune else ():
-            self.folder.remove(image_id)
+        if request.prune:
+            self.folder.remove(gone)
         report = replace(
             report, written=written, gone=tuple(gone), pruned=len(gone) if request.prune else 0,
             left_out=(*written.losses, *_not_written(snapshot)),
@@ -130,20 +131,25 @@ class _Pull:
         self._tell(report)
         return report
 
-    async def _read(self, seen: Callable[[Sequence[Image]], None] | None = None) -> Snapshot:
-        return await read_selected(self.service, self.project, self.request.wanted, self.selection, seen=seen)
+    async def _read(self, puller: Puller | None = None) -> Snapshot:
+        """Read the project, and what it says before a long pull that its format cannot hold."""
+        request = self.request
+        endpoint = None if request.images else self.service.destination
+
+        def seen(images: Sequence[Image]) -> Sequence[Image]:
+            if puller is not None:
+                meant = (image for image in images if request.wanted.has_time(image.created))
+                puller.offer((image.id, image.original_image_uri or "") for image in meant)
+            return [held_of(image, endpoint) for image in images]
+
+        snapshot = await read_selected(self.service, self.project, request.wanted, self.selection, seen=seen)
+        pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to
+        if not request.lossy and not can_hold_all(request.format):
+            await asyncio.to_thread(refuse_unfit, self._labels(snapshot), request.folder, request.format)
+        return snapshot
 
     async def _read_alone(self) -> tuple[Snapshot, Pulled, int]:
-        snapshot = await self._read()
-        await self._refuse_unfit(snapshot)
-        return snapshot, Pulled(), 0
-
-    async def _refuse_unfit(self, snapshot: Snapshot) -> None:
-        """Say before a long pull what the format cannot hold."""
-        if not self.request.lossy and not can_hold_all(self.request.format):
-            await asyncio.to_thread(
-                refuse_unfit, self._labels(snapshot), self.request.folder, self.request.format
-            )
+        return await self._read(), Pulled(), 0
 
     async def _fetch(self) -> tuple[Snapshot, Pulled, int]:
         """Read the project and fetch what is not there yet; give how many images were there, too.
@@ -155,22 +161,23 @@ class _Pull:
             return await self._fetch_with(puller)
 
     async def _fetch_with(self, puller: Puller) -> tuple[Snapshot, Pulled, int]:
-        fetching = asyncio.create_task(puller.pull())
+        begin = asyncio.Event()
+        if self.request.lossy or can_hold_all(self.request.format):
+            begin.set()
+
+        async def fetch() -> Pulled:
+            await begin.wait()
+            return await puller.pull()
+
+        fetching = asyncio.create_task(fetch())
         try:
-            if can_hold_all(self.request.format):
-                snapshot = await self._read(
-                    lambda images: puller.offer((i.id, i.original_image_uri or "") for i in images)
-                )
-            else:
-                snapshot = await self._read()
-                await self._refuse_unfit(snapshot)
-                columns = (snapshot.images.column(name).to_pylist() for name in ("image_id", "link"))
-                puller.offer((i, link or "") for i, link in zip(*columns, strict=True))
+            snapshot = await self._read(puller)
             puller.close()
             tell(
                 self.service.observer, "pull_summary", images=len(snapshot), labels=snapshot.labels.num_rows,
-                there=puller.passed, to_fetch=len(puller.offered),
+                there=puller.passed, to_fetch=puller.offered,
             )  # fmt: skip
+            begin.set()
             return snapshot, await fetching, puller.passed
         except BaseException:
             fetching.cancel()
@@ -189,22 +196,22 @@ class _Pull:
     def _labels(self, snapshot: Snapshot) -> Labels:
         if self.request.images:
             return with_files(snapshot, self.names, self.folder.root, self.folder.files)
-        return with_links(snapshot, self.names, self.service.destination)
+        return with_links(snapshot, self.names)
 
     def _remember(self, form: Format, labels: Labels, gone: Sequence[str]) -> None:
         """Note in the ledger which images the manifest's keys are, for when it is pushed."""
-        first = labels.first_rows
         place = "path" if self.request.images else "url"
         name = "key" if "key" in form.holds.columns else place
-        pairs = zip(first.column(name).to_pylist(), first.column("image_id").to_pylist(), strict=True)
-        known = set(self.names.keys.values())
+        first = Labels(labels.table.select([*{"key", name}, "image_id"])).first_rows
+        new = first.filter(pc.invert(pc.is_in(first.column(name).cast(pa.string()), self.names.keys)))
         with self.service.open_ledger(self.project.id) as ledger:
-            ledger.pulled.note((pair for pair in pairs if pair[0] not in known), gone=gone)
+            ledger.pulled.note(_pairs(new.select([name, "image_id"])), gone=gone)
 
     async def _gone(self, snapshot: Snapshot) -> list[str]:
         """Give the images that there are files of, and that the project no longer has."""
-        ids = set(snapshot.images.column("image_id").to_pylist())
-        others = [image_id for image_id in self.folder.image_ids if image_id not in ids]
+        recorded = self.folder.recorded.column("image_id")
+        is_held = pc.is_in(recorded, one_chunk(snapshot.images.column("image_id")))
+        others = recorded.filter(pc.invert(is_held)).to_pylist()
         if others and not self.request.wanted.is_everything:
             there = await fetch_images(self.service.client, self.project.id, others)
             others = [*{*others} - {image.id for image in there}]
@@ -230,3 +237,9 @@ class _Pull:
 def _not_written(snapshot: Snapshot) -> Sequence[Loss]:
     found = ((what, names) for what, names in left_out(snapshot) if names)
     return [Loss(what, len(names), False, tuple(names[:_SHOWN])) for what, names in found]
+
+
+def _pairs(table: pa.Table) -> Iterator[tuple[str, str]]:
+    """Give the rows of two columns of text, as Python's values a few at a time."""
+    for part in table.to_batches(_AT_ONCE):
+        yield from zip(*(column.cast(pa.string()).to_pylist() for column in part.columns), strict=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,115 +12,116 @@ import pyarrow.compute as pc
 
 from cvsync.events import without_query
 from cvsync.known import KnownImages
-from cvsync.labels import Labels, as_column, codes_of
-from cvsync.run.marker import without_marks
-from cvsync.run.pulled import IMAGES, PulledFile, stem_of
+from cvsync.labels import Labels, as_column, codes_of, one_chunk
+from cvsync.model import Image
+from cvsync.run.marker import is_mark
+from cvsync.run.pulled import IMAGES
+from cvsync.run.pulled_record import names_of
 from cvsync.snapshot import Snapshot
 
-_AT_ONCE = 4096  # links as Python's texts, which are far larger than a column's
+_AT_ONCE = 4096  # hashes as Python's texts, which are far larger than a column's
 _WRITABLE_TYPES = ("Regular", "Negative")  # of tags; the others are the service's own
 
 
-@dataclass(frozen=True)
 class Names:
-    """What the ledger calls the images of a project."""
+    """What the ledger calls the images of a project; of twins, which are several keys, the first counts."""
 
-    keys: Mapping[str, str]
-    """By image id; of twins, which are several keys, the first."""
-    versions: Mapping[str, str]
-    """By image id, where a manifest told one of that key."""
+    def __init__(self, known: KnownImages) -> None:
+        self._known = known.table.select(["key", "image_id", "version"]).sort_by("key").combine_chunks()
 
-    @classmethod
-    def of(cls, known: KnownImages) -> Names:
-        """Read what the ledger knows."""
-        table = known.table
-        rows = zip(*(table.column(name).to_pylist() for name in ("key", "image_id", "version")), strict=True)
-        keys: dict[str, str] = {}
-        versions: dict[str, str] = {}
-        for key, image_id, version in sorted(rows):
-            if keys.setdefault(image_id, key) == key and version is not None:
-                versions[image_id] = version
-        return cls(keys, versions)
+    @property
+    def keys(self) -> pa.ChunkedArray:
+        """All keys that it knows."""
+        return self._known.column("key")
+
+    def of(self, image_ids: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """Give for each image its key, and the version that a manifest told of it; null: there is none."""
+        at = pc.index_in(image_ids, one_chunk(self._known.column("image_id")))
+        key, version = (one_chunk(self._known.column(name)).take(at) for name in ("key", "version"))
+        return key, version
 
 
-def with_files(snapshot: Snapshot, names: Names, root: Path, files: Mapping[str, PulledFile]) -> Labels:
+def held_of(image: Image, endpoint: str | None) -> Image:
+    """Give what is to be held of an image: no more than a manifest says of it, as links are large.
+
+    Args:
+        image: As the service tells it.
+        endpoint: Where paths in the place of links are to be found; None: the image's place is not held.
+    """
+    place = None if endpoint is None else _place(image.original_image_uri or "", endpoint)
+    metadata = {name: value for name, value in image.metadata.items() if not is_mark(name)}
+    return replace(image, original_image_uri=place, metadata=metadata)
+
+
+def _place(link: str, endpoint: str) -> str:
+    link = without_query(link)
+    return link if "://" in link else f"{endpoint.rstrip('/')}/{link.lstrip('/').partition('?')[0]}"
+
+
+def with_files(snapshot: Snapshot, names: Names, root: Path, files: pa.Table) -> Labels:
     """Say what a project holds, with its images as files below a folder.
 
     An image without a file keeps its place, so that its row is refused, and not its image deleted, by whoever
     pushes the manifest.
+
+    Args:
+        snapshot: As ``held_of`` has it.
+        names: Of its images.
+        root: The folder.
+        files: Columns of ``FILES``.
     """
-
-    def path(image_id: str) -> str:
-        name = files[image_id].name if image_id in files else f"{stem_of(image_id)}.jpg"
-        return f"{IMAGES}/{name}"
-
-    def sha256(image_id: str) -> str | None:
-        return files[image_id].sha256.hex() if image_id in files else None
-
-    def size(image_id: str) -> int | None:
-        return files[image_id].size if image_id in files else None
-
-    labels = _plain(snapshot.to_labels(names.keys))
+    ids = one_chunk(snapshot.images.column("image_id"))
+    at = pc.index_in(ids, one_chunk(files.column("image_id")))
+    suffix, size, digest = (one_chunk(files.column(name)).take(at) for name in ("suffix", "size", "sha256"))
+    sha256 = _in_hex(digest)
+    place = pc.binary_join_element_wise(IMAGES, names_of(ids, pc.fill_null(suffix, "jpg")), "/")
+    key, version = names.of(ids)
     told = {
-        "path": _by_image(labels, path),
-        "version": _by_image(labels, lambda i: names.versions.get(i) or sha256(i)),
+        "key": key,
+        "path": place,
+        "version": pc.coalesce(version, sha256),
+        "sha256": sha256,
+        "size": size,
     }
-    told |= {"sha256": _by_image(labels, sha256), "size": _by_image(labels, size)}
-    return _with(labels, told, source=str(root.absolute() / "manifest"))
+    labels = _writable(_told(snapshot, told))
+    folder = pa.DictionaryArray.from_arrays(
+        pa.array(np.zeros(len(labels), np.int32)), [str(root.absolute() / "manifest")]
+    )
+    at = labels.table.schema.get_field_index("source")
+    return Labels(labels.table.set_column(at, labels.table.schema.field(at), folder))
 
 
-def with_links(snapshot: Snapshot, names: Names, endpoint: str) -> Labels:
-    """Say what a project holds, with the places of its images, which open to signed links only."""
+def with_links(snapshot: Snapshot, names: Names) -> Labels:
+    """Say what a project holds, with the places of its images, which open to signed links only.
 
-    def url(link: str) -> str:
-        link = without_query(link)
-        return link if "://" in link else f"{endpoint.rstrip('/')}/{link.lstrip('/').partition('?')[0]}"
-
-    labels = _plain(snapshot.to_labels(names.keys))
-    links = snapshot.images.column("link")
-    slices = (links.slice(start, _AT_ONCE).to_pylist() for start in range(0, len(links), _AT_ONCE))
-    places = pa.chunked_array([pa.array([url(link or "") for link in s]) for s in slices], pa.string())
-    owner = pc.index_in(labels.table.column("image_id").cast(pa.string()), snapshot.images.column("image_id"))
-    told = {
-        "url": pa.DictionaryArray.from_arrays(owner.combine_chunks(), places.combine_chunks()),
-        "version": _by_image(labels, names.versions.get),
-    }
-    return _with(labels, told, source=None)
+    The snapshot has them in the place of links, as of ``held_of``.
+    """
+    key, version = names.of(one_chunk(snapshot.images.column("image_id")))
+    told = {"key": key, "url": one_chunk(snapshot.images.column("link")), "version": version}
+    return _writable(_told(snapshot, told))
 
 
-def _with(labels: Labels, columns: Mapping[str, pa.Array], *, source: str | None) -> Labels:
-    table = labels.table
-    kept = {name: table.column(name) for name in table.column_names if name not in ("source", "row")}
-    kept |= {
-        name: column for name, column in columns.items() if column.null_count < len(column) or name == "path"
-    }
-    if source is not None:
-        kept["source"] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(table), np.int32)), [source])
-    return Labels.from_columns(kept)
+def _told(snapshot: Snapshot, of_images: Mapping[str, pa.Array]) -> Labels:
+    """Give labels with those columns that say something."""
+    said = {name: values for name, values in of_images.items() if values.null_count < len(values)}
+    return snapshot.to_labels(said)
 
 
-def _by_image(labels: Labels, value: Callable[[str], str | int | None]) -> pa.Array:
-    """Give a column of what an image's id means."""
-    column = labels.column("image_id")
-    assert column is not None
-    codes, ids = codes_of(column)
-    values = pa.array([value(image_id) for image_id in ids.to_pylist()])
-    if pa.types.is_null(values.type):
-        return pa.nulls(len(labels), pa.string())
-    return values.take(pa.array(codes))
+def _in_hex(digests: pa.Array) -> pa.Array:
+    slices = (digests.slice(start, _AT_ONCE).to_pylist() for start in range(0, len(digests), _AT_ONCE))
+    texts = [pa.array([d and d.hex() for d in found], pa.string()) for found in slices]
+    return one_chunk(pa.chunked_array(texts, pa.string()))
 
 
-def _plain(labels: Labels) -> Labels:
-    """Leave out what batches left in metadata, and types of tags that are the service's own."""
-    table = without_marks(labels).table
-    column = labels.column("tag_type")
-    if column is not None:
-        known = pc.is_in(column.cast(pa.string()), pa.array(_WRITABLE_TYPES))
-        plain = as_column(pc.if_else(known, column.cast(pa.string()), None), column.type)
-        table = table.set_column(
-            table.schema.get_field_index("tag_type"), table.schema.field("tag_type"), plain
-        )
-    return Labels(table)
+def _writable(labels: Labels) -> Labels:
+    """Leave out types of tags that are the service's own."""
+    table, column = labels.table, labels.column("tag_type")
+    if column is None:
+        return labels
+    known = pc.is_in(column.cast(pa.string()), pa.array(_WRITABLE_TYPES))
+    plain = as_column(pc.if_else(known, column.cast(pa.string()), None), column.type)
+    at = table.schema.get_field_index("tag_type")
+    return Labels(table.set_column(at, table.schema.field(at), plain))
 
 
 def left_out(snapshot: Snapshot) -> Iterator[tuple[str, list[str]]]:

@@ -104,7 +104,7 @@ def wanted_labels(contents: Snapshot) -> Labels:
 
     Marks of batches are of no use elsewhere, and are left out.
     """
-    table = without_marks(contents.to_labels({})).table
+    table = without_marks(contents.to_labels()).table
     keys = Labels(table)
     links = contents.images.column("link").combine_chunks()
     found = pc.index_in(keys.keys, contents.images.column("image_id").combine_chunks())

@@ -145,7 +145,7 @@ async def _of_project(source: Service, wanted: str, tag_map: Mapping[str, str]) 
     project = await require_project(source, wanted)
     type_ = await project_type(source.client, project)
     contents = renamed_tags(await fetch_contents(source.client, project, type_), tag_map)
-    labels = contents.to_labels({})
+    labels = contents.to_labels()
 
     def digests(keys: Sequence[str]) -> AsyncIterator[Found]:
         return hash_images(source, project.id, keys)
@@ -167,7 +167,7 @@ async def _compare(
     if request.extra_is_fine:
         of_tags = (d for d in of_tags if d.kind is not Differs.TAG_EXTRA)
     differences = [*_of_rows(reference.problems), *of_tags, *label_differences(plan)]
-    present = snapshot.to_labels({})
+    present = snapshot.to_labels()
     differences += metadata_differences(without_marks(wanted), present, pairs)
     chosen = pairs
     if request.sample is not None and request.sample < len(pairs):

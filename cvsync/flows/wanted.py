@@ -70,22 +70,17 @@ async def read_selected(
     wanted: Wanted,
     selection: Selection,
     *,
-    seen: Callable[[Sequence[Image]], None] | None = None,
+    seen: Callable[[Sequence[Image]], Sequence[Image]] | None = None,
 ) -> Snapshot:
-    """Read the images that ``select`` has chosen; ``seen`` is given them page by page, as they come.
+    """Read the images that ``select`` has chosen.
+
+    ``seen`` is as for ``fetch_contents``; it is given images of any time.
 
     Raises:
         PlanError: The project changed at every reading.
     """
-
-    def meant(images: Sequence[Image]) -> None:
-        assert seen is not None
-        seen([image for image in images if wanted.has_time(image.created)])
-
     type_ = await project_type(service.client, project)
-    snapshot = await fetch_contents(
-        service.client, project, type_, selection, seen=None if seen is None else meant
-    )
+    snapshot = await fetch_contents(service.client, project, type_, selection, seen=seen)
     return _created_between(snapshot, wanted)
 
 

@@ -19,6 +19,7 @@ from cvsync.manifest.target import Target
 from cvsync.manifest.unfold import unfold
 
 _WORKERS = 2  # row groups that are held at a time
+_GROUP = 1 << 14  # rows of a row group
 
 
 def read_parquet(place: Place, reading: Reading) -> list[Rows]:
@@ -89,10 +90,18 @@ def _without_bytes(table: pa.Table) -> pa.Table:
 
 
 def write_parquet(labels: Labels, target: Target) -> None:
-    """Write labels as a table of the schema, whose version stands in the file's metadata."""
-    table = own_table(labels).replace_schema_metadata({"cvsync.manifest": str(VERSION)})
-    with target.open() as file:
-        pa.parquet.write_table(table, file, compression="zstd")
+    """Write labels as a table of the schema, whose version stands in the file's metadata.
+
+    Holds the rows of one row group as texts, and what the writer makes of them: 400 bytes a row.
+    """
+    table = own_table(labels)
+    schema = pa.schema(
+        [pa.field(f.name, pa.string()) if pa.types.is_dictionary(f.type) else f for f in table.schema],
+        {"cvsync.manifest": str(VERSION)},
+    )
+    with target.open() as file, pa.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        for start in range(0, len(table), _GROUP):
+            writer.write_table(table.slice(start, _GROUP).cast(schema))
 
 
 def _is_text(field: pa.Field) -> bool:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import islice
 from urllib.parse import parse_qs, urlsplit
+
+import orjson
 
 from cvsync.api.client import Client
 from cvsync.api.wire import read_datetime
@@ -15,11 +19,12 @@ from cvsync.limits import IDS_PER_URL
 
 _LIFETIME = 24 * 3600.0  # recorded: every signed link since v2.0
 _MARGIN = 600.0  # a download that begins with a link should end before it does
+_AT_ONCE = 256  # links that are packed together: alike in all but ids and signatures
 _MARGIN_SHARE = 0.1  # of links that live for less
 
 
 class Links:
-    """The links of images that are still to be downloaded: about 350 bytes each.
+    """The links of images that are still to be downloaded: about 80 bytes each, packed until they are wanted.
 
     A call reads the links of some 200 images, those that are wanted next; one call at a time.
 
@@ -47,22 +52,21 @@ class Links:
         self._client, self._project_id, self._iteration_id = client, project_id, iteration_id
         self._clock, self._wall_clock = clock, wall_clock
         self._if_past = _LIFETIME if just_read else 0.0
-        self._links: dict[str, str] = {}
-        self._ends: dict[str, float] = {}
+        self._packed: deque[tuple[bytes, float]] = deque()
+        self._links: dict[str, tuple[str, float]] = {}
         self._lock = asyncio.Lock()
         self.add([*links])
 
     def add(self, links: Sequence[tuple[str, str]]) -> None:
         """Add image ids and links, in the order in which they will be wanted, as they were just read."""
         end = self._end_of(links[0][1], if_past=self._clock() + self._if_past) if links else 0.0
-        for image_id, link in links:
-            self._links[image_id], self._ends[image_id] = link, end
+        for start in range(0, len(links), _AT_ONCE):
+            self._packed.append((zlib.compress(orjson.dumps(links[start : start + _AT_ONCE]), 1), end))
 
     async def current(self, image_id: str) -> str | None:
         """Give the link of an image, read anew if it is about to be over; None if the image is gone."""
-        if self.is_over(image_id):
-            return await self.renew(image_id, self._links[image_id])
-        return self._links[image_id] or None
+        link, _ = self._unpacked(image_id)
+        return await self.renew(image_id, link) if self.is_over(image_id) else link or None
 
     async def current_of(self, image_ids: Sequence[str]) -> dict[str, str | None]:
         """Give the links of images that are wanted together; those about to be over are read anew."""
@@ -70,25 +74,36 @@ class Links:
             over = [i for i in image_ids if self.is_over(i)]
             for start in range(0, len(over), IDS_PER_URL):
                 await self._read(over[start : start + IDS_PER_URL])
-        return {i: self._links[i] or None for i in image_ids}
+        return {i: self._links[i][0] or None for i in image_ids}
 
     async def renew(self, image_id: str, stale: str) -> str | None:
         """Give another link than one that does not work any more; None if the image is gone."""
         async with self._lock:
-            if self._links[image_id] == stale:
-                await self._read(
-                    [image_id, *islice((i for i in self._links if i != image_id), IDS_PER_URL - 1)]
-                )
-            return self._links[image_id] or None
+            if self._unpacked(image_id)[0] == stale:
+                while self._packed and len(self._links) < IDS_PER_URL:
+                    self._unpack()
+                others = islice((i for i in self._links if i != image_id), IDS_PER_URL - 1)
+                await self._read([image_id, *others])
+            return self._links[image_id][0] or None
 
     def drop(self, image_id: str) -> None:
         """Forget the link of an image that is over and done with."""
-        self._links.pop(image_id, None)
-        self._ends.pop(image_id, None)
+        self._unpacked(image_id)
+        del self._links[image_id]
 
     def is_over(self, image_id: str) -> bool:
         """Tell whether a link that was good when it was given may no longer be."""
-        return self._ends[image_id] <= self._clock()
+        return self._unpacked(image_id)[1] <= self._clock()
+
+    def _unpacked(self, image_id: str) -> tuple[str, float]:
+        """Give the link of an image, and until when it is to be used."""
+        while image_id not in self._links:
+            self._unpack()
+        return self._links[image_id]
+
+    def _unpack(self) -> None:
+        packed, end = self._packed.popleft()
+        self._links |= ((image_id, (link, end)) for image_id, link in orjson.loads(zlib.decompress(packed)))
 
     async def _read(self, image_ids: list[str]) -> None:
         images = await self._client.get_images_by_ids(
@@ -99,7 +114,7 @@ class Links:
         end = self._end_of(next(iter(found.values()), ""), if_past=wrong_date)
         for image_id in image_ids:
             if image_id in self._links:  # it may be done meanwhile
-                self._links[image_id], self._ends[image_id] = found.get(image_id, ""), end
+                self._links[image_id] = found.get(image_id, ""), end
 
     def _end_of(self, link: str, *, if_past: float) -> float:
         """Say until when links are to be used, on the clock that only goes forward."""

@@ -29,10 +29,10 @@ class PullProgress:
         steps = pulled.fetched + pulled.found + len(pulled.gone) + len(pulled.refused)
         seconds = self._clock() - self._began
         rate = steps / seconds if seconds > 0 else 0.0
-        left = len(puller.offered) - steps
+        left = puller.offered - steps
         return {
             "done": puller.passed + steps,
-            "total": puller.passed + len(puller.offered),
+            "total": puller.passed + puller.offered,
             "unchanged": puller.passed,
             "refused": len(pulled.refused),
             "in_flight": min(puller.workers, left),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -43,7 +43,8 @@ class Puller:
     """Fetches images by their links.
 
     At most ``workers`` downloads are under way, each with a chunk of a megabyte in memory (whole images where
-    a resource in a virtual network gives paths in the place of links).
+    a resource in a virtual network gives paths in the place of links). An image costs about 230 bytes until
+    it is fetched, and 150 after that.
     """
 
     client: Client
@@ -59,8 +60,11 @@ class Puller:
     chance: Callable[[], float] = random.random
     pulled: Pulled = field(default_factory=Pulled)
     _waiting: Arrivals[str] = field(default_factory=Arrivals)
-    _offered: set[str] = field(default_factory=set)
-    _passed: set[str] = field(default_factory=set)
+    offered: int = 0
+    """How many images were not there."""
+    passed: int = 0
+    """How many images were there."""
+    _seen: set[str] = field(default_factory=set)
     _told: tuple[int, int] = (0, 0)
     _failures: int = 0
 
@@ -68,13 +72,14 @@ class Puller:
         """Give image ids and links as they were just read; those that need not be fetched are let pass."""
         new = []
         for image_id, link in links:
-            if image_id in self._offered or image_id in self._passed:
+            if image_id in self._seen:
                 continue  # a project that changes while it is read is read anew
-            if image_id in self.folder.files:
-                self._passed.add(image_id)
-            else:
-                self._offered.add(image_id)
+            self._seen.add(image_id)
+            if not self.folder.has(image_id):
                 new.append((image_id, link))
+            else:
+                self.passed += 1
+        self.offered += len(new)
         self.links.add(new)
         for image_id, _ in new:
             self._waiting.add(image_id)
@@ -82,16 +87,6 @@ class Puller:
     def close(self) -> None:
         """Say that nothing more will be offered."""
         self._waiting.close()
-
-    @property
-    def offered(self) -> Collection[str]:
-        """The images that were not there."""
-        return self._offered
-
-    @property
-    def passed(self) -> int:
-        """How many images were there."""
-        return len(self._passed)
 
     async def pull(self) -> Pulled:
         """Fetch images as they are offered, until it is closed; note those that cannot be had, and why.

@@ -34,7 +34,7 @@ async def test_contents_tell_links_times_and_metadata(shelf: Shelf) -> None:
     found = await contents(shelf, Selection())
 
     assert found.images.schema == DETAILS
-    shops = found.to_labels({}).table.column("metadata.shop").to_pylist()
+    shops = found.to_labels().table.column("metadata.shop").to_pylist()
     assert sorted(shops) == ["Nord", "Süd", "Süd"]
     assert all(link.startswith(shelf.emulator.url) for link in found.images.column("link").to_pylist())
     assert found.images.column("created").null_count == 0
@@ -49,7 +49,7 @@ async def test_a_filter_on_metadata_selects(shelf: Shelf, filter_: str, tags: li
 
     found = await contents(shelf, Selection(filter_=filter_))
 
-    assert set(found.to_labels({}).table.column("tag").to_pylist()) == set(tags)
+    assert set(found.to_labels().table.column("tag").to_pylist()) == set(tags)
 
 
 async def test_tags_select_without_the_untagged(shelf: Shelf) -> None:
@@ -59,7 +59,7 @@ async def test_tags_select_without_the_untagged(shelf: Shelf) -> None:
 
     found = await contents(shelf, Selection(tag_ids=(spoon,)))
 
-    assert found.to_labels({}).table.column("tag").to_pylist() == ["spoon"]
+    assert found.to_labels().table.column("tag").to_pylist() == ["spoon"]
 
 
 async def test_versions_without_a_filter_say_so(shelf: Shelf) -> None:

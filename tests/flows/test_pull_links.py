@@ -82,7 +82,7 @@ async def test_an_image_that_goes_while_it_is_pulled_is_left_out(
     async def late(self: pulling.Puller) -> pulling.Pulled:
         while not self._waiting.is_closed:  # noqa: ASYNC110 - until the project has been read
             await asyncio.sleep(0)
-        await self.client.delete_images(self.project_id, sorted(self.offered)[:2])
+        await self.client.delete_images(self.project_id, sorted(self._seen)[:2])
         return await genuine(self)
 
     monkeypatch.setattr(pulling.Puller, "pull", late)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 from make import make_snapshot
@@ -30,7 +31,7 @@ EITHER = st.one_of(snapshots(BOXED, ProjectType.DETECTION), snapshots(PLAIN, Pro
 
 @given(EITHER)
 def test_labels_of_a_snapshot_are_no_change_to_it(snapshot: Snapshot) -> None:
-    plan = diff(snapshot.to_labels({}), snapshot, KnownImages.empty(), prune=Prune.DELETE_ALL)
+    plan = diff(snapshot.to_labels(), snapshot, KnownImages.empty(), prune=Prune.DELETE_ALL)
 
     assert plan.is_empty
     assert plan.unchanged == len(snapshot)
@@ -40,9 +41,9 @@ def test_labels_of_a_snapshot_are_no_change_to_it(snapshot: Snapshot) -> None:
 def test_keeping_images_keeps_their_labels_and_no_others(snapshot: Snapshot, data: st.DataObject) -> None:
     kept = np.array(data.draw(st.lists(st.booleans(), min_size=len(snapshot), max_size=len(snapshot))), bool)
     ids = {i for i, keep in zip(snapshot.images["image_id"].to_pylist(), kept, strict=True) if keep}
-    rows = snapshot.to_labels({}).table.to_pylist()
+    rows = snapshot.to_labels().table.to_pylist()
 
-    found = snapshot.keep(kept).to_labels({}).table.to_pylist()
+    found = snapshot.keep(kept).to_labels().table.to_pylist()
 
     assert found == [row for row in rows if row["key"] in ids]
 
@@ -50,7 +51,7 @@ def test_keeping_images_keeps_their_labels_and_no_others(snapshot: Snapshot, dat
 def test_images_are_named_by_their_key_where_there_is_one() -> None:
     snapshot = make_snapshot({"a": [("fork", 0.0, 0.0, 0.5, 0.5)], "b": []}, ProjectType.DETECTION)
 
-    labels = snapshot.to_labels({"b": "shelf/b.png"})
+    labels = snapshot.to_labels({"key": pa.array([None, "shelf/b.png"])})
 
     assert labels.table.column("key").to_pylist() == ["a", "shelf/b.png"]
     assert labels.table.column("tag").to_pylist() == ["fork", None]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvsync.errors import LockedError, SettingsError
-from cvsync.run.pulled import open_pulled, stem_of, suffix_of
+from cvsync.run.pulled import open_pulled, suffix_of
+from cvsync.run.pulled_record import stem_of
 
 ID = "0a1b2c3d-0000-4000-8000-00000000000f"
 
@@ -54,8 +55,8 @@ def test_a_record_from_elsewhere_deletes_nothing_outside(tmp_path: Path) -> None
     record.write_text("\n".join(map(json.dumps, [{"cvsync": 1, "source": "s"}, *lines])))
 
     with open_pulled(tmp_path / "out", "s", run_id="r") as folder:
-        assert [*folder.image_ids] == [ID]
-        folder.remove(ID)
+        assert folder.recorded.column("image_id").to_pylist() == [ID]
+        folder.remove([ID])
 
     assert mine.exists()
 
