@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,7 +37,7 @@ from cvsync.snapshot import Snapshot
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aim:
+class Aim(ABC):
     """Which project is to be made equal to something, and within which bounds."""
 
     project: str
@@ -55,9 +56,9 @@ class Aim:
     """Refuse everything if one row is bad."""
 
     @property
+    @abstractmethod
     def reference(self) -> str:
         """What it is to be made equal to, for messages."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
