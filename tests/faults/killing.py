@@ -6,10 +6,13 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -62,8 +65,20 @@ class Runner:
 
     def kill(self) -> None:
         """As `kill -9` does; it may be over already."""
+        self._signal(signal.SIGKILL)
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Have the push stand still while the block lasts, so that a look at it stays true."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self._pid, number)
 
     def end(self) -> int:
         """Wait for the end; the exit code, negative for a signal."""
@@ -98,10 +113,10 @@ class Case:
             "project": self.name,
         } | options  # fmt: skip
 
-    def ask(self, path: str, body: Any = None) -> Any:
+    def ask(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
         headers = {"Training-Key": "local-training-key", "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.emulator.url}/{path}", content, headers)
+        request = urllib.request.Request(f"{self.emulator.url}/{path}", content, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.loads(answer.read() or b"null")
 
@@ -133,6 +148,18 @@ class Case:
     def ledger(self) -> Ledger:
         (path,) = (self.folder / "state").glob(f"*/{self.project}/ledger.sqlite")
         return Ledger.open(path, f"{self.emulator.url} {self.project}")
+
+    def under_way(self) -> int:
+        """How many batches of new images the latest run has sent that have no answer yet."""
+        found = 0
+        for path in (self.folder / "state").rglob("ledger.sqlite"):
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+                (number,) = db.execute(
+                    "SELECT count(*) FROM batches WHERE state = 'sent' AND kind = 'create image'"
+                    " AND run_id = (SELECT run_id FROM runs ORDER BY started_at DESC LIMIT 1)"
+                ).fetchone()
+                found += number
+        return found
 
     def totals(self) -> Counter[str]:
         """All that all runs did, as their ledger has it."""

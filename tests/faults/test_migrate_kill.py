@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from cvsync.model import Region
 from faults.killing import WINDOW, Case, Runner
 
 FAILS = (
-    "CreateImagesFromUrls", "CreateImageRegions", "GetImages", "GetImagesByIds", "GetTaggedImages", "GetTags",
+    "CreateImagesFromUrls", "CreateImageRegions", "GetImages", "GetImagesByIds", "GetTaggedImageCount",
+    "GetTaggedImages", "GetTags", "GetUntaggedImages",
 )  # fmt: skip
 
 
@@ -54,22 +56,34 @@ def _file(n: int, tags: Sequence[str]) -> FileEntry:
     return FileEntry(f"{n}.png", make_png(n, (8, 6)), (), boxes)
 
 
-def crash(case: Case, runner: Runner, order: dict[str, Any], *, kills: int, seed: int) -> int:
-    """Copy and kill while images are on their way, until a copy is through; how many were killed."""
-    dice, killed = random.Random(seed), 0
+def crash(case: Case, runner: Runner, order: dict[str, Any], *, kills: int, seed: int) -> list[int]:
+    """Copy and kill while images are on their way, until a copy is through.
+
+    Returns:
+        For each kill how many batches it left without an answer.
+    """
+    dice, left = random.Random(seed), list[int]()
     while True:
         runner.begin(order)
-        if killed < kills:
-            enough = sent(case) + dice.randint(1, 3)
-            while runner.is_running and sent(case) < enough:
-                time.sleep(0.01)
-            time.sleep(dice.uniform(0.0, 0.2))
-            runner.kill()
+        if len(left) < kills:
+            kill(case, runner, after=sent(case) + dice.randint(1, 3), dice=dice)
         code = runner.end()
         assert code in (0, -9)
-        killed += code == -9
         if code == 0:
-            return killed
+            return left
+        left.append(case.under_way())
+
+
+def kill(case: Case, runner: Runner, *, after: int, dice: random.Random) -> None:
+    """Kill a copy at some moment when a batch is under way, and so many have been sent."""
+    while runner.is_running:
+        time.sleep(dice.uniform(0.01, 0.1))
+        if sent(case) >= after:
+            with runner.still():
+                time.sleep(0.01)  # until it stands
+                if case.under_way():
+                    runner.kill()
+                    return
 
 
 def sent(case: Case) -> int:
@@ -101,56 +115,103 @@ async def _verify(case: Case, source: EmulatorProcess) -> Verification:
         return await verify(service, request, source=origin)
 
 
+@dataclass
+class Resources:
+    """A source of v2.2 whose links live for two seconds, and a target of v3.3."""
+
+    source: EmulatorProcess
+    target: Case
+
+    @property
+    def order(self) -> dict[str, Any]:
+        origin = {"endpoint": self.source.url, "api_version": "v2.2", "project": "shelf"}
+        return self.target.order(source=origin)
+
+    @property
+    def places(self) -> tuple[Case, Case]:
+        return replace(self.target, emulator=self.source), self.target
+
+    def fail(self, **fault: Any) -> None:
+        """Have the calls that a copy is made of fail on both sides, each in its own way."""
+        orders = [{"operation": op, "kind": "status", "seed": n} | fault for n, op in enumerate(FAILS)]
+        statuses = (500, 502, 503, 504)
+        for n, place in enumerate(self.places):
+            place.ask("_emulator/faults", [o | {"status": statuses[(o["seed"] + n) % 4]} for o in orders])
+
+    def heal(self) -> Struck:
+        """Let no call fail any more; what the resources saw until then."""
+        seen = [place.ask("_emulator/requests") for place in self.places]
+        for place in self.places:
+            place.ask("_emulator/faults", method="DELETE")
+        calls = [Counter({n: sum(by.values()) for n, by in of["by_operation"].items()}) for of in seen]
+        return Struck(
+            calls=sum(of[name] for of in calls for name in FAILS),
+            failed=sum(
+                number
+                for of in seen
+                for by in of["by_operation"].values()
+                for status, number in by.items()
+                if int(status) >= 500
+            ),
+            renewals=calls[0]["GetImagesByIds"],
+            versions=tuple({*of["by_version"]} for of in seen),
+        )
+
+
+@dataclass(frozen=True)
+class Struck:
+    """What went wrong on the way."""
+
+    calls: int
+    """Of the operations that may fail."""
+    failed: int
+    renewals: int
+    """Calls that read links anew, as they were over."""
+    versions: tuple[set[str], ...]
+
+
 @contextmanager
-def two_resources(folder: Path, **target: Any) -> Iterator[tuple[EmulatorProcess, Case]]:
-    """A source whose links live for two seconds, and a target."""
+def two_resources(folder: Path, **target: Any) -> Iterator[Resources]:
     with (
         EmulatorProcess(folder / "source", link_lifetime=2.0, quota="none") as source,
         EmulatorProcess(folder / "target", quota="none", **target) as emulator,
     ):
-        case = Case(folder, emulator, name="copy")
-        yield source, case
+        yield Resources(source, Case(folder, emulator, name="copy"))
 
 
-def order_of(case: Case, source: EmulatorProcess) -> dict[str, Any]:
-    origin = {"endpoint": source.url, "api_version": "v2.2", "project": "shelf"}
-    return case.order(source=origin)
+def test_killed_copies_are_gone_on_with_while_links_end_and_servers_fail(
+    tmp_path: Path, runner: Runner
+) -> None:
+    """The second call of each operation fails, on either side."""
+    with two_resources(tmp_path, latency=0.1, tps=10.0) as resources:
+        asyncio.run(fill(source_settings(resources.source), 640))
+        resources.fail(skip=1, count=1)
 
+        left = crash(resources.target, runner, resources.order, kills=3, seed=3)
 
-def test_killed_copies_are_gone_on_with(tmp_path: Path, runner: Runner) -> None:
-    with two_resources(tmp_path, latency=0.1, tps=10.0) as (source, case):
-        asyncio.run(fill(source_settings(source), 1000))
-
-        kills = crash(case, runner, order_of(case, source), kills=3, seed=3)
-
-        assert kills == 3
-        check(case, source, 1000, kills)
+        struck = resources.heal()
+        assert (len(left), min(left) > 0) == (3, True), left
+        assert (struck.failed >= 6, struck.renewals > 3) == (True, True), struck
+        check(resources.target, resources.source, 640, len(left))
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-def test_killed_copies_are_gone_on_with_while_links_end_and_servers_fail(
+def test_copies_that_are_killed_five_times_while_a_hundredth_of_all_calls_fails(
     tmp_path: Path, runner: Runner
 ) -> None:
-    """2,500 images at two calls a second, so that every link ends some times on the way."""
-    count = 2500
-    with two_resources(tmp_path, latency=0.1, tps=2.0) as (source, case):
-        asyncio.run(fill(source_settings(source), count))
-        faults = [
-            {"operation": name, "kind": "status", "status": 503, "rate": 0.01, "seed": n}
-            for n, name in enumerate(FAILS)
-        ]
-        for emulator in (source, case.emulator):
-            Case(tmp_path, emulator).ask("_emulator/faults", faults)
+    """So many images that every link ends some times on the way, and that a hundredth is some calls."""
+    count = 16_000
+    with two_resources(tmp_path, latency=0.1, tps=10.0) as resources:
+        asyncio.run(fill(source_settings(resources.source), count))
+        resources.fail(rate=0.01)
 
-        kills = crash(case, runner, order_of(case, source), kills=5, seed=5)
+        left = crash(resources.target, runner, resources.order, kills=5, seed=5)
 
-        assert kills == 5
-        failed = Counter[str]()
-        for emulator in (source, case.emulator):
-            calls = Case(tmp_path, emulator).ask("_emulator/requests")["by_operation"]
-            failed += Counter({name: by["503"] for name, by in calls.items() if "503" in by})
-            sys.stderr.write(f"{calls}\n")
-            Case(tmp_path, emulator).ask("_emulator/faults", [])
-        assert failed
-        check(case, source, count, kills)
+        struck = resources.heal()
+        sys.stderr.write(f"left {left}, {struck}\n")
+        assert (len(left), min(left) > 0) == (5, True), left
+        assert 0.003 < struck.failed / struck.calls < 0.03, struck
+        assert struck.renewals > 50, struck
+        assert struck.versions == ({"v2.2"}, {"v3.3"})
+        check(resources.target, resources.source, count, len(left))
