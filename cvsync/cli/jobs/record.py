@@ -2,14 +2,15 @@
 
 It is written when the job begins and after each step, so that a run that was killed is in the history too,
 without an exit code. FILE is a digest of the path of `cvsync.toml`: jobs of one name in two files are two.
+The reports of the latest ``KEPT`` runs of a job stay.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from cvsync.plan.actions import Extent
 from cvsync.run.private import make_folder
 
 MOST = 100  # refused rows, warnings and exports in a report; more are counted
+KEPT = 100  # reports of a job: of a nightly one, those of a quarter of a year
 _LAST = ("plan_summary", "totals", "train", "judge", "publish", "evaluated", "verified")
 _EACH = ("warning", "export", "iteration_removed")
 _AT_WORK = ("Exporting", "Training")  # what the service is still at; its end will be told
@@ -72,8 +74,8 @@ class JobRecord:
     job: str
     run_id: str
     started: str
-    file: str
-    """The `cvsync.toml` that says what the job is."""
+    file: str | None = None
+    """The `cvsync.toml` that says what the job is; None: an older cvsync, which did not tell, wrote this."""
     ended: str | None = None
     exit_code: int | None = None
     """None: it is at work, or was killed."""
@@ -102,10 +104,15 @@ class JobRecord:
 
     @classmethod
     def load(cls, path: Path) -> JobRecord:
-        """Read one that was saved."""
-        content = orjson.loads(path.read_bytes())
-        content["steps"] = [StepRecord(**step) for step in content["steps"]]
+        """Read one that was saved, by whatever version."""
+        content = _known(cls, orjson.loads(path.read_bytes()))
+        content["steps"] = [StepRecord(**_known(StepRecord, step)) for step in content["steps"]]
         return cls(**content)
+
+
+def _known(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what another version of cvsync tells besides."""
+    return {of.name: content[of.name] for of in fields(kind) if of.name in content}
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -126,6 +133,13 @@ def history(folder: Path) -> list[JobRecord]:
     """Give the runs of the job that has this folder, the latest first; a few kilobytes each."""
     found = map(JobRecord.load, folder.glob("*.json"))
     return sorted(found, key=lambda record: record.started, reverse=True)
+
+
+def remove(folder: Path, records: Iterable[JobRecord]) -> None:
+    """Remove all that some runs of a job left in its folder."""
+    for record in records:
+        for path in folder.glob(f"{record.run_id}.*"):
+            path.unlink()
 
 
 def now() -> str:

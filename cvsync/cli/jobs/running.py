@@ -16,7 +16,17 @@ from cvsync.cli.common import Common, common_options, split_common
 from cvsync.cli.jobs.job import Job, Step
 from cvsync.cli.jobs.listening import listen
 from cvsync.cli.jobs.markdown import markdown, verdict
-from cvsync.cli.jobs.record import JobRecord, StepRecord, history, jobs_folder, now, room, write_private
+from cvsync.cli.jobs.record import (
+    KEPT,
+    JobRecord,
+    StepRecord,
+    history,
+    jobs_folder,
+    now,
+    remove,
+    room,
+    write_private,
+)
 from cvsync.cli.offline import Output, run_offline
 from cvsync.errors import CvsyncError
 from cvsync.events import tell
@@ -196,7 +206,9 @@ class _Run:
         record = self.record
         record.exit_code, record.ended = code, now()
         earlier = [run for run in history(self.folder) if run.run_id != record.run_id]
-        record.model_before = next((run.model for run in earlier if run.model is not None), None)
+        # A run that judged none tells what it was before it: the one that did may be long removed.
+        models = (run.model or run.model_before for run in earlier)
+        record.model_before = next((model for model in models if model is not None), None)
         before = next((run for run in earlier if run.ended is not None), None)
         path = record.save(self.folder)
         page = path.with_suffix(".md")
@@ -205,3 +217,4 @@ class _Run:
         tell(self.output, "job_end", job=record.job, exit_code=code, report=str(page), **reason)
         if not self.common.json:
             click.echo(f"report: {page}")
+        remove(self.folder, earlier[KEPT - 1 :])

@@ -1,0 +1,132 @@
+"""What runs of jobs leave behind, and how it is listed."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import Any
+
+import pytest
+from jobs import NIGHTLY, configure, folder_of, job, page, reports
+from schema import check_line
+from terminal import Terminal
+
+from cvsync.cli.jobs import running
+from cvsync.cli.jobs.record import JobRecord, StepRecord, write_private
+from cvsync.errors import SettingsError
+from cvsync.run.lock import hold_lock
+
+
+def test_a_report_is_for_its_owner_alone_and_can_be_read_again(terminal: Terminal) -> None:
+    configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    job(terminal)
+
+    (path,) = folder_of(terminal).glob("*.json")
+    record = JobRecord.load(path)
+
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(path.with_suffix(".md").stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert (record.exit_code, [step.verb for step in record.steps]) == (0, ["push", "verify"])
+    assert record.steps[0].run_id is not None
+
+
+def test_jobs_and_their_runs_are_listed(terminal: Terminal) -> None:
+    path = configure(terminal, NIGHTLY + '[job.weekly]\nsteps = [{ verify = { manifests = "m.csv" } }]\n')
+    terminal.manifest(terminal.rows(2))
+    job(terminal)
+    job(terminal, name="weekly")
+    killed = JobRecord("weekly", "20250101T000000Z-aaaaaa", "2025-01-01T00:00:00+00:00", str(path))
+    killed.save(folder_of(terminal, "weekly"))
+
+    jobs = terminal.run("run", "--config", path)
+    told = terminal.run("runs", "--config", path, "--json").out.splitlines()
+    weekly = terminal.run("runs", "weekly", "--last", "1")
+
+    assert [line.split() for line in jobs.out.splitlines()] == [
+        ["job", "profile", "project", "steps"],
+        ["nightly", "shelf", "shelf", "push,", "verify"],
+        ["weekly", "shelf", "verify"],
+    ]
+    listed = [line for line in map(check_line, told) if line["ev"] == "job_run"]
+    assert [(e["job"], e["exit_code"]) for e in listed] == [("weekly", 0), ("nightly", 0), ("weekly", None)]
+    assert (listed[1]["changes"] > 0, listed[2]["verdict"]) == (True, "unfinished")
+    assert len(weekly.out.splitlines()) == 2
+    with pytest.raises(SettingsError, match="no job 'monthly' has run"):
+        terminal.run("runs", "monthly")
+
+
+def test_jobs_of_one_name_in_two_files_know_nothing_of_each_other(terminal: Terminal) -> None:
+    configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    other = terminal.folder / "other"
+    other.mkdir()
+    (other / "cvsync.toml").write_text(
+        '[job.nightly]\nproject = "shelf"\nsteps = [{ verify = { manifests = "../m.csv" } }]\n'
+    )
+    terminal.push(terminal.folder / "m.csv")
+
+    with hold_lock(folder_of(terminal), run_id="first"):
+        one = terminal.run("run", "nightly", "--config", other / "cvsync.toml")
+        same = terminal.run("run", "nightly", "--config", other / ".." / "cvsync.toml")
+    two = job(terminal)
+
+    assert (one.code, same.code, two.code) == (0, 8, 0)
+    assert "the run before" not in page(two)
+    assert len(terminal.run("runs", "nightly").out.splitlines()) == 3
+
+
+def test_the_run_before_is_one_that_ended(terminal: Terminal) -> None:
+    path = configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    job(terminal)
+    killed = JobRecord("nightly", "killed", "2999-01-01T00:00:00+00:00", str(path))
+    killed.save(folder_of(terminal))
+
+    assert "the run before: killed" not in page(again := job(terminal))
+    assert "the run before: " in page(again)
+
+
+def test_what_a_step_tells_is_kept_within_bounds() -> None:
+    from cvsync.events import Event
+
+    record = StepRecord("push", "2025-01-01T00:00:00+00:00")
+
+    for n in range(500):
+        record(Event("item_refused", {"code": "E001", "reason": "x", "image": str(n)}))
+        record(Event("warning", {"text": str(n)}))
+
+    assert (record.refused_count, len(record.refused), len(record.facts["warning"])) == (500, 100, 100)
+
+
+def test_the_reports_of_the_latest_runs_stay(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what the model was like that was judged last, though that run's report is gone."""
+    monkeypatch.setattr(running, "KEPT", 3)
+    path = configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    judged = StepRecord("train", "2025-01-01T00:00:00+00:00", facts={"judge": {"iteration": "best"}})
+    for n in range(5):
+        old = JobRecord("nightly", f"old-{n}", f"2025-01-0{n + 1}T00:00:00+00:00", str(path))
+        old.steps = [judged] if n == 3 else []
+        write_private(old.save(folder_of(terminal)).with_suffix(".md"), b"a page")
+
+    for _ in range(3):
+        assert job(terminal).code == 0
+
+    left = reports(terminal)
+    assert len(left) == 3
+    assert not [*folder_of(terminal).glob("old-*")]
+    assert [report["model_before"] for report in left] == [{"iteration": "best"}] * 3
+
+
+@pytest.mark.parametrize("steps", [[], [{"verb": "push", "started": "2025-01-01T00:00:00", "tier": "S0"}]])
+def test_reports_of_older_versions_are_listed(terminal: Terminal, steps: list[dict[str, Any]]) -> None:
+    """They did not name the file, and steps told of something that they no longer do."""
+    written = {"job": "nightly", "run_id": "old", "started": "2025-01-01T00:00:00", "ended": None}
+    written |= {"exit_code": 3, "reason": None, "steps": steps}
+    write_private(terminal.state / "jobs" / "nightly" / "old.json", json.dumps(written).encode())
+
+    told = terminal.run("runs", "nightly", "--json").out.splitlines()
+
+    (listed,) = [line for line in map(check_line, told) if line["ev"] == "job_run"]
+    assert (listed["run_id"], listed["exit_code"]) == ("old", 3)
