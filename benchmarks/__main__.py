@@ -85,9 +85,10 @@ def main() -> None:
     for line in measure(effort, options.only, found.append):
         print(line, flush=True)
         lines.append(line)
-    goals = [goal.row() for table in found for goal in table.goals]
     head = ["# Results", "", "".join(machine()), ""]
-    head += [*Table("Goals", ["what", "goal", "measured", ""], goals).lines(), ""]
+    if effort is not Effort.QUICK:  # which is no measure of anything large
+        goals = [goal.row() for table in found for goal in table.goals]
+        head += [*Table("Goals", ["what", "goal", "measured", ""], goals).lines(), ""]
     lines.append(f"The whole took {(time.monotonic() - began) / 60:.1f} minutes.")
     print("\n".join([*head, lines[-1]]))
     if effort is Effort.QUICK or options.only:

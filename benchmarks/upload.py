@@ -25,7 +25,6 @@ CREATE = "CreateImagesFromUrls"
 BATCH = 64
 SHORT_SECONDS, REPEATS = 10, 3
 ONE_A_CALL = "SDK, one image a call"
-MOVE_SCRIPT_IMAGES = 64
 CLIENTS = ("cvsync", "SDK loop", "SDK, 8 threads", "coco2customvision", ONE_A_CALL)
 WAITING = ("SDK loop", "coco2customvision", ONE_A_CALL)
 BAD_EVERY = 100
@@ -47,6 +46,8 @@ class Setting:
     bad: int = 0
     """Every so many-th URL leads nowhere; 0: none."""
     repeats: int = REPEATS
+    alone: int = 64
+    """Images that are sent one a call."""
     together: bool = False
     """Whether the clients that wait for each answer run at the same time, each with an emulator of its own:
     where an answer takes seconds they do not disturb each other."""
@@ -75,7 +76,7 @@ class Upload:
 def upload(client: str, setting: Setting) -> Upload:
     """Have a client upload in a scene of its own."""
     if client == ONE_A_CALL:
-        setting = replace(setting, images=min(setting.images, MOVE_SCRIPT_IMAGES))
+        setting = replace(setting, images=min(setting.images, setting.alone))
     with TemporaryDirectory() as name:
         pictures = Path(name)
         if setting.bad:
@@ -149,7 +150,7 @@ def _figures(client: str, runs: list[Upload], setting: Setting) -> dict[str, Any
     return {
         "images/s": rate,
         **cap,
-        "seconds": seconds * (setting.images / MOVE_SCRIPT_IMAGES if alone else 1),
+        "seconds": seconds * (setting.images / setting.alone if alone else 1),
         "runs": len(runs),
         "429s %": median([100 * u.throttled / max(u.calls, 1) for u in runs]),
         "images lost": f"{median([u.missing for u in runs]):,} of {images:,}",
@@ -160,7 +161,7 @@ def _figures(client: str, runs: list[Upload], setting: Setting) -> dict[str, Any
 
 
 def _notes(setting: Setting) -> Iterator[str]:
-    yield f"One image a call: {MOVE_SCRIPT_IMAGES} images, the seconds scaled to {setting.images:,}."
+    yield f"One image a call: {setting.alone} images, the seconds scaled to {setting.images:,}."
     if setting.together:
         yield "The clients that wait for each answer ran at the same time, each with its own emulator."
     if setting.bad:
@@ -180,8 +181,8 @@ def settings(effort: Effort) -> Iterator[Setting]:
     clean = Setting(start, size, 0.2, picture="upload.png")
     throttled = Setting(f"{start}, a 429 in 5 % of calls", size, 0.2, faults=(THROTTLED,))
     if effort is Effort.QUICK:
-        yield replace(clean, repeats=1)
-        yield replace(throttled, repeats=1)
+        yield replace(clean, repeats=1, alone=16)
+        yield replace(throttled, repeats=1, alone=16)
         return
     yield clean
     yield Setting(f"{size:,} images, answers after 2 s", size, 2.0, together=True)
