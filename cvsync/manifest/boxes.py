@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from cvsync.manifest.columns import CELL, CENTRES, CORNERS, SIDES, SIZE, box_fie
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Mask, Positions
+from cvsync.parallel import each, slices
 
 OVERHANG = 1e-5  # of the image's side: what rounding leaves, clamped in reading
 HALF_PIXEL = 0.5  # the same where boxes are in pixels
@@ -149,16 +151,10 @@ class _State:
 
     def suspects(self, sides: tuple[Numbers, ...]) -> Positions:
         """Give the rows whose box does not lie in its image, seen in a hurry."""
+        if self.usable is None and all(each(partial(_all_fit, sides), slices(len(sides[0])))):
+            return np.zeros(0, np.int64)
         left, top, width, height = sides
         with np.errstate(invalid="ignore"):
-            if (
-                self.usable is None
-                and len(left)
-                and min(left.min(), top.min()) >= 0
-                and min(width.min(), height.min()) > 0
-                and max((left + width).max(), (top + height).max()) <= 1
-            ):
-                return np.zeros(0, np.int64)
             fits = (left >= 0) & (top >= 0) & (width > 0) & (height > 0)
             fits &= (left + width <= 1) & (top + height <= 1)
         return np.flatnonzero(~fits if self.usable is None else ~fits & self.usable)
@@ -244,6 +240,21 @@ class _State:
         self.marks.append((code, column, rows))
 
 
+def _all_fit(sides: tuple[Numbers, ...], part: slice) -> bool:
+    """Tell whether some boxes lie in their images, all of them."""
+    left, top, width, height = (side[part] for side in sides)
+    return bool(
+        min(left.min(), top.min()) >= 0
+        and min(width.min(), height.min()) > 0
+        and max((left + width).max(), (top + height).max()) <= 1
+    )
+
+
+def _is_finite(numbers: Numbers) -> bool:
+    """Tell whether all of some numbers are, by the lowest and the highest."""
+    return bool(np.isfinite(numbers.min()) and np.isfinite(numbers.max()))
+
+
 def _infer_units(state: _State) -> Units:
     """Tell pixels from fractions, where every box says the same."""
     start, extent = state.extent()
@@ -294,7 +305,7 @@ def _columns(
         quarters = [values.take(pa.array(np.arange(n, len(values), 4))) for n in range(4)]
         read = [_read(rows, quarter, name, type_) for quarter, name in zip(quarters, fields, strict=True)]
         return read
-    return [_read(rows, one_chunk(table.column(name)), name, type_) for name in fields]
+    return each(lambda name: _read(rows, one_chunk(table.column(name)), name, type_), fields)
 
 
 def _read(rows: Rows, array: pa.Array, name: str, type_: pa.DataType) -> _Column:
@@ -309,7 +320,7 @@ def _read(rows: Rows, array: pa.Array, name: str, type_: pa.DataType) -> _Column
         empty = np.asarray(pc.is_null(values))
         values = pc.fill_null(values, np.nan)
     numbers = values.to_numpy(zero_copy_only=False)
-    if not len(numbers) or (empty is None and np.isfinite(numbers.min()) and np.isfinite(numbers.max())):
+    if empty is None and all(_is_finite(numbers[part]) for part in slices(len(numbers))):
         return _Column(numbers, empty)
     endless = ~np.isfinite(numbers)
     if rows.nan_is_null:

@@ -131,13 +131,14 @@ class _Finder:
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
+        self.nothing = Texts.nothing(len(rows))
         self._marks: list[tuple[str, str, Positions]] = []
         self._skip: Mask | None = None
 
     def texts(self, name: str) -> Texts:
         """Give a field's column as texts."""
         if name not in self.rows.table.column_names:
-            return Texts.nothing(len(self.rows))
+            return self.nothing
         return Texts.of(self.rows.table.column(name))
 
     def trimmed(self, name: str) -> Texts:

@@ -14,14 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cvsync.labels import Codes
 from cvsync.manifest.repeats import has_repeats
+from cvsync.parallel import each, slices
 
 SAMPLE = 1 << 13  # texts that tell the order of all
 _TAIL = 16  # bytes of a text that are looked at
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 
 
-Part = tuple[NDArray[np.int32], pa.StringArray]
+Part = tuple[Codes, pa.StringArray]
 """For each row the position of its text, -1 for null; and the texts, each once."""
 
 
@@ -51,29 +53,42 @@ def join(parts: Sequence[Part]) -> pa.DictionaryArray:
     parts = [part for part in parts if len(part[0])]
     if len(parts) == 1:
         return _dictionary(*parts[0])
-    codes: list[NDArray[np.int32]] = []
-    values: list[pa.StringArray] = []
+    values: list[pa.StringArray] = [pa.array([], pa.string())]
+    starts: list[int] = []
     count = 0
-    for of_rows, texts in parts:
+    for _, texts in parts:
         # The labels of one image may go on in the next piece.
-        goes_on = bool(values and len(texts)) and values[-1][-1].as_py() == texts[0].as_py()
-        start = np.int32(count - goes_on)
-        codes.append(np.where(of_rows < 0, of_rows, of_rows + start) if start else of_rows)
+        goes_on = bool(len(values[-1]) and len(texts)) and values[-1][-1].as_py() == texts[0].as_py()
+        starts.append(count - goes_on)
         if len(texts) > goes_on:
             values.append(texts.slice(int(goes_on)))
             count += len(values[-1])
-    if not values:
-        return _dictionary(np.concatenate([*codes, np.zeros(0, np.int32)]), pa.array([], pa.string()))
     distinct = pa.concat_arrays(values)
     if not has_repeats(_marks(distinct)):
-        return _dictionary(np.concatenate(codes), distinct)
+        return _dictionary(_moved([codes for codes, _ in parts], starts), distinct)
     whole = pa.chunked_array([_dictionary(*part) for part in parts]).unify_dictionaries()
     return whole.combine_chunks()
 
 
+def _moved(pieces: Sequence[Codes], starts: Sequence[int]) -> Codes:
+    """Put codes together, those of each piece counted from a start; -1 stays."""
+    whole = np.empty(sum(map(len, pieces)), np.int32)
+    ends = np.cumsum([len(piece) for piece in pieces])
+
+    def fill(n: int) -> None:
+        piece, start = pieces[n], np.int32(starts[n])
+        moved = whole[ends[n] - len(piece) : ends[n]]
+        np.add(piece, start, out=moved)
+        if piece.min() < 0:
+            moved[piece < 0] = -1
+
+    each(fill, range(len(pieces)))
+    return whole
+
+
 def _dictionary(codes: NDArray[np.int32], values: pa.StringArray) -> pa.DictionaryArray:
-    mask = codes < 0
-    indices = pa.array(codes, pa.int32(), mask=mask) if mask.any() else pa.array(codes, pa.int32())
+    has_nulls = bool(len(codes)) and codes.min() < 0
+    indices = pa.array(codes, pa.int32(), mask=codes < 0 if has_nulls else None)
     return pa.DictionaryArray.from_arrays(indices, values)
 
 
@@ -100,7 +115,7 @@ def is_mixed(texts: pa.StringArray) -> bool:
     return len(values.unique()) < len(values)
 
 
-def _runs(texts: pa.StringArray) -> tuple[NDArray[np.int32], pa.StringArray]:
+def _runs(texts: pa.StringArray) -> Part:
     """Number the runs of equal texts."""
     changes = np.asarray(pc.not_equal(texts.slice(1), texts.slice(0, len(texts) - 1)))
     starts = np.flatnonzero(np.append(True, changes))
@@ -112,6 +127,11 @@ def _runs(texts: pa.StringArray) -> tuple[NDArray[np.int32], pa.StringArray]:
 
 def _marks(texts: pa.StringArray) -> NDArray[np.uint64]:
     """Give each text a number that is made of its end and its length: equal texts have equal ones."""
+    parts = each(lambda part: _marks_of(texts[part]), slices(len(texts)))
+    return np.concatenate([*parts, np.zeros(0, np.uint64)])
+
+
+def _marks_of(texts: pa.StringArray) -> NDArray[np.uint64]:
     ends = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
     data = texts.buffers()[2]
     raw = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data is not None else np.zeros(0, np.uint8)
@@ -122,10 +142,11 @@ def _marks(texts: pa.StringArray) -> NDArray[np.uint64]:
     # Eight bytes from any place on: the letters of a text before its start are shifted out.
     eights = np.ndarray((len(raw) - 7,), "<u8", raw, strides=(1,))
     marks = lengths.astype(np.uint64) * _MIX[2]
+    shortest = lengths.min()
     for n, factor in enumerate(_MIX[:2]):
         word = eights[stops - np.int32(8 * (n + 1))]
-        missing = np.clip(8 * (n + 1) - lengths, 0, 8)
-        if missing.any():
+        if shortest < 8 * (n + 1):
+            missing = np.clip(8 * (n + 1) - lengths, 0, 8)
             word = np.where(missing < 8, word >> (8 * np.minimum(missing, 7)).astype(np.uint64), np.uint64(0))
         marks += word * factor
     return marks

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsync.manifest.texts import Mask, Positions, Texts
+from cvsync.manifest.texts import Mask, Positions, Texts, byte_at, heads_of
 
 Mark = Callable[[str, str, Positions], None]
 
@@ -37,7 +38,7 @@ def check_urls(urls: Texts, mark: Mark, *, any_storage: bool) -> None:
     """
     if urls.is_empty:
         return
-    odd = ~_names_a_host(urls)
+    odd = ~urls.tell(_names_a_host)
     if odd.any():
         at = np.flatnonzero(odd)
         codes = np.full(len(odd), "", object)
@@ -56,27 +57,32 @@ def check_urls(urls: Texts, mark: Mark, *, any_storage: bool) -> None:
 
 def check_endings(places: Texts, column: str, mark: Mark) -> None:
     """Mark the rows whose URL or path ends like a file that is no image for the service."""
-    names = places.values
-    if column == "url" and places.contains("?"):
-        names = places.heads
+    is_url = column == "url"
+    has_query = is_url and places.contains("?")
+    mark("W008", column, places.rows(places.tell(partial(_ends_oddly, is_url=is_url, has_query=has_query))))
+
+
+def _ends_oddly(names: pa.StringArray, *, is_url: bool, has_query: bool) -> Mask:
+    if has_query:
+        names = heads_of(names)
     left = np.ones(len(names), bool)
     for ending in _TAKEN:
         if left.any():
             left &= ~np.asarray(pc.ends_with(names, ending))
     if left.any():
         rest = names.filter(pa.array(left))
-        if column == "url":
+        if is_url:
             rest = pc.replace_substring_regex(rest, r"#.*$", "")
         left[left] = np.asarray(pc.match_substring_regex(rest, _OTHER))
-        mark("W008", column, places.rows(left))
+    return left
 
 
-def _names_a_host(urls: Texts) -> Mask:
-    length = np.zeros(len(urls.values), np.int32)
+def _names_a_host(urls: pa.StringArray) -> Mask:
+    length = np.zeros(len(urls), np.int32)
     for start in ("https://", "http://"):
         if not length.all():
-            length[np.asarray(pc.starts_with(urls.values, start))] = len(start)
-    return np.asarray((length > 0) & _MAY_START_A_HOST[urls.byte_at(length)])
+            length[np.asarray(pc.starts_with(urls, start))] = len(start)
+    return np.asarray((length > 0) & _MAY_START_A_HOST[byte_at(urls, length)])
 
 
 def _why(url: str, *, any_storage: bool) -> str | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +20,9 @@ from cvsync.manifest.rows import Rows
 from cvsync.manifest.schema import VERSION, own_table
 from cvsync.manifest.target import Target
 from cvsync.manifest.unfold import unfold
+from cvsync.parallel import together
 
-_WORKERS = 2  # row groups that are held at a time
+_ROWS = 1 << 16  # whose texts are held as they stand
 _GROUP = 1 << 14  # rows of a row group
 
 
@@ -45,7 +49,7 @@ def read_parquet(place: Place, reading: Reading) -> list[Rows]:
 
 
 def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: list[str]) -> pa.Table:
-    """Read columns; texts come as dictionaries, those of one row group at a time beside them."""
+    """Read columns; texts come as numbers and distinct texts."""
     schema = file.schema_arrow
     few = [
         n for n, field in zip(names, fields, strict=True) if field in FEW_TEXTS and _is_text(schema.field(n))
@@ -55,26 +59,46 @@ def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: 
         return file.read(columns=names).select(names)
     peek = next(file.iter_batches(batch_size=SAMPLE, row_groups=[0], columns=many), None) if many else None
     mixed = [name for name in many if peek is not None and is_mixed(peek.column(name).cast(pa.string()))]
-
-    def read_group(number: int) -> tuple[pa.Table, list[Part]]:
-        # A file of its own: one is not made for several threads.
-        mine = pa.parquet.ParquetFile(place.open(), read_dictionary=[*few, *mixed], metadata=file.metadata)
-        table = mine.read_row_group(number, columns=names, use_threads=file.num_row_groups == 1)
-        return table.select([n for n in names if n not in many]), [
-            encode_part(_text_chunk(table.column(name))) for name in many
-        ]
-
-    with ThreadPoolExecutor(min(_WORKERS, file.num_row_groups)) as pool:
-        groups = [*pool.map(read_group, range(file.num_row_groups))]
-    whole = pa.concat_tables([table for table, _ in groups])
-    columns = {name: whole.column(name) for name in whole.column_names}
-    columns |= {name: join([parts[n] for _, parts in groups]) for n, name in enumerate(many)}
+    content = _Content(place, file.metadata, (*few, *mixed))
+    others = [name for name in names if name not in many]
+    groups = range(file.num_row_groups)
+    calls: list[Callable[[], Any]] = [partial(content.texts, n, name) for name in many for n in groups]
+    found = together(*calls, *(partial(content.others, n, others) for n in groups))
+    whole = pa.concat_tables(found[len(calls) :])
+    columns = {name: whole.column(name) for name in others}
+    del found[len(calls) :]
+    for name in many:
+        parts = [part for _ in groups for part in found.pop(0)]
+        columns[name] = join(parts)
     return pa.table([columns[name] for name in names], names=names)
 
 
-def _text_chunk(column: pa.ChunkedArray) -> pa.Array:
-    chunk = one_chunk(column)
-    return chunk.cast(TEXT if pa.types.is_dictionary(chunk.type) else pa.string())
+@dataclass(frozen=True)
+class _Content:
+    """A file that several threads read: each opens it for itself."""
+
+    place: Place
+    metadata: pa.parquet.FileMetaData
+    dictionaries: tuple[str, ...]
+    """The columns of texts that are read as dictionaries."""
+
+    def texts(self, group: int, name: str) -> list[Part]:
+        """Number the texts of a row group, a few at a time: those of all its rows would be many."""
+        batches = self._open().iter_batches(_ROWS, row_groups=[group], columns=[name], use_threads=False)
+        return [encode_part(_text_chunk(batch.column(0))) for batch in batches]
+
+    def others(self, group: int, names: list[str]) -> pa.Table:
+        """Read other columns of a row group."""
+        return self._open().read_row_group(group, columns=names, use_threads=False).select(names)
+
+    def _open(self) -> pa.parquet.ParquetFile:
+        return pa.parquet.ParquetFile(
+            self.place.open(), read_dictionary=[*self.dictionaries], metadata=self.metadata
+        )
+
+
+def _text_chunk(column: pa.Array) -> pa.Array:
+    return column.cast(TEXT if pa.types.is_dictionary(column.type) else pa.string())
 
 
 def _without_bytes(table: pa.Table) -> pa.Table:

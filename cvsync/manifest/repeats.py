@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cvsync.parallel import each, slices
+
 _MIX = (2654435761, 2246822519, 3266489917, 668265263, 374761393, 2921084033, 1610612741)
 _FEW = 4096
 _LAGS = 24
@@ -26,9 +28,7 @@ def repeats(columns: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
     bits = [column.view(np.uint32) for column in columns]
     if len(bits[0]) < 2:
         return np.zeros(0, np.int64)
-    mixed = bits[0] * np.uint32(_MIX[0])
-    for column, factor in zip(bits[1:], _MIX[1:], strict=False):
-        mixed += column * np.uint32(factor)
+    mixed = _mixed(bits)
     rows = _among_neighbours(columns[0], mixed)
     if rows is None:
         rows = _sharing_rows(mixed, bits[0])
@@ -37,41 +37,62 @@ def repeats(columns: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
 
 def has_repeats(numbers: NDArray[np.uint64]) -> bool:
     """Tell whether a number comes twice."""
-    mixed = (numbers ^ (numbers >> np.uint64(29))).astype(np.uint32)
-    rows = _sharing_rows(mixed, None)
-    left = np.sort(numbers[rows])
-    return bool((left[1:] == left[:-1]).any())
+    ordered = np.sort(numbers)
+    return bool((ordered[1:] == ordered[:-1]).any())
+
+
+def has_many(owners: NDArray[Any], most: int) -> bool:
+    """Tell whether an owner has more than so many rows; owners are small and not negative."""
+    if (owners[1:] >= owners[:-1]).all():
+        return bool((owners[most:] == owners[:-most]).any())
+    return bool(np.bincount(owners).max(initial=0) > most)
+
+
+def _mixed(columns: Sequence[NDArray[np.uint32]]) -> NDArray[np.uint32]:
+    """Hash rows."""
+    mixed = np.empty(len(columns[0]), np.uint32)
+
+    def fill(part: slice) -> None:
+        total = columns[0][part] * np.uint32(_MIX[0])
+        for column, factor in zip(columns[1:], _MIX[1:], strict=False):
+            total += column[part] * np.uint32(factor)
+        mixed[part] = total
+
+    each(fill, slices(len(mixed)))
+    return mixed
 
 
 def _among_neighbours(owners: NDArray[Any], mixed: NDArray[np.uint32]) -> NDArray[np.int64] | None:
     """Give rows that may be equal, of owners that lie together and have few rows; None if they do not."""
-    if (owners[1:] < owners[:-1]).any():
+
+    def look(part: slice) -> NDArray[np.int64] | None:
+        """Compare the rows of a slice with those after them."""
+        found = [np.zeros(0, np.int64)]
+        if (owners[part.start + 1 : part.stop + 1] < owners[part][: len(owners) - part.start - 1]).any():
+            return None
+        for lag in range(1, _LAGS + 1):
+            later = slice(part.start + lag, part.stop + lag)
+            first = slice(part.start, max(part.start, min(part.stop, len(owners) - lag)))
+            if not (owners[later] == owners[first]).any():
+                return np.concatenate(found)
+            same = np.flatnonzero(mixed[later] == mixed[first]) + part.start
+            found += [same, same + lag]
         return None
-    longest = int(np.bincount(owners).max())
-    if longest > _LAGS:
-        return None
-    found = np.zeros(len(mixed), bool)
-    for lag in range(1, longest):
-        same = mixed[lag:] == mixed[:-lag]
-        if same.any():
-            found[lag:] |= same
-            found[:-lag] |= same
-    return np.flatnonzero(found)
+
+    parts = each(look, slices(len(owners)))
+    found = [rows for rows in parts if rows is not None]
+    return np.unique(np.concatenate(found)) if len(found) == len(parts) else None
 
 
-def _sharing_rows(mixed: NDArray[np.uint32], owners: NDArray[np.uint32] | None) -> NDArray[np.int64]:
+def _sharing_rows(mixed: NDArray[np.uint32], owners: NDArray[np.uint32]) -> NDArray[np.int64]:
     """Give rows that share their slots in a few rounds."""
     size = len(mixed)
-    if owners is None:
-        width = min(24, size.bit_length() + 1)
-        rows = _sharing((mixed >> np.uint32(32 - width)).astype(np.intp), 1 << width)
-    else:
-        # Rows with neighbouring owners get neighbouring slots: memory is quick in order.
-        count = int(owners.max()) + 1
-        spread = max(0, (4 * size // count).bit_length() - 1)
-        slots = owners.astype(np.intp) << spread
-        slots |= mixed.astype(np.intp) >> (32 - spread)
-        rows = _sharing(slots, count << spread)
+    # Rows with neighbouring owners get neighbouring slots: memory is quick in order.
+    count = int(owners.max()) + 1
+    spread = max(0, (4 * size // count).bit_length() - 1)
+    slots = owners.astype(np.intp) << spread
+    slots |= mixed.astype(np.intp) >> (32 - spread)
+    rows = _sharing(slots, count << spread)
     for factor in _MIX[1:4]:
         if len(rows) <= _FEW:
             break

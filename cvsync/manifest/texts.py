@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from cvsync.labels import TEXT, as_column, one_chunk
 from cvsync.manifest.encode import encode, encode_part
+from cvsync.parallel import each, slices
 
-_STEP = 1 << 16  # texts that are taken apart at a time
 _BLOCK = 1 << 18  # bytes that are looked at together: as many as stay in the cache
 
 Mask = NDArray[np.bool_]
@@ -82,7 +83,7 @@ class Texts:
     @cached_property
     def null(self) -> Mask:
         """Which rows have none."""
-        return self.codes < 0
+        return self.codes < 0 if self.column.null_count else np.zeros(len(self), bool)
 
     def rows(self, chosen: Mask) -> Positions:
         """Give the rows that hold one of some texts, chosen by a truth value for each of ``values``."""
@@ -116,32 +117,30 @@ class Texts:
     @cached_property
     def heads(self) -> pa.StringArray:
         """The distinct texts up to their question marks: URLs without their queries."""
-        parts = [self.values.slice(n, _STEP) for n in range(0, len(self.values), _STEP)]
-        heads = [pc.list_element(pc.split_pattern(part, "?", max_splits=1), 0) for part in parts]
+        heads = each(lambda part: heads_of(self.values[part]), slices(len(self.values)))
         return pa.concat_arrays(heads) if heads else self.values
 
     @cached_property
     def span(self) -> tuple[int, int]:
         """The lowest and the highest byte of all texts: quick, and all that most files need to be asked."""
         raw = self._raw
-        return (int(raw.min()), int(raw.max())) if len(raw) else (0x30, 0x30)
+        ends = each(lambda part: (int(raw[part].min()), int(raw[part].max())), slices(len(raw), _BLOCK))
+        return (min(low for low, _ in ends), max(high for _, high in ends)) if ends else (0x30, 0x30)
 
     def contains(self, letter: str) -> bool:
         """Whether any text holds an ASCII letter."""
         raw = self._raw
-        return any((raw[n : n + _BLOCK] == ord(letter)).any() for n in range(0, len(raw), _BLOCK))
+        return any((raw[part] == ord(letter)).any() for part in slices(len(raw), _BLOCK))
+
+    def tell(self, question: Callable[[pa.StringArray], Any]) -> Mask:
+        """Ask for the truth about each of the distinct texts, of some of them at a time."""
+        parts = slices(len(self.values))
+        answers = each(lambda part: np.asarray(question(self.values[part])), parts)
+        return np.concatenate([*answers, np.zeros(0, bool)])
 
     def matches(self, pattern: str) -> Mask:
         """Tell which of the distinct texts match a regular expression somewhere."""
-        return np.asarray(pc.match_substring_regex(self.values, pattern))
-
-    def byte_at(self, positions: NDArray[np.int32]) -> NDArray[np.uint8]:
-        """Give one byte of each distinct text; 0 behind its end."""
-        ends, raw = self._ends, self._raw
-        if not len(raw):
-            return np.zeros(len(self.values), np.uint8)
-        at = ends[:-1] + (positions - ends[0])
-        return np.where(at < ends[1:] - ends[0], raw[np.minimum(at, len(raw) - 1)], 0)
+        return self.tell(lambda texts: pc.match_substring_regex(texts, pattern))
 
     @property
     def lengths(self) -> NDArray[np.int32]:
@@ -150,19 +149,40 @@ class Texts:
 
     @cached_property
     def _ends(self) -> NDArray[np.int32]:
-        """Where the texts start and end in their buffer."""
-        values = self.values
-        if not len(values):
-            return np.zeros(1, np.int32)
-        return np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+        return _ends_of(self.values)
 
     @cached_property
     def _raw(self) -> NDArray[np.uint8]:
-        """The bytes of all distinct texts, one after the other."""
-        data = self.values.buffers()[2] if len(self.values) else None
-        if data is None:
-            return np.zeros(0, np.uint8)
-        return np.frombuffer(data, np.uint8)[self._ends[0] : self._ends[-1]]
+        return _raw_of(self.values)
+
+
+def _ends_of(texts: pa.StringArray) -> NDArray[np.int32]:
+    """Tell where texts start and end in their buffer."""
+    if not len(texts):
+        return np.zeros(1, np.int32)
+    return np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def _raw_of(texts: pa.StringArray) -> NDArray[np.uint8]:
+    """Give the bytes of texts, one after the other."""
+    data, ends = texts.buffers()[2] if len(texts) else None, _ends_of(texts)
+    if data is None:
+        return np.zeros(0, np.uint8)
+    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+
+
+def byte_at(texts: pa.StringArray, positions: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Give one byte of each text; 0 behind its end."""
+    ends, raw = _ends_of(texts), _raw_of(texts)
+    if not len(raw):
+        return np.zeros(len(texts), np.uint8)
+    at = ends[:-1] + (positions - ends[0])
+    return np.where(at < ends[1:] - ends[0], raw[np.minimum(at, len(raw) - 1)], 0)
+
+
+def heads_of(texts: pa.StringArray) -> pa.StringArray:
+    """Give texts up to their question marks."""
+    return pc.list_element(pc.split_pattern(texts, "?", max_splits=1), 0)
 
 
 def as_text(column: pa.Array) -> pa.Array:

@@ -14,7 +14,7 @@ from cvsync.labels import BOX, METADATA, Labels, fold
 from cvsync.manifest.check import NEGATIVE
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.problems import Found, Oddity, Problems
-from cvsync.manifest.repeats import repeats
+from cvsync.manifest.repeats import has_many, repeats
 from cvsync.manifest.texts import Mask, Positions, Texts
 
 _BOXES, _TAGS = limits.MAX_REGIONS_PER_IMAGE, limits.MAX_TAGS_PER_IMAGE
@@ -224,8 +224,7 @@ def _no_repeats(work: _Work) -> None:
 
 def _not_too_many(work: _Work) -> None:
     """Refuse what is over the limits of an image: what stands last in the manifest."""
-    count = len(work.key.values)
-    if not count or np.bincount(work.key.codes, minlength=count).max() <= min(_BOXES, _TAGS):
+    if not has_many(work.key.codes, min(_BOXES, _TAGS)):
         return
     alive = ~(work.bad | work.gone)
     boxed = np.flatnonzero(alive & np.asarray(work.table.column(BOX[0]).is_valid()))
