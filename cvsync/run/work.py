@@ -135,16 +135,13 @@ class Work:
         Returns:
             The ticket, to be concluded, and the answer; None where there is no more to do here.
         """
-        marker = str(uuid4()) if marked else None
-        batch_id = self.ledger.intend(self.run_id, batch.kind.words, items, marker=marker)
-        ticket = Ticket(batch, batch_id, marker, since=self.clock())
-        self.tell("batch_sent", batch=batch_id, kind=batch.kind.words, items=len(batch.actions))
+        ticket = self._intend(batch, items, marked=marked)
         try:
             answer = await call(ticket)
         except (ServiceError, TransportError) as error:
             judged = verdict(error)
             if judged is Verdict.UNDONE:
-                self.ledger.conclude(batch_id, "void")
+                self.ledger.conclude(ticket.batch_id, "void")
                 raise
             is_doubtful = judged is Verdict.DOUBTFUL or (judged is Verdict.BROKEN and not divisible)
             if settle is not None and is_doubtful:
@@ -158,6 +155,13 @@ class Work:
             return None
         self._last_answer = self.clock()
         return ticket, answer
+
+    def _intend(self, batch: Batch, items: Iterable[str], *, marked: bool) -> Ticket:
+        """Commit that a batch is about to leave."""
+        marker = str(uuid4()) if marked else None
+        batch_id = self.ledger.intend(self.run_id, batch.kind.words, items, marker=marker)
+        self.tell("batch_sent", batch=batch_id, kind=batch.kind.words, items=len(batch.actions))
+        return Ticket(batch, batch_id, marker, since=self.clock())
 
     async def split(
         self,
