@@ -45,6 +45,7 @@ HOOKS_SINCE = "v3.4-preview"  # spec: CreateProject, exportModelContainerUri and
 TARGET_PLATFORMS_SINCE = "v3.0"  # spec: CreateProject
 STORE_SINCE = "v3.1"  # spec: quick tests, store
 PROPOSALS_MOVED_IN = "v3.0"  # spec: GetImageRegionProposals went below /projects
+CLASSIFIER_AP_SINCE = "v3.0"  # recorded: performance of classifications, averagePrecision
 PREDICTION_VERSIONS = {"v2.0": "v2.0", "v2.1": "v2.0", "v2.2": "v2.0", "v3.0": "v3.0"}  # the others: v3.1
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cvsync.errors import SettingsError
+from cvsync.api.versions import CLASSIFIER_AP_SINCE, is_at_least
+from cvsync.errors import SettingsError, UnsupportedError
 from cvsync.labels import fold
+from cvsync.model import ProjectType
 from cvsync.predictions import IterationPerformance, TagPerformance
 
 Score = IterationPerformance | TagPerformance
@@ -70,6 +72,19 @@ class Gate:
     def is_open(self) -> bool:
         """Whether every model passes."""
         return not self.least and not self.no_worse_than_published
+
+    def check(self, version: str, type_: ProjectType) -> None:
+        """Refuse a limit of what the service does not tell, before anything is done.
+
+        Raises:
+            UnsupportedError: No model of such a project could pass in this version of the API.
+        """
+        is_told = type_ is ProjectType.DETECTION or is_at_least(version, CLASSIFIER_AP_SINCE)
+        if not is_told and any(least.measure is Measure.AP for least in self.least):
+            raise UnsupportedError(
+                f"--min-ap of a {type_} project needs --api-version {CLASSIFIER_AP_SINCE} or later; "
+                f"this is {version}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ async def push(service: Service, request: PushRequest) -> Report:
     if request.release is not None:
         request.release.check(service.client.api_version)
     project, desired = await meet(service, request, dry=False)
+    if request.release is not None:
+        request.release.gate.check(service.client.api_version, desired.type)
     with hold(service, project.id, request.run) as carrier:
         prepared = await make_equal(
             service, request, project, desired, carrier, files=request.files, rejects=request.rejects

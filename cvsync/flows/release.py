@@ -81,6 +81,7 @@ async def release_project(
     """
     request.check(service.client.api_version)
     project, type_ = await require_with_type(service, wanted)
+    request.gate.check(service.client.api_version, type_)
     with hold(service, project.id) as carrier:
         left = carrier.ledger.in_doubt()
         if left:

@@ -161,6 +161,22 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_done(
     assert terminal._ask("_emulator/requests")["total"] == 0
 
 
+@pytest.mark.parametrize("verb", ["push", "train"])
+def test_limit_of_what_the_version_never_tells_is_refused_before_anything_is_written(
+    terminal: Terminal, verb: str
+) -> None:
+    manifest = classes(terminal)
+    terminal.push(manifest)
+    terminal._ask("_emulator/reset", "POST")
+    more = ["push", str(manifest), "--train"] if verb == "push" else ["train"]
+
+    ran = terminal.run(*more, "--min-ap", "0.5", "--api-version", "v2.2")
+
+    assert ran.code == 2
+    assert "--min-ap of a multiclass project needs --api-version v3.0 or later; this is v2.2" in ran.err
+    assert terminal.writes() == {}
+
+
 def test_name_that_is_empty_is_refused_before_anything_is_done(terminal: Terminal) -> None:
     """A variable that is not set, as a rule."""
     ran = terminal.run("train", "--publish", "", *RESOURCE)
