@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cvsync.flows.service import Service
-from cvsync.labels import fold
 from cvsync.model import Tag
+from cvsync.plan.tags import possible_renames
 from cvsync.run.notes import Notes
 
 _NOTE = "tags of "  # and the source's id
@@ -31,13 +31,12 @@ class CopiedTags:
         self._wanted = {tag.id: tag.name for tag in tags}
 
     async def renames(self, service: Service, project_id: str) -> dict[str, str]:
-        """Give what tags of the copy are to be named now, old -> new; not where the name is another tag's."""
+        """Give what tags of the copy are to be named now, old -> new, but for names that others keep."""
         noted: dict[str, str] = self._notes.get(self._name, {})
         moved = {noted[i]: name for i, name in self._wanted.items() if noted.get(i, name) != name}
         if not moved:
             return {}
-        there = {fold(tag.name) for tag in await service.client.get_tags(project_id)}
-        return {old: new for old, new in moved.items() if fold(new) not in there - {fold(old)}}
+        return possible_renames(moved, (tag.name for tag in await service.client.get_tags(project_id)))
 
     def note_new(self) -> None:
         """Commit those that are not known yet; before any is created."""

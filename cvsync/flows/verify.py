@@ -137,7 +137,7 @@ async def _of_manifests(service: Service, request: VerifyRequest, type_: Project
         wanted = set(keys)
         return hash_places(service, (place for place in places_of(desired.labels) if place[0] in wanted))
 
-    name = ", ".join(map(shown, request.manifests))
+    name = ", ".join(map(shown, request.manifests)) + _named_otherwise(request.tag_map)
     return Reference(name, desired.labels, digests, problems=desired.problems, incomplete=desired.incomplete)
 
 
@@ -150,7 +150,13 @@ async def _of_project(source: Service, wanted: str, tag_map: Mapping[str, str]) 
     def digests(keys: Sequence[str]) -> AsyncIterator[Found]:
         return hash_images(source, project.id, keys)
 
-    return Reference(f"project {project.name} ({project.id})", labels, digests, tags=contents.tags)
+    name = f"project {project.name} ({project.id})" + _named_otherwise(tag_map)
+    return Reference(name, labels, digests, tags=contents.tags)
+
+
+def _named_otherwise(tag_map: Mapping[str, str]) -> str:
+    """Tell of tags that have another name here: who reads that all is equal should know it."""
+    return f", with {', '.join(f'{old} as {new}' for old, new in tag_map.items())}" if tag_map else ""
 
 
 async def _compare(

@@ -20,7 +20,7 @@ from cvsync.plan.actions import NewTag, TagRename
 from cvsync.plan.coded import Coded, Mask, boxes, fingerprints
 from cvsync.plan.fingerprint import tag_hashes
 from cvsync.plan.match import LabelSet, Rows
-from cvsync.plan.tags import TagNames
+from cvsync.plan.tags import TagNames, possible_renames
 from cvsync.snapshot import Snapshot
 
 
@@ -243,15 +243,14 @@ class Sides:
 
 def _renamed(snapshot: Snapshot, renames: Mapping[str, str]) -> tuple[dict[str, TagRename], list[str]]:
     """Give the renames that are still to be done, and the project's tag names after them."""
-    names = {fold(tag.name): tag for tag in snapshot.tags}
-    done: dict[str, TagRename] = {}
-    for old, new in renames.items():
-        tag = names.get(fold(old))
-        if tag is None or tag.name == new:
-            continue  # it has been renamed before
-        if fold(new) in names and fold(new) != fold(old):
+    tags = {fold(tag.name): tag for tag in snapshot.tags}
+    present = {old: new for old, new in renames.items() if fold(old) in tags}  # else: renamed before
+    possible = possible_renames(present, tags)
+    for old, new in present.items():
+        if old not in possible:
             raise PlanError(f"--rename {old}={new}: the project has both tags; give images one of them first")
-        done[tag.id] = TagRename(tag.id, tag.name, new)
+    pairs = ((tags[fold(old)], new) for old, new in possible.items())
+    done = {tag.id: TagRename(tag.id, tag.name, new) for tag, new in pairs if tag.name != new}
     return done, [done[t.id].new if t.id in done else t.name for t in snapshot.tags]
 
 

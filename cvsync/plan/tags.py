@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cvsync.labels import fold
 
@@ -29,3 +29,22 @@ class TagNames:
         if code == len(self.names):
             self.names.append(name)
         return code
+
+
+def possible_renames(renames: Mapping[str, str], present: Iterable[str]) -> dict[str, str]:
+    """Give the renames that the service can do, in an order in which each name is free by then.
+
+    Args:
+        renames: Old name -> new name.
+        present: The names of the project's tags.
+    """
+    taken = {fold(name) for name in present}
+    waiting = {old: new for old, new in renames.items() if fold(old) in taken}
+    found: dict[str, str] = {}
+    while True:
+        free = (old for old, new in waiting.items() if fold(new) not in taken - {fold(old)})
+        old = next(free, None)
+        if old is None:
+            return found
+        found[old] = waiting.pop(old)
+        taken = taken - {fold(old)} | {fold(found[old])}

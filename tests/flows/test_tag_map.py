@@ -134,6 +134,7 @@ def test_a_pulled_manifest_and_a_source_prove_a_copy_from_the_command_line(termi
 
     assert (project.code, project.out.splitlines()[-1]) == (0, "equal")
     assert "| Gabel | 2 | 2 |" in report.read_text()
+    assert ", with fork as Gabel, spoon as Löffel\n" in report.read_text()
     assert (manifest.code, manifest.out.splitlines()[-1]) == (0, "equal")
     assert (unmapped.code, by_name.code) == (10, 10)
     assert "tag missing: 2" in unmapped.out
