@@ -1,8 +1,9 @@
 """Texts -> numbers and distinct texts, without a hash table where their order shows that none is needed.
 
 Manifests list an image's labels together. Then the texts that differ from the one before are the distinct
-ones, if none of them comes twice; and they surely do not if their last letters and lengths differ already.
-Only where that cannot be shown are all texts looked up one by one.
+ones, if none of them comes twice; and they surely do not if their last letters and lengths differ already, or
+more of their letters where many end alike, as links with one signature do. Only where that cannot be shown
+are all texts looked up one by one.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from cvsync.manifest.repeats import has_repeats
 from cvsync.parallel import each, slices
 
 SAMPLE = 1 << 13  # texts that tell the order of all
-_TAIL = 16  # bytes of a text that are looked at
-_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
+_WORDS = (2, 64)  # of eight bytes each at the end of a text that are looked at, and if that will not do
+_MIX = tuple(np.uint64(pow(0x9E3779B97F4A7C15, n, 2**64)) for n in range(1, _WORDS[-1] + 2))
 
 
 Part = tuple[Codes, pa.StringArray]
@@ -38,7 +39,7 @@ def encode_part(texts: pa.StringArray | pa.DictionaryArray) -> Part:
         return _part_of(texts)
     if not texts.null_count and len(texts) and not is_mixed(texts):
         codes, values = _runs(texts)
-        if not has_repeats(_marks(values)):
+        if are_distinct(values):
             return codes, values
     return _part_of(texts.dictionary_encode())
 
@@ -64,7 +65,7 @@ def join(parts: Sequence[Part]) -> pa.DictionaryArray:
             values.append(texts.slice(int(goes_on)))
             count += len(values[-1])
     distinct = pa.concat_arrays(values)
-    if not has_repeats(_marks(distinct)):
+    if are_distinct(distinct):
         return _dictionary(_moved([codes for codes, _ in parts], starts), distinct)
     whole = pa.chunked_array([_dictionary(*part) for part in parts]).unify_dictionaries()
     return whole.combine_chunks()
@@ -125,28 +126,41 @@ def _runs(texts: pa.StringArray) -> Part:
     return np.repeat(np.arange(len(starts), dtype=np.int32), lengths), texts.take(pa.array(starts))
 
 
-def _marks(texts: pa.StringArray) -> NDArray[np.uint64]:
-    """Give each text a number that is made of its end and its length: equal texts have equal ones."""
-    parts = each(lambda part: _marks_of(texts[part]), slices(len(texts)))
+def are_distinct(texts: pa.StringArray) -> bool:
+    """Tell whether no text comes twice; where that takes a look at very long ones, it is not seen."""
+    return any(not has_repeats(_marks(texts, words)) for words in _WORDS)
+
+
+def _marks(texts: pa.StringArray, words: int) -> NDArray[np.uint64]:
+    """Give each text a number that is made of its last letters and its length: equal texts have equal ones.
+
+    Args:
+        texts: Without nulls.
+        words: How many times eight bytes are looked at.
+    """
+    parts = each(lambda part: _marks_of(texts[part], words), slices(len(texts)))
     return np.concatenate([*parts, np.zeros(0, np.uint64)])
 
 
-def _marks_of(texts: pa.StringArray) -> NDArray[np.uint64]:
+def _marks_of(texts: pa.StringArray, words: int) -> NDArray[np.uint64]:
     ends = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
     data = texts.buffers()[2]
     raw = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data is not None else np.zeros(0, np.uint8)
     stops, lengths = ends[1:] - ends[0], np.diff(ends)
-    if not len(raw) or stops[0] < _TAIL:
-        raw = np.concatenate([np.zeros(_TAIL, np.uint8), raw])
-        stops = stops + np.int32(_TAIL)
+    shortest, words = int(lengths.min()), min(words, -(-int(lengths.max()) // 8))
+    if not len(raw) or stops[0] < 8 * words:
+        raw = np.concatenate([np.zeros(8 * words + 8, np.uint8), raw])
+        stops = stops + np.int32(8 * words + 8)
     # Eight bytes from any place on: the letters of a text before its start are shifted out.
     eights = np.ndarray((len(raw) - 7,), "<u8", raw, strides=(1,))
-    marks = lengths.astype(np.uint64) * _MIX[2]
-    shortest = lengths.min()
-    for n, factor in enumerate(_MIX[:2]):
-        word = eights[stops - np.int32(8 * (n + 1))]
-        if shortest < 8 * (n + 1):
-            missing = np.clip(8 * (n + 1) - lengths, 0, 8)
+    marks = lengths.astype(np.uint64) * _MIX[0]
+    for n in range(1, words + 1):
+        word = eights[stops - np.int32(8 * n)]
+        if shortest < 8 * n:
+            missing = np.clip(8 * n - lengths, 0, 8)
             word = np.where(missing < 8, word >> (8 * np.minimum(missing, 7)).astype(np.uint64), np.uint64(0))
-        marks += word * factor
+        word ^= word >> np.uint64(32)
+        marks += (
+            word * _MIX[n]
+        )  # nothing for what is before the start: how many words there are must not count
     return marks

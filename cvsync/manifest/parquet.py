@@ -83,8 +83,12 @@ class _Content:
     """The columns of texts that are read as dictionaries."""
 
     def texts(self, group: int, name: str) -> list[Part]:
-        """Number the texts of a row group, a few at a time: those of all its rows would be many."""
-        batches = self._open().iter_batches(_ROWS, row_groups=[group], columns=[name], use_threads=False)
+        """Number the texts of a row group, a few at a time: those of all its rows would be many.
+
+        Those of a dictionary come at once, for each time would bring all of it.
+        """
+        size = self.metadata.row_group(group).num_rows if name in self.dictionaries else _ROWS
+        batches = self._open().iter_batches(size, row_groups=[group], columns=[name], use_threads=False)
         return [encode_part(_text_chunk(batch.column(0))) for batch in batches]
 
     def others(self, group: int, names: list[str]) -> pa.Table:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from unittest import mock
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvsync.manifest.encode import encode, encode_part, is_mixed, join
+from cvsync import parallel
+from cvsync.manifest.encode import are_distinct, encode, encode_part, is_mixed, join
 
 texts = st.lists(
     st.none() | st.sampled_from(["", "a", "b", "ab", "x" * 20, "y" + "x" * 20, "é", "https://x.test/1"])
@@ -54,3 +57,18 @@ def test_texts_may_begin_with_many_nulls() -> None:
 
     assert not is_mixed(column.chunk(0))
     assert encode(column).to_pylist() == column.to_pylist()
+
+
+@given(parts=st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=20, unique=True), max_size=3))
+def test_texts_are_distinct_only_if_they_are(parts: list[list[str]]) -> None:
+    texts = [text for part in parts for text in part]
+
+    with mock.patch.object(parallel, "STEP", 3):  # what lies beside a text must not count
+        assert not (are_distinct(pa.array(texts, pa.string())) and len({*texts}) < len(texts))
+
+
+def test_texts_that_differ_in_the_middle_are_seen_to_be_distinct() -> None:
+    links = [f"https://pictures.test/{n}.jpg?sig={'s' * 100}" for n in range(10_000)]
+
+    assert are_distinct(pa.array(links))
+    assert not are_distinct(pa.array([*links, links[7]]))
