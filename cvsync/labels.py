@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cvsync.distinct import are_distinct
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -169,16 +171,19 @@ def same_texts(one: pa.ChunkedArray | None, other: pa.ChunkedArray | None) -> bo
     """Tell whether two text columns say the same, whatever their dictionaries; None says nothing."""
     if one is None or other is None:
         return one is other
+    if one.type == other.type and one.equals(other):
+        return True  # without a copy of either
     return bool(one.cast(pa.string()).equals(other.cast(pa.string())))
 
 
 def distinct(column: pa.Array) -> pa.Array:
     """Give a dictionary-encoded column whose dictionary names each value once."""
-    if pa.types.is_dictionary(column.type) and pc.count_distinct(column.dictionary).as_py() != len(
-        column.dictionary
-    ):
-        return column.cast(pa.string()).dictionary_encode()
-    return column
+    if not pa.types.is_dictionary(column.type):
+        return column
+    values = column.dictionary
+    if not values.null_count and (are_distinct(values) or pc.count_distinct(values).as_py() == len(values)):
+        return column
+    return column.cast(pa.string()).dictionary_encode()
 
 
 def fold(name: str) -> str:

@@ -19,6 +19,7 @@ VALUES = {
     "known",
     "events",
     "lean",
+    "distinct",
     "parallel",
     "settings",
     "limits",

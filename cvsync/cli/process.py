@@ -10,7 +10,8 @@ import os
 import sys
 from contextlib import suppress
 
-_M_ARENA_MAX = -8  # malloc.h of glibc
+_M_ARENA_MAX, _M_TRIM_THRESHOLD = -8, -1  # malloc.h of glibc
+_KEPT_BYTES = 1 << 20
 _POOL = "ARROW_DEFAULT_MEMORY_POOL"
 
 
@@ -56,10 +57,13 @@ def _give_memory_back() -> None:
 
     Its own pools keep what was let go: after a million rows are read, twice as much as their labels take. So
     does a heap for each thread, which is what glibc has unless told otherwise. Arrow looks at the variable
-    when it is loaded, and only there: readers and writers of Parquet ask for no other pool.
+    when it is loaded, and only there: readers and writers of Parquet ask for no other pool. And glibc keeps
+    up to 64 MB at the end of its heap, unless it is told how much.
     """
     if os.environ.setdefault(_POOL, "system") == "system" and sys.platform == "linux":
         import ctypes
 
         with suppress(AttributeError):  # other C libraries have no such thing
-            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+            libc = ctypes.CDLL(None)
+            libc.mallopt(_M_ARENA_MAX, 1)
+            libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

@@ -76,13 +76,8 @@ def with_files(snapshot: Snapshot, names: Names, root: Path, files: pa.Table) ->
     sha256 = _in_hex(digest)
     place = pc.binary_join_element_wise(IMAGES, names_of(ids, pc.fill_null(suffix, "jpg")), "/")
     key, version = names.of(ids)
-    told = {
-        "key": key,
-        "path": place,
-        "version": pc.coalesce(version, sha256),
-        "sha256": sha256,
-        "size": size,
-    }
+    version = pc.coalesce(version, sha256) if version.null_count < len(version) else sha256
+    told = {"key": key, "path": place, "version": version, "sha256": sha256, "size": size}
     labels = _writable(_told(snapshot, told))
     folder = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(len(labels), np.int32)), [str(root.absolute() / "manifest")]

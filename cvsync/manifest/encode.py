@@ -15,13 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cvsync.distinct import are_distinct
 from cvsync.labels import Codes
-from cvsync.manifest.repeats import has_repeats
-from cvsync.parallel import each, slices
+from cvsync.parallel import each
 
 SAMPLE = 1 << 13  # texts that tell the order of all
-_WORDS = (2, 64)  # of eight bytes each at the end of a text that are looked at, and if that will not do
-_MIX = tuple(np.uint64(pow(0x9E3779B97F4A7C15, n, 2**64)) for n in range(1, _WORDS[-1] + 2))
 
 
 Part = tuple[Codes, pa.StringArray]
@@ -124,43 +122,3 @@ def _runs(texts: pa.StringArray) -> Part:
         return np.arange(len(texts), dtype=np.int32), texts
     lengths = np.diff(np.append(starts, len(texts)))
     return np.repeat(np.arange(len(starts), dtype=np.int32), lengths), texts.take(pa.array(starts))
-
-
-def are_distinct(texts: pa.StringArray) -> bool:
-    """Tell whether no text comes twice; where that takes a look at very long ones, it is not seen."""
-    return any(not has_repeats(_marks(texts, words)) for words in _WORDS)
-
-
-def _marks(texts: pa.StringArray, words: int) -> NDArray[np.uint64]:
-    """Give each text a number that is made of its last letters and its length: equal texts have equal ones.
-
-    Args:
-        texts: Without nulls.
-        words: How many times eight bytes are looked at.
-    """
-    parts = each(lambda part: _marks_of(texts[part], words), slices(len(texts)))
-    return np.concatenate([*parts, np.zeros(0, np.uint64)])
-
-
-def _marks_of(texts: pa.StringArray, words: int) -> NDArray[np.uint64]:
-    ends = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    data = texts.buffers()[2]
-    raw = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data is not None else np.zeros(0, np.uint8)
-    stops, lengths = ends[1:] - ends[0], np.diff(ends)
-    shortest, words = int(lengths.min()), min(words, -(-int(lengths.max()) // 8))
-    if not len(raw) or stops[0] < 8 * words:
-        raw = np.concatenate([np.zeros(8 * words + 8, np.uint8), raw])
-        stops = stops + np.int32(8 * words + 8)
-    # Eight bytes from any place on: the letters of a text before its start are shifted out.
-    eights = np.ndarray((len(raw) - 7,), "<u8", raw, strides=(1,))
-    marks = lengths.astype(np.uint64) * _MIX[0]
-    for n in range(1, words + 1):
-        word = eights[stops - np.int32(8 * n)]
-        if shortest < 8 * n:
-            missing = np.clip(8 * n - lengths, 0, 8)
-            word = np.where(missing < 8, word >> (8 * np.minimum(missing, 7)).astype(np.uint64), np.uint64(0))
-        word ^= word >> np.uint64(32)
-        marks += (
-            word * _MIX[n]
-        )  # nothing for what is before the start: how many words there are must not count
-    return marks

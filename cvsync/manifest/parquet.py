@@ -23,7 +23,7 @@ from cvsync.manifest.unfold import unfold
 from cvsync.parallel import together
 
 _ROWS = 1 << 16  # whose texts are held as they stand
-_GROUP = 1 << 14  # rows of a row group
+_GROUP = 1 << 13  # rows of a row group
 
 
 def read_parquet(place: Place, reading: Reading) -> list[Rows]:
@@ -120,7 +120,7 @@ def _without_bytes(table: pa.Table) -> pa.Table:
 def write_parquet(labels: Labels, target: Target) -> None:
     """Write labels as a table of the schema, whose version stands in the file's metadata.
 
-    Holds the rows of one row group as texts, and what the writer makes of them: 400 bytes a row.
+    Holds the rows of one row group as texts, and what the writer makes of them: 1,000 bytes a row.
     """
     table = own_table(labels)
     schema = pa.schema(

@@ -35,12 +35,6 @@ def repeats(columns: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
     return _exact([column[rows] for column in bits], rows)
 
 
-def has_repeats(numbers: NDArray[np.uint64]) -> bool:
-    """Tell whether a number comes twice."""
-    ordered = np.sort(numbers)
-    return bool((ordered[1:] == ordered[:-1]).any())
-
-
 def has_many(owners: NDArray[Any], most: int) -> bool:
     """Tell whether an owner has more than so many rows; owners are small and not negative."""
     if (owners[1:] >= owners[:-1]).all():

@@ -29,7 +29,6 @@ from cvsync.run.pulled_record import (
     PulledFile,
     Rows,
     files_of,
-    last_of_each,
     names_of,
     read_record,
     stem_of,
@@ -56,7 +55,7 @@ class PulledFolder:
         self._record = record
         self._before, self._now = recorded, Rows(FILES)
         is_there, is_same = _compared(self.images, recorded)
-        self._same = recorded.filter(is_same)
+        self._same = recorded if pc.all(is_same).as_py() else recorded.filter(is_same)
         self._there = frozenset(self._same.column("image_id").to_pylist())
         touched = recorded.filter(pc.and_not(is_there, is_same))
         self._touched = {file.image_id: file for file in files_of(touched)}
@@ -69,12 +68,12 @@ class PulledFolder:
     @property
     def files(self) -> pa.Table:
         """The files that are as they were recorded, by size and time of change: columns of ``FILES``."""
-        return self._without_removed(self._same)
+        return self._and_now(self._same)
 
     @property
     def recorded(self) -> pa.Table:
         """The files that there are, or once were: columns of ``FILES``."""
-        return self._without_removed(self._before)
+        return self._and_now(self._before)
 
     def may_find(self, image_id: str) -> bool:
         """Tell whether ``find_again`` is worth a try."""
@@ -112,12 +111,13 @@ class PulledFolder:
             (self.images / file.name).unlink(missing_ok=True)
         self._removed.update(image_ids)
 
-    def _without_removed(self, before: pa.Table) -> pa.Table:
-        files = last_of_each(pa.concat_tables([before, self._now.table()]).combine_chunks())
-        if not self._removed:
-            return files
-        removed = pa.array(sorted(self._removed), pa.string())
-        return files.filter(pc.invert(pc.is_in(files.column("image_id"), removed)))
+    def _and_now(self, before: pa.Table) -> pa.Table:
+        """Give rows with those of this time, which supersede them."""
+        now = self._now.table()
+        for ids in (now.column("image_id"), pa.array(sorted(self._removed), pa.string())):
+            if len(before) and len(ids):
+                before = before.filter(pc.invert(pc.is_in(before.column("image_id"), ids)))
+        return pa.concat_tables([before, now]) if len(before) and len(now) else before if len(before) else now
 
     def _note(self, image_id: str, suffix: str, sha256: bytes) -> None:
         now = os.stat(f"{self._prefix}{stem_of(image_id)}.{suffix}")  # noqa: PTH116 - texts, as above

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvsync import parallel
-from cvsync.manifest.encode import are_distinct, encode, encode_part, is_mixed, join
+from cvsync.distinct import are_distinct
+from cvsync.manifest.encode import encode, encode_part, is_mixed, join
 
 texts = st.lists(
     st.none() | st.sampled_from(["", "a", "b", "ab", "x" * 20, "y" + "x" * 20, "é", "https://x.test/1"])
