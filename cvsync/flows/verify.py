@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,15 +13,14 @@ import pyarrow.compute as pc
 
 from cvsync.api.listing import fetch_contents, project_type
 from cvsync.events import tell, without_query
-from cvsync.flows.desired import want
-from cvsync.flows.digests import Found, hash_images, hash_places, places_of
+from cvsync.flows.digests import hash_images
+from cvsync.flows.reference import Reference, of_manifests, of_project
 from cvsync.flows.service import Service
-from cvsync.flows.source import renamed_labels, renamed_tags
 from cvsync.flows.status import read_known, require_project
 from cvsync.known import KnownImages
 from cvsync.labels import Labels, fold
-from cvsync.manifest import Name, Problem, Reading, read, shown
-from cvsync.model import Project, ProjectType, Tag
+from cvsync.manifest import Name, Problem, Reading
+from cvsync.model import Project
 from cvsync.plan import Prune, diff
 from cvsync.plan.differences import (
     Difference,
@@ -85,21 +83,6 @@ class Verification:
         return Counter(str(d.kind) for d in self.differences)
 
 
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """What the project should hold, and how its pictures are hashed."""
-
-    name: str
-    labels: Labels
-    digests: Callable[[Sequence[str]], AsyncIterator[Found]]
-    """Hashes the pictures of some keys."""
-    tags: Sequence[Tag] | None = None
-    """Of a project, tags without images too; a manifest tells only of those that it uses."""
-    problems: Sequence[Problem] = ()
-    incomplete: frozenset[str] = frozenset()
-    """Keys and ids of images of which not all rows can be compared."""
-
-
 async def verify(service: Service, request: VerifyRequest, *, source: Service | None = None) -> Verification:
     """Compare a project with manifests or with another project; both are only read.
 
@@ -120,43 +103,12 @@ async def verify(service: Service, request: VerifyRequest, *, source: Service | 
     project = await require_project(service, request.project)
     type_ = await project_type(service.client, project)
     if request.source is None:
-        reference = await _of_manifests(service, request, type_)
+        reference = await of_manifests(service, request.manifests, request.reading, request.tag_map, type_)
     else:
-        reference = await _of_project(source or service, request.source, request.tag_map)
+        reference = await of_project(source or service, request.source, request.tag_map)
     snapshot = await fetch_contents(service.client, project, type_)
     known = read_known(service, project)
     return await _compare(service, request, reference, snapshot, known)
-
-
-async def _of_manifests(service: Service, request: VerifyRequest, type_: ProjectType) -> Reference:
-    manifest = await asyncio.to_thread(read, request.manifests, request.reading)
-    named = replace(manifest, labels=renamed_labels(manifest.labels, request.tag_map))
-    desired = want(named, type_)
-
-    def digests(keys: Sequence[str]) -> AsyncIterator[Found]:
-        wanted = set(keys)
-        return hash_places(service, (place for place in places_of(desired.labels) if place[0] in wanted))
-
-    name = ", ".join(map(shown, request.manifests)) + _named_otherwise(request.tag_map)
-    return Reference(name, desired.labels, digests, problems=desired.problems, incomplete=desired.incomplete)
-
-
-async def _of_project(source: Service, wanted: str, tag_map: Mapping[str, str]) -> Reference:
-    project = await require_project(source, wanted)
-    type_ = await project_type(source.client, project)
-    contents = renamed_tags(await fetch_contents(source.client, project, type_), tag_map)
-    labels = contents.to_labels()
-
-    def digests(keys: Sequence[str]) -> AsyncIterator[Found]:
-        return hash_images(source, project.id, keys)
-
-    name = f"project {project.name} ({project.id})" + _named_otherwise(tag_map)
-    return Reference(name, labels, digests, tags=contents.tags)
-
-
-def _named_otherwise(tag_map: Mapping[str, str]) -> str:
-    """Tell of tags that have another name here: who reads that all is equal should know it."""
-    return f", with {', '.join(f'{old} as {new}' for old, new in tag_map.items())}" if tag_map else ""
 
 
 async def _compare(

@@ -18,7 +18,7 @@ STEPS = st.lists(st.tuples(ORIGINS, KEYS, KEYS), min_size=1, max_size=8)
 
 
 @given(steps=STEPS)
-@settings(max_examples=40)  # it waits for a disk that others use too
+@settings(max_examples=25)  # it waits for a disk that others use too
 def test_each_project_knows_the_images_that_it_made(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, set[str], set[str]]]
 ) -> None:
