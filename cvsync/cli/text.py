@@ -220,6 +220,7 @@ _CHANGES = (
 
 
 _DONE = {
+    "tags_renamed": ("tag", "renamed or described"),
     "tags_created": ("tag", "created"),
     "images_created": ("image", "created"),
     "images_adopted": ("image", "already there"),

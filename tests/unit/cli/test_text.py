@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cvsync.cli.text import TextOutput
+from cvsync.cli.text import TextOutput, result_line
 from cvsync.events import tell
 
 STATUS: dict[str, Any] = {
@@ -27,3 +27,16 @@ def test_beginning_and_end_need_no_status(capsys: pytest.CaptureFixture[str], do
     tell(TextOutput(), "status", **STATUS | {"done": done})
 
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        ({}, "nothing to do"),
+        ({"rows_refused": 0}, "nothing to do"),
+        ({"tags_renamed": 1}, "1 tag renamed or described"),
+        ({"images_created": 1200, "tags_created": 2}, "2 tags created, 1,200 images created"),
+    ],
+)
+def test_whatever_a_run_did_is_summed_up(counts: dict[str, int], line: str) -> None:
+    assert result_line(counts) == line
