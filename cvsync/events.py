@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlsplit
 
 VERSION = 1  # of the schema: facts may be added to an event, but never change their meaning
 _WARNINGS = frozenset(
@@ -75,7 +74,12 @@ def as_line(event: Event, *, moment: datetime, run: str, destination: str | None
 
 
 def without_query(url: str) -> str:
-    """Give a URL, or any other key, as it may be shown: signatures stand in queries."""
-    if "://" not in url:
+    """Give a URL, or any other key, as it may be shown: signatures stand in queries, passwords before hosts.
+
+    It need not be a URL that anything can connect to.
+    """
+    scheme, mark, rest = url.partition("://")
+    if not mark:
         return url
-    return urlsplit(url)._replace(query="", fragment="").geturl()
+    host, slash, path = rest.partition("?")[0].partition("#")[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

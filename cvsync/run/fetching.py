@@ -9,7 +9,6 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from cvsync import limits
 from cvsync.errors import ServiceError, SettingsError, TooLargeError, TransportError
@@ -135,4 +134,4 @@ class Fetching:
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).netloc
+    return without_query(url).partition("://")[2].partition("/")[0]

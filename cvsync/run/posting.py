@@ -14,7 +14,7 @@ from cvsync.api.wire import decode
 from cvsync.lean import lean_dataclass
 from cvsync.plan.actions import Action
 from cvsync.plan.batch import url_size
-from cvsync.run.content import body_size, locate
+from cvsync.run.content import body_size, read_bytes
 from cvsync.run.marker import with_marker
 from cvsync.run.room import Room
 
@@ -62,7 +62,7 @@ async def post_images(
         return await _post(client, "CreateImagesFromUrls", project_id, urls, metadata)
     async with room.taken(sum(map(body_size, actions))):
         files = [
-            file_entry(a.key or "", await asyncio.to_thread(locate(a).read_bytes), some)
+            file_entry(a.key or "", await asyncio.to_thread(read_bytes, a), some)
             for a, some in zip(actions, labels, strict=True)
         ]
         return await _post(client, "CreateImagesFromFiles", project_id, files, metadata)

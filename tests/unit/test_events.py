@@ -71,6 +71,8 @@ def test_every_event_that_any_test_makes_is_checked() -> None:
     [
         ("https://x.test/a?sig=secret#part", "https://x.test/a"),
         ("images/a?b.png", "images/a?b.png"),
+        ("https://me:secret@x.test/@a?b", "https://x.test/@a"),
+        ("http://[half/x.jpg?sig=secret", "http://[half/x.jpg"),
     ],
 )
 def test_signatures_are_not_shown(url: str, shown: str) -> None:

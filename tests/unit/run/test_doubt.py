@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bench import Bench, Troubled
+from make import make_png
 from plans import box, create
 
 from cvsync.errors import ServiceError, TransportError
@@ -455,3 +457,18 @@ def test_every_status_of_an_image_has_a_fate() -> None:
     assert fate("ErrorLimitExceed") is Fate.FULL
     assert fate("ErrorUnknown") is Fate.AGAIN
     assert fate("ErrorOfTomorrow") is Fate.REFUSED
+
+
+async def test_file_that_goes_before_it_is_sent_costs_only_itself(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(5):
+        (tmp_path / f"{n}.png").write_bytes(make_png(n))
+    names = [*(str(tmp_path / f"{n}.png") for n in range(5)), str(tmp_path / "gone.png")]
+    monkeypatch.setattr("cvsync.run.create.why_unusable", lambda _: None)  # it was there a moment ago
+
+    outcomes = await bench.apply(bench.plan(*(Action(Kind.CREATE_IMAGE, n, path=n) for n in names)))
+
+    assert outcomes.counts == Counter(images_created=5, refused=1)
+    assert [(r.action.key, r.code) for r in outcomes.refusals] == [(names[-1], "E111")]
+    assert bench.ledger.in_doubt() == 0

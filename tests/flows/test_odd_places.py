@@ -1,0 +1,56 @@
+"""Rows whose image cannot be read where they say it is: each costs only itself."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from make import make_png, write_csv
+from shelf import Shelf
+
+from cvsync import Report
+
+
+def rejected(report: Report, column: str) -> list[tuple[str, str]]:
+    assert report.rejects is not None
+    with report.rejects.open(encoding="utf-8") as file:
+        return [(row[column], row["error_code"]) for row in csv.DictReader(file)]
+
+
+async def test_what_is_no_file_costs_only_itself(shelf: Shelf, tmp_path: Path) -> None:
+    (tmp_path / "good.png").write_bytes(make_png(20))
+    (tmp_path / "folder.png").mkdir()
+    names = ["good.png", "folder.png"]
+    if sys.platform != "win32":
+        os.mkfifo(tmp_path / "pipe.png")  # nobody writes into it: to open it is to wait
+        names.append("pipe.png")
+
+    report = await shelf.push(write_csv(tmp_path / "m.csv", [{"path": n, "tag": "fork"} for n in names]))
+
+    assert report.counts["images_created"] == 1
+    assert rejected(report, "path") == [(str(tmp_path / name), "E111") for name in names[1:]]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+async def test_a_file_that_may_not_be_read_costs_only_itself(shelf: Shelf, tmp_path: Path) -> None:
+    for name in ("good.png", "locked.png"):
+        (tmp_path / name).write_bytes(make_png(len(name)))
+    (tmp_path / "locked.png").chmod(0)
+    rows = [{"path": name, "tag": "fork"} for name in ("good.png", "locked.png")]
+
+    report = await shelf.push(write_csv(tmp_path / "m.csv", rows))
+
+    assert report.counts["images_created"] == 1
+    assert rejected(report, "path") == [(str(tmp_path / "locked.png"), "E111")]
+
+
+async def test_a_url_that_nothing_can_connect_to_costs_only_itself(shelf: Shelf, tmp_path: Path) -> None:
+    urls = [shelf.url("1.png"), "http://[half/x.jpg", "http://h.test:99999999/x.jpg"]
+
+    report = await shelf.push(write_csv(tmp_path / "m.csv", [{"url": url, "tag": "fork"} for url in urls]))
+
+    assert report.counts["images_created"] == 1
+    assert rejected(report, "url") == [(url, "ErrorSource") for url in urls[1:]]
