@@ -188,7 +188,7 @@ class Creations:
             answered.counts["labels_added"] += len(labels)
             if len(labels) < len(action.labels):
                 sent = self._went(action, labels)
-                missing = tuple(label for label in action.labels if label not in sent)
+                missing = [n for n, label in enumerate(action.labels) if label not in sent]
                 self._relabels.follow(relabel(action, image_id, missing))
         elif made is not None:
             answered.ours.append(Duplicate(action, image_id, self._went(action, labels), is_ours=True))

@@ -81,9 +81,8 @@ def settle(
             continue
         add, _ = _differences(action.labels, _labels(left))
         if add:
-            labels = tuple(action.labels[i] for i in add)
-            settled.add.append(relabel(action, image.id, labels))
-            left += [_Present(label, None) for label in labels]
+            settled.add.append(relabel(action, image.id, add))
+            left += [_Present(action.labels[i], None) for i in add]
     if surplus:
         settled.remove.append(
             Action(
@@ -97,9 +96,12 @@ def settle(
     return settled
 
 
-def relabel(action: Action, image_id: str, labels: tuple[Label, ...]) -> Action:
-    """Give the action that adds labels to the image that another action is about."""
-    return Action(Kind.ADD_LABEL, action.key, labels, image_id=image_id, origins=action.origins)
+def relabel(action: Action, image_id: str, positions: Sequence[int]) -> Action:
+    """Give the action that adds some of an action's labels to the image that it is about."""
+    labels, origins = tuple(action.labels[n] for n in positions), action.origins
+    if len(origins) == len(action.labels):  # a refusal names the row of its own label
+        origins = tuple(origins[n] for n in positions)
+    return Action(Kind.ADD_LABEL, action.key, labels, image_id=image_id, origins=origins)
 
 
 def _present(type_: ProjectType, image: Image, names: Mapping[str, str]) -> list[_Present]:

@@ -1,4 +1,4 @@
-"""Rows whose image cannot be read where they say it is: each costs only itself."""
+"""Rows whose image cannot be read where they say it is, or whose label is refused: each stands for itself."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from make import make_png, write_csv
 from shelf import Shelf
 
 from cvsync import Report
+from cvsync.flows.project import NewProject
+from cvsync.model import ProjectType
 
 
 def rejected(report: Report, column: str) -> list[tuple[str, str]]:
@@ -54,3 +56,17 @@ async def test_a_url_that_nothing_can_connect_to_costs_only_itself(shelf: Shelf,
 
     assert report.counts["images_created"] == 1
     assert rejected(report, "url") == [(url, "ErrorSource") for url in urls[1:]]
+
+
+async def test_labels_that_follow_their_image_are_refused_by_their_own_rows(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    await shelf.control("POST", "faults", [{"operation": "CreateImageTags", "kind": "status", "status": 400}])
+    new, there = ([{"url": shelf.url(f"{n}.png"), "tag": f"t{t}"} for t in range(22)] for n in (1, 2))
+    multilabel = {"create": NewProject(type=ProjectType.MULTILABEL)}
+    await shelf.push(write_csv(tmp_path / "m.csv", there[:1]), **multilabel)
+    shelf.state = tmp_path / "another state"  # so that the second image turns out to be there
+
+    report = await shelf.push(write_csv(tmp_path / "m.csv", [*new, *there[:3]]), **multilabel)
+
+    assert rejected(report, "tag") == [(f"t{n}", "400") for n in (*range(22), 1, 2)]
