@@ -313,4 +313,6 @@ class Creations:
             self._work.refuse(action, "ErrorSource", reason)
         self._work.note_refusals(batch.kind, len(failed))
         for ready in create_batches(fetched, size=size_of, sent=self._sent):
+            if self._work.stop.requested:
+                return
             await self.send(ready)

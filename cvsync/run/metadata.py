@@ -53,6 +53,8 @@ class MetadataChanges:
         if done:
             work.ledger.note(work.run_id, batch.kind.words, counts={STEPS: done}, state="void")
         for pairs, actions in alike.items():
+            if work.stop.requested:
+                return
             await self._send(replace(batch, actions=tuple(actions)), dict(pairs))
 
     async def _send(self, batch: Batch, metadata: Mapping[str, str]) -> None:

@@ -98,3 +98,43 @@ async def test_downloaded_bytes_are_there_until_their_batch_is_settled(bench: Be
 
     assert outcomes.counts["images_created"] == 2
     assert not [*bench.folder.rglob("fetched")]
+
+
+class Stopping(list[Any]):
+    """Events that end the run as soon as a batch leaves."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench = bench
+
+    def append(self, event: Any) -> None:
+        super().append(event)
+        if event.name == "batch_sent":
+            self._bench.stop.request()
+
+
+async def test_nothing_more_is_sent_of_what_was_downloaded_once_the_run_is_to_end(bench: Bench) -> None:
+    url = f"{bench.emulator.url}/files"
+    apart = [
+        Action(Kind.CREATE_IMAGE, f"{n}", url=f"{url}/{n}.png", metadata=(("number", f"{n}"),))
+        for n in range(3)
+    ]
+    bench.events = Stopping(bench)
+
+    outcomes = await bench.apply(bench.plan(*apart), as_bytes=("*",))
+
+    assert outcomes.counts["images_created"] == 1
+    assert (await bench.calls())["CreateImagesFromFiles"] == 1
+
+
+async def test_no_more_metadata_is_set_once_the_run_is_to_end(bench: Bench) -> None:
+    await bench.apply(pictures(bench, "0.png", "1.png", "2.png"))
+    changes = [
+        Action(Kind.SET_METADATA, key, image_id=image_id, metadata=(("of", key),))
+        for key, image_id in bench.ids().items()
+    ]
+    bench.events = Stopping(bench)
+
+    await bench.apply(bench.plan(*changes))
+
+    assert (await bench.calls())["UpdateImageMetadata"] == 1
