@@ -218,7 +218,10 @@ def _code_and_message(content: bytes) -> tuple[str, str]:
     if isinstance(fields.get("error"), dict):
         fields = {name.lower(): value for name, value in fields["error"].items()}
     code = fields.get("code", fields.get("statuscode", ""))
-    return str(code or ""), str(fields.get("message") or "")
+    return str(code or ""), _LINK.sub(r"\1", str(fields.get("message") or ""))
+
+
+_LINK = re.compile(r"(\w+://[^\s?]*)\?[^\s\"']*")  # what was sent may be quoted, and with it a signature
 
 
 def _retry_after(text: str | None) -> float | None:

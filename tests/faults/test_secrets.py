@@ -22,7 +22,14 @@ REFUSED = {"operation": "CreateImagesFromUrls", "kind": "partial"}
 FAULTS: dict[str, list[dict[str, Any]]] = {
     "html": [{"operation": "GetProjects", "kind": "html"}],
     "no right": [{"operation": "CreateTag", "kind": "status", "status": 403}],
-    "whole batch": [{"operation": "CreateImagesFromUrls", "kind": "status", "status": 400}],
+    "whole batch": [
+        {
+            "operation": "CreateImagesFromUrls",
+            "kind": "status",
+            "status": 400,
+            "body": {"code": "BadRequestImageUrl", "message": f"no https://pictures.test/?sig={SIGNATURE}"},
+        }
+    ],
     "unreachable": [REFUSED | {"image_status": "ErrorSource", "every": 2}],
     "refused": [REFUSED | {"image_status": "ErrorImageSize", "every": 3}],
     "none": [],

@@ -49,6 +49,15 @@ async def test_every_form_of_error_is_read(
     assert "canary" not in f"{caught.value!r} {caught.value}"
 
 
+async def test_signatures_are_not_told_on(answers: Any) -> None:
+    said = "Cannot download 'https://h.test/1.jpg?sv=2023&sig=secret', nor 'https://h.test/2.jpg'. Gone?"
+
+    with pytest.raises(ServiceError) as caught:
+        await send(answers, status=400, payload={"code": "BadRequestImageUrl", "message": said})
+
+    assert caught.value.message == said.replace("?sv=2023&sig=secret", "")
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("3", 3.0), ("0.5", 0.5), ("-1", 0.0), ("soon", None), ("inf", None), ("nan", None), (None, None)],
