@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvsync.cli.options import WRITTEN, reading_options, take_reading
+from cvsync.cli.writable import WritableFile
 
 if TYPE_CHECKING:
     from cvsync.cli.offline import Output
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Write nothing if a single row is bad.")
 @click.option(
     "--rejects",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=WritableFile(),
     metavar="FILE",
     help="Where bad rows go.  [default: a file beside OUT]",
 )

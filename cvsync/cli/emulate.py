@@ -114,14 +114,10 @@ def emulate(faults: tuple[str, ...], quirks: tuple[str, ...], **options: Any) ->
     except SchemaError as error:
         click.echo(f"cvsync: {error}", err=True)
         return exits.UNEXPECTED
-    except CvsyncError as error:
-        click.echo(f"cvsync: {error}", err=True)
+    except (CvsyncError, OSError) as error:
+        address = f"{settings.host} port {settings.port}"
+        click.echo(f"cvsync: {exits.explain(error) or f'cannot listen on {address}: {error}'}", err=True)
         return exits.exit_code(error)
-    except OSError as error:
-        click.echo(
-            f"cvsync: cannot listen on {settings.host} port {settings.port}: {error.strerror}", err=True
-        )
-        return exits.UNEXPECTED
     return exits.OK
 
 

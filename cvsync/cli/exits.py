@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from cvsync.errors import (
     AuthError,
     CvsyncError,
@@ -22,6 +24,7 @@ from cvsync.errors import (
 
 OK = 0
 UNEXPECTED = 1
+USAGE = 2
 REFUSED = 3
 LATER = 5
 MANIFEST = 4
@@ -29,8 +32,8 @@ DIFFERENT = 10
 INTERRUPTED = 130
 TERMINATED = 143
 _CODES: tuple[tuple[type[CvsyncError], int], ...] = (  # the first that fits
-    (SettingsError, 2),
-    (UnsupportedError, 2),
+    (SettingsError, USAGE),
+    (UnsupportedError, USAGE),
     (ManifestError, 4),
     (TransportError, 5),
     (GuardError, 6),
@@ -48,5 +51,29 @@ _CODES: tuple[tuple[type[CvsyncError], int], ...] = (  # the first that fits
 def exit_code(error: BaseException) -> int:
     """Give the exit code of an error; ``UNEXPECTED`` for what cvsync did not raise on purpose."""
     if isinstance(error, ServiceError) and error.is_transient:
-        return 5
+        return LATER
+    if not isinstance(error, CvsyncError) and explain(error):
+        return LATER if _is_full(error) else USAGE
     return next((code for kind, code in _CODES if isinstance(error, kind)), UNEXPECTED)
+
+
+def explain(error: BaseException) -> str | None:
+    """Say what an error means; None: nobody expected it, and its traceback tells more.
+
+    Files may be out of reach anywhere, so what the system says is made a reason here, not in each place.
+    """
+    if isinstance(error, CvsyncError):
+        return str(error)
+    if _is_full(error):
+        return "the disk is full; make room and run again"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return None
+
+
+def _is_full(error: BaseException) -> bool:
+    import sqlite3
+
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -9,7 +9,6 @@ import click
 
 from cvsync import __version__
 from cvsync.cli import exits
-from cvsync.errors import CvsyncError
 
 VERBS = {
     "apply": "push",
@@ -77,7 +76,10 @@ def run() -> None:
         code = error.exit_code
     except click.Abort:
         code = 130
-    except CvsyncError as error:  # of options, before anything began
-        click.echo(f"cvsync: {error}", err=True)
+    except Exception as error:  # of options, before anything began
+        reason = exits.explain(error)
+        if reason is None:
+            raise
+        click.echo(f"cvsync: {reason}", err=True)
         code = exits.exit_code(error)
     sys.exit(code)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from cvsync.cli import exits, process
 from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.text import TextOutput
-from cvsync.errors import CvsyncError
 from cvsync.events import Event
 from cvsync.run.names import new_run_id
 
@@ -31,8 +30,11 @@ def run_offline(
     code, reason = exits.UNEXPECTED, None
     try:
         code = work(output)
-    except CvsyncError as error:
-        code, reason = exits.exit_code(error), str(error)
+    except Exception as error:
+        reason = exits.explain(error)
+        if reason is None:
+            raise
+        code = exits.exit_code(error)
     except KeyboardInterrupt:
         code, reason = exits.INTERRUPTED, "interrupted"
         raise

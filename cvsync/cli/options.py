@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cvsync.cli.common import LOCAL, Common, common_options, split_common
+from cvsync.cli.writable import WritableFile
 from cvsync.run.settings import BODY_BYTES, GRACE, Adopt, RunSettings
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ quota_option = click.option(
 )
 rejects_option = click.option(
     "--rejects",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=WritableFile(),
     metavar="FILE",
     help="Where refused rows go.  [default: a file in the run's folder, named at the end]",
 )

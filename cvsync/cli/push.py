@@ -20,6 +20,7 @@ from cvsync.cli.options import (
     take_renames,
 )
 from cvsync.cli.release_options import end_options, take_ends, take_training, training_options
+from cvsync.cli.writable import WritableFile
 
 if TYPE_CHECKING:
     from cvsync.flows.carry import Report
@@ -77,7 +78,7 @@ def push(dry_run: bool, train: bool, rejects: Path | None, **options: Any) -> in
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=WritableFile(),
     metavar="PLAN",
     help="Save the plan, to be carried out by `cvsync apply PLAN`.",
 )
@@ -96,7 +97,7 @@ def plan(exit_code: bool, output: Path | None, **options: Any) -> int:
 
 
 @click.command()
-@click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("plan_file", metavar="PLAN", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @rejects_option
 @run_options
 @common_options

@@ -17,7 +17,7 @@ from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.keys import KeyNames, prediction_key, training_key
 from cvsync.cli.options import LOCAL, Common
 from cvsync.cli.text import TextOutput
-from cvsync.errors import CvsyncError, LockedError, SettingsError
+from cvsync.errors import LockedError, SettingsError
 from cvsync.events import Event, Observer, tell
 from cvsync.run.names import new_run_id
 
@@ -61,8 +61,11 @@ def execute(
         code = asyncio.run(_drive(common, flow, told, manifests, run_id, keys=keys or common.keys))
     except EarlyEndError as error:
         code, reason = error.exit_code, str(error)
-    except CvsyncError as error:
-        code, reason = exits.exit_code(error), str(error)
+    except Exception as error:
+        reason = exits.explain(error)
+        if reason is None:
+            raise
+        code = exits.exit_code(error)
     finally:
         told.end(code, reason)
     return code

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvsync.cli.options import PROJECT_TYPES, project_type, reading_options, take_reading
+from cvsync.cli.writable import WritableFile
 
 if TYPE_CHECKING:
     from cvsync.cli.offline import Output
@@ -26,9 +27,7 @@ SHOWN = 3  # rows of a code, before "and N more"
     help="Of the project that it is for.  [default: what the manifest needs]",
 )
 @click.option("--strict", is_flag=True, help="Exit with 4 if a single row is bad.")
-@click.option(
-    "--rejects", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write bad rows there."
-)
+@click.option("--rejects", type=WritableFile(), metavar="FILE", help="Write bad rows there.")
 @click.option(
     "--preview",
     type=click.Path(dir_okay=False, path_type=Path),

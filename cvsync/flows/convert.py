@@ -73,6 +73,5 @@ def convert(request: ConvertRequest) -> ConvertReport:
     if manifest.problems:
         name = f"{request.destination.name}.rejects{rejects_suffix(manifest)}"
         rejects = request.rejects or request.destination.with_name(name)
-        rejects.parent.mkdir(parents=True, exist_ok=True)
         write_rejects(manifest, rejects, ((p.source, p.row, p.code, p.message) for p in manifest.problems))
     return ConvertReport(manifest, written, rejects)

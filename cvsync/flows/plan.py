@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from cvsync.api.listing import fetch_contents, fetch_snapshot
 from cvsync.api.versions import METADATA_SINCE, is_at_least
-from cvsync.errors import ManifestError, MissingProjectError, PlanError, SettingsError
+from cvsync.errors import ManifestError, MissingProjectError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.desired import Desired, want
 from cvsync.flows.project import NewProject, choose_type, create_project, find_with_type
@@ -103,8 +103,8 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
     """Write a plan into a file that only its owner may read, to be applied later.
 
     Raises:
-        SettingsError: The project does not exist yet, or the plan is not of manifests.
-        PlanError: The file cannot be written.
+        SettingsError: The project does not exist yet, the plan is not of manifests, or the file cannot be
+            written.
     """
     manifest = prepared.desired.manifest
     if manifest is None:
@@ -116,10 +116,11 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
         manifest=remember(manifest),
     )  # fmt: skip
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
             write_plan(saved, file)
     except OSError as error:
-        raise PlanError(f"{path} cannot be written: {error.strerror}") from error
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _placed(plan: Plan) -> Plan:

@@ -79,6 +79,7 @@ def write_refused(table: pa.Table, reasons: Sequence[tuple[str, str]], destinati
 @contextmanager
 def _private(destination: Path) -> Iterator[IO[bytes]]:
     """Open a file that only its owner may read, packed as its name says."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(destination, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
         packing = packing_of(destination.name)
         if packing is None:

@@ -150,6 +150,15 @@ def test_events_are_json_and_end_with_run_end(served: Desk) -> None:
             {}, 2, "v2.1",
         ),
         (["plan", "m.csv", "-p", "x", "--create-project", "--exit-code"], {}, 10, ""),
+        (["push", "m.csv", "-p", "x", "--create-project", "--state-dir", "m.csv/s"], {}, 2, "m.csv/s"),
+        (["push", "m.csv", "-p", "x", "-e", "local", "--local-data", "m.csv/data"], {}, 2, "data: Not"),
+        (["push", "m.csv", "-p", "x", "--rejects", "m.csv/bad.csv"], {}, 2, "m.csv is no folder"),
+        (["plan", "m.csv", "-p", "x", "-o", "m.csv/x.plan"], {}, 2, "m.csv is no folder"),
+        (["apply", "none.plan", "-p", "x"], {}, 2, "does not exist"),
+        (["verify", "m.csv", "-p", "x", "-e", "local", "--local-data", "m.csv/data"], {}, 2, "data: Not"),
+        (["validate", "mixed.csv", "--rejects", "new/bad.csv"], {}, 3, ""),
+        (["convert", "m.csv", "m.csv/out.csv"], {}, 2, "m.csv"),
+        (["emulate", "--data", "m.csv/data", "--port", "0"], {}, 2, "data: Not"),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_has_a_code_and_a_reason(
@@ -158,6 +167,7 @@ def test_what_goes_wrong_has_a_code_and_a_reason(
     served.manifest(2)
     (served.folder / "bad.csv").write_text("url,left\nhttps://pictures.test/1,0.5\n")
     (served.folder / "empty.csv").write_text("")
+    (served.folder / "mixed.csv").write_text("url,tag\nftp://pictures.test/1,fork\n")
 
     done = served.run(*arguments, **environment)
 

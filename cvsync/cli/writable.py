@@ -1,0 +1,26 @@
+"""Files that a command is to write at its end, looked at before it begins."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class WritableFile(click.Path):
+    """A file that can be written, whether it is there or not; folders on its way may be missing."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Take a path, or refuse it: after hours of work it would be too late."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        nearest = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+        if nearest.is_dir() and os.access(nearest, os.W_OK):
+            return path
+        if nearest != path.absolute():
+            self.fail(f"'{path}' cannot be written: {nearest} is no folder that you may write to", param, ctx)
+        return path
