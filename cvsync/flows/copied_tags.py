@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cvsync.flows.service import Service
+from cvsync.labels import fold
 from cvsync.model import Tag
 from cvsync.plan.tags import possible_renames
 from cvsync.run.notes import Notes
 
 _NOTE = "tags of "  # and the source's id
 
+Names = dict[str, list[str]]
+"""For ids of the source's tags the names that the copy may have for them, the latest last."""
+
 
 class CopiedTags:
-    """A note in the copy's ledger: for ids of the source's tags the names that the copy has for them.
+    """A note in the copy's ledger: ``Names``.
 
-    It is a name and no id of the copy, so that it can be committed before the tag is created. A name that the
-    copy no longer has was changed there by somebody, and stays as it is.
+    It is of names and not of ids of the copy, so that it can be committed before a tag is created. A name
+    that the copy no longer has was changed there by somebody, and stays as it is.
     """
 
     def __init__(self, notes: Notes, source_id: str, tags: Sequence[Tag]) -> None:
@@ -32,20 +36,29 @@ class CopiedTags:
 
     async def renames(self, service: Service, project_id: str) -> dict[str, str]:
         """Give what tags of the copy are to be named now, old -> new, but for names that others keep."""
-        noted: dict[str, str] = self._notes.get(self._name, {})
-        moved = {noted[i]: name for i, name in self._wanted.items() if noted.get(i, name) != name}
-        if not moved:
+        noted: Names = self._notes.get(self._name, {})
+        unlike = {i: name for i, name in self._wanted.items() if noted.get(i, [name]) != [name]}
+        if not unlike:
             return {}
-        return possible_renames(moved, (tag.name for tag in await service.client.get_tags(project_id)))
+        there = {fold(tag.name) for tag in await service.client.get_tags(project_id)}
+        moved = {}
+        for tag_id, new in unlike.items():
+            old = next((name for name in reversed(noted[tag_id]) if fold(name) in there), new)
+            if old != new:
+                moved[old] = new
+        return possible_renames(moved, there)
 
-    def note_new(self) -> None:
-        """Commit those that are not known yet; before any is created."""
-        self._note(self._wanted | self._notes.get(self._name, {}))
+    def note_before(self) -> None:
+        """Commit which names the copy is about to have; before any tag is created or renamed."""
+        noted: Names = self._notes.get(self._name, {})
+        pairs = self._wanted.items()
+        self._note({i: [*(old for old in noted.get(i, ()) if old != name), name] for i, name in pairs})
 
-    def note_all(self) -> None:
-        """Commit all of them; when the copy has them under these names."""
-        self._note(self._notes.get(self._name, {}) | self._wanted)
+    def note_after(self) -> None:
+        """Commit which names the copy has now."""
+        self._note({i: [name] for i, name in self._wanted.items()})
 
-    def _note(self, names: dict[str, str]) -> None:
-        if names != self._notes.get(self._name, {}):
-            self._notes[self._name] = names
+    def _note(self, names: Names) -> None:
+        noted: Names = self._notes.get(self._name, {})
+        if noted | names != noted:
+            self._notes[self._name] = noted | names

@@ -76,10 +76,10 @@ async def migrate(source: Service, service: Service, request: MigrateRequest) ->
         tags = CopiedTags(carrier.ledger.notes, met.origin.id, met.tags)
         renames = await tags.renames(service, project.id)
         aim = replace(request, renames={**request.renames, **renames})
-        tags.note_new()
+        tags.note_before()
         await make_equal(service, aim, project, desired, carrier, rejects=request.rejects)
         if not service.stop.requested:
-            tags.note_all()
+            tags.note_after()
     return carrier.report
 
 

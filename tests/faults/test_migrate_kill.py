@@ -195,6 +195,40 @@ def test_killed_copies_are_gone_on_with_while_links_end_and_servers_fail(
         check(resources.target, resources.source, 640, len(left))
 
 
+def test_a_tag_is_renamed_once_wherever_a_copy_is_cut_off(tmp_path: Path, runner: Runner) -> None:
+    """And no other tag is made for it, even if it gets one more name before the next run."""
+    with two_resources(tmp_path) as resources:
+        settings, target = source_settings(resources.source), resources.target
+        asyncio.run(fill(settings, 4))
+        runner.begin(resources.order)
+        assert runner.end() == 0
+        cut, code = 0, -9
+        while code == -9:
+            cut += 1
+            name = asyncio.run(rename(settings, f"number {cut}"))
+            runner.begin(resources.order | {"failpoint": f"any:{cut}"})
+            code = runner.end()
+            if cut % 2:
+                name = asyncio.run(rename(settings, f"{name} and a half"))
+            runner.begin(resources.order)
+            assert runner.end() == 0
+
+            tags = target.ask(f"customvision/v3.3/training/projects/{target.project}/tags")
+            assert {tag["name"] for tag in tags} == {name, "Löffel", "nože"}, cut
+
+        assert cut > 8
+        assert target.ask("_emulator/requests")["by_operation"]["CreateTag"] == {"200": 3}
+
+
+async def rename(settings: Settings, name: str) -> str:
+    """Give the first tag of the source another name."""
+    async with open_client(settings) as (client, _):
+        (project,) = await client.get_projects()
+        (tag,) = [t for t in await client.get_tags(project.id) if t.name not in ("Löffel", "nože")]
+        await client.update_tag(project.id, tag.id, {"name": name})
+    return name
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_copies_that_are_killed_five_times_while_a_hundredth_of_all_calls_fails(

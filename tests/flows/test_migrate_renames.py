@@ -141,7 +141,7 @@ async def test_a_rename_before_the_note_of_it_is_not_done_twice(
 ) -> None:
     """As where the run is killed in between."""
     await rename(client, fork="Gabel")
-    monkeypatch.setattr(CopiedTags, "note_all", lambda _: None)
+    monkeypatch.setattr(CopiedTags, "note_after", lambda _: None)
     await pair.migrate()
     monkeypatch.undo()
 
@@ -150,6 +150,22 @@ async def test_a_rename_before_the_note_of_it_is_not_done_twice(
     last = await pair.migrate()
 
     assert (+again.counts, +last.counts) == ({}, {"tags_renamed": 1})
+    assert await pair.copy.writes() == {"UpdateTag": 2}
+    assert (await pair.verify()).is_equal
+
+
+@pytest.mark.usefixtures("source")
+async def test_a_second_rename_is_one_though_nobody_noted_the_first(
+    pair: Pair, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rename(client, fork="Gabel")
+    monkeypatch.setattr(CopiedTags, "note_after", lambda _: None)
+    await pair.migrate()
+    monkeypatch.undo()
+    await rename(client, Gabel="fourchette")
+
+    await pair.migrate()
+
     assert await pair.copy.writes() == {"UpdateTag": 2}
     assert (await pair.verify()).is_equal
 
