@@ -186,7 +186,10 @@ class _Pull:
 
     def _puller(self) -> Puller:
         service = self.service
-        links = Links(service.client, self.project.id, iteration_id=self.selection.iteration_id)
+        links = Links(
+            service.client, self.project.id, iteration_id=self.selection.iteration_id,
+            observer=service.observer,
+        )  # fmt: skip
         return Puller(
             client=service.client, downloader=service.downloader, project_id=self.project.id,
             folder=self.folder, links=links, workers=service.workers, observer=service.observer,

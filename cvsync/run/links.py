@@ -6,16 +6,21 @@ import asyncio
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import islice
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
 from cvsync.api.client import Client
 from cvsync.api.wire import read_datetime
+from cvsync.errors import AuthError, NotFoundError
+from cvsync.events import Observer, ignore, tell
 from cvsync.limits import IDS_PER_URL
+
+T = TypeVar("T")
 
 _LIFETIME = 24 * 3600.0  # recorded: every signed link since v2.0
 _MARGIN = 600.0  # a download that begins with a link should end before it does
@@ -33,6 +38,7 @@ class Links:
         project_id: Whose images.
         links: The first of what ``add`` takes.
         iteration_id: As an iteration saw them; None: as they are.
+        observer: Is told of each link that was refused and is read anew.
         just_read: Whether links that say that they are over do so because this machine's date is wrong.
         clock: Seconds that only go forward.
         wall_clock: Seconds since 1970, to tell how long a link lives by the end that it names.
@@ -45,12 +51,13 @@ class Links:
         links: Iterable[tuple[str, str]] = (),
         *,
         iteration_id: str | None = None,
+        observer: Observer = ignore,
         just_read: bool = True,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._client, self._project_id, self._iteration_id = client, project_id, iteration_id
-        self._clock, self._wall_clock = clock, wall_clock
+        self._observer, self._clock, self._wall_clock = observer, clock, wall_clock
         self._if_past = _LIFETIME if just_read else 0.0
         self._packed: deque[tuple[bytes, float]] = deque()
         self._links: dict[str, tuple[str, float]] = {}
@@ -67,6 +74,34 @@ class Links:
         """Give the link of an image, read anew if it is about to be over; None if the image is gone."""
         link, _ = self._unpacked(image_id)
         return await self.renew(image_id, link) if self.is_over(image_id) else link or None
+
+    async def use(self, image_id: str, call: Callable[[str], Awaitable[T]], *, renewals: int) -> T | None:
+        """Do something with the link of an image, and again with another one where it is refused.
+
+        Args:
+            image_id: The image.
+            call: Is given a link.
+            renewals: How often the link is read anew before a refusal is believed.
+
+        Returns:
+            What came of it; None if the image is gone.
+
+        Raises:
+            AuthError: The last link was refused.
+            NotFoundError: It led to nothing.
+        """
+        link = await self.current(image_id)
+        while link is not None:
+            try:
+                return await call(link)
+            except (AuthError, NotFoundError) as error:
+                # The link is over, or the image: whoever reads the link anew is told.
+                if not renewals:
+                    raise
+                renewals -= 1
+                tell(self._observer, "link_renewed", image=image_id, reason=str(error))
+                link = await self.renew(image_id, link)
+        return None
 
     async def current_of(self, image_ids: Sequence[str]) -> dict[str, str | None]:
         """Give the links of images that are wanted together; those about to be over are read anew."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from cvsync.api.client import Client
 from cvsync.api.download import Downloader
 from cvsync.api.originals import Originals
-from cvsync.errors import AuthError, NotFoundError
+from cvsync.errors import NotFoundError
 from cvsync.plan.actions import Action
 from cvsync.run.links import Links
 
@@ -40,16 +41,8 @@ class Origin:
             TransportError: The connection failed.
         """
         originals = Originals(self.client, self.downloader, self.project_id)
-        key, part = action.key or "", file.with_name(file.name + ".part")
-        link = (await self.links.current_of([key]))[key]
-        for left in reversed(range(_RENEWALS + 1)):
-            if link is None:
-                raise NotFoundError("download", 404, "NotFound", "the image is gone from the source")
-            try:
-                await originals.receive(link, part, most=most)
-                await asyncio.to_thread(part.replace, file)
-                return
-            except (AuthError, NotFoundError):
-                if not left:
-                    raise
-                link = await self.links.renew(key, link)
+        part = file.with_name(file.name + ".part")
+        receive = partial(originals.receive, part=part, most=most)
+        if await self.links.use(action.key or "", receive, renewals=_RENEWALS) is None:
+            raise NotFoundError("download", 404, "NotFound", "the image is gone from the source")
+        await asyncio.to_thread(part.replace, file)

@@ -13,7 +13,7 @@ from cvsync.api.client import Client
 from cvsync.api.download import Downloader, Received
 from cvsync.api.originals import Originals
 from cvsync.api.retry import RetryPolicy, retried
-from cvsync.errors import AuthError, NotFoundError, ServiceError, SettingsError, TransportError
+from cvsync.errors import AuthError, ServiceError, SettingsError, TransportError
 from cvsync.events import Observer, ignore, tell
 from cvsync.run.links import Links
 from cvsync.run.pulled import PulledFolder, suffix_of
@@ -127,19 +127,12 @@ class Puller:
     async def _receive(self, image_id: str) -> Received | None:
         """Download an image to its part; None if it is gone."""
         originals = Originals(self.client, self.downloader, self.project_id)
-        link, left = await self.links.current(image_id), _RENEWALS
-        while link is not None:
+
+        async def receive(link: str) -> Received:
             fetch = partial(originals.receive, link, self.folder.part_of(image_id))
-            try:
-                return await retried(fetch, self.policy, self.observer, sleep=self.sleep, chance=self.chance)
-            except (AuthError, NotFoundError) as error:
-                # The link is over, or the image: whoever reads the link anew is told.
-                if not left:
-                    raise
-                left -= 1
-                tell(self.observer, "link_renewed", image=image_id, reason=str(error))
-                link = await self.links.renew(image_id, link)
-        return None
+            return await retried(fetch, self.policy, self.observer, sleep=self.sleep, chance=self.chance)
+
+        return await self.links.use(image_id, receive, renewals=_RENEWALS)
 
     def _refuse(self, image_id: str, error: ServiceError | TransportError) -> None:
         Path(self.folder.part_of(image_id)).unlink(missing_ok=True)  # what is no picture

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from cvsync.errors import AuthError, NotFoundError
+from cvsync.events import Event
 from cvsync.model import Image
 from cvsync.run.links import Links
 
@@ -66,3 +68,34 @@ async def test_a_wrong_clock_or_an_odd_link_costs_no_calls(end: str) -> None:
 
     assert await found.current("i1") == link("i1", 0, end)
     assert service.asked == []
+
+
+@pytest.mark.parametrize("refusals", [0, 1, 2, 3])
+async def test_a_link_that_is_refused_is_renewed_so_many_times_and_told(refusals: int) -> None:
+    told: list[Event] = []
+    found = Links(Service(), "p", [("i1", link("i1", 0))], observer=told.append)  # type: ignore[arg-type]
+    tried = []
+
+    async def refused(place: str) -> str:
+        tried.append(place)
+        if len(tried) <= refusals:
+            raise NotFoundError("download", 404, "NotFound", "the link is over")
+        return "picture"
+
+    if refusals == 3:
+        with pytest.raises(NotFoundError):
+            await found.use("i1", refused, renewals=2)
+    else:
+        assert await found.use("i1", refused, renewals=2) == "picture"
+
+    assert tried == [link("i1", call) for call in range(min(refusals, 2) + 1)]
+    assert [event.name for event in told] == ["link_renewed"] * (len(tried) - 1)
+
+
+async def test_an_image_that_is_gone_has_no_link_to_use() -> None:
+    async def refused(_: str) -> None:
+        raise AuthError("download", 403, "AuthenticationFailed", "the link is over")
+
+    found = Links(Service(gone=("i1",)), "p", [("i1", link("i1", 0))])  # type: ignore[arg-type]
+
+    assert await found.use("i1", refused, renewals=2) is None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cvsync.api.download import Received
 from cvsync.errors import AuthError, NotFoundError
 from cvsync.model import Image
 from cvsync.plan import Action, Kind
@@ -40,11 +41,11 @@ class Storage:
     def __init__(self, refusals: int = 0) -> None:
         self.refusals, self.links = refusals, []  # type: ignore[var-annotated]
 
-    async def receive(self, link: str, part: Path, **_: Any) -> None:
+    async def receive(self, link: str, part: Path, **_: Any) -> Received:
         self.links.append(link)
         if len(self.links) <= self.refusals:
             raise AuthError("download", 403, "AuthenticationFailed", "the link is over")
-        part.write_bytes(b"picture")
+        return Received.write(b"picture", part)
 
 
 def origin(
