@@ -7,10 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
 from terminal import Terminal
+
+from cvsync.emulator.links import Links as EmulatorLinks
 
 COUNT = 40
 
@@ -21,14 +24,23 @@ def filled(terminal: Terminal) -> Terminal:
     return terminal
 
 
-def killed(terminal: Terminal, folder: Path, place: str) -> int:
-    """Pull in a process that is killed at a place; give its exit code."""
-    environment = os.environ | {
+def start(terminal: Terminal, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Pull in a process of its own."""
+    reach = {
         "CVSYNC_ENDPOINT": terminal.emulator.url, "CVSYNC_TRAINING_KEY": "local-training-key",
-        "CVSYNC_STATE_DIR": str(terminal.state), "CVSYNC_FAILPOINT": place,
+        "CVSYNC_STATE_DIR": str(terminal.state),
     }  # fmt: skip
     words = [sys.executable, "-m", "cvsync", "pull", "-p", "shelf", "-o", str(folder), "-c", "4"]
-    return subprocess.run(words, env=environment, capture_output=True, check=False).returncode
+    return subprocess.Popen(
+        words, env=os.environ | reach | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def killed(terminal: Terminal, folder: Path, place: str) -> int:
+    """Pull in a process that is killed at a place; give its exit code."""
+    process = start(terminal, folder, CVSYNC_FAILPOINT=place)
+    process.communicate()
+    return process.returncode
 
 
 def recorded(folder: Path) -> int:
@@ -55,6 +67,37 @@ def test_a_killed_pull_is_gone_on_with_and_nothing_recorded_is_fetched_twice(fil
     files = [*(folder / "images").iterdir()]
     assert {hashlib.sha256(file.read_bytes()).hexdigest() for file in files} == sums
     assert len(files) == COUNT
+    assert filled.run("verify", folder, "--all-bytes").code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_pull_that_is_interrupted_leaves_no_half_file_and_is_gone_on_with(
+    filled: Terminal, number: signal.Signals, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = filled.folder / "out"
+    asked, genuine = count(1), EmulatorLinks.is_over
+
+    def interrupt(links: EmulatorLinks, expiry: str) -> bool:
+        if next(asked) in range(15, 15 + times):  # downloads, others of which are under way
+            process.send_signal(number)
+        return genuine(links, expiry)
+
+    monkeypatch.setattr(EmulatorLinks, "is_over", interrupt)
+    process = start(filled, folder)
+    _, said = process.communicate()
+
+    assert process.returncode == 128 + number
+    assert "run the same command again" in said
+    whole = recorded(folder)
+    assert 0 < whole < COUNT
+    assert len([*(folder / "images").glob("*.png")]) == len([*(folder / "images").iterdir()]) == whole
+    assert not [*folder.glob("manifest*")]
+
+    done = filled.run("pull", "-o", folder)
+
+    assert done.out.startswith(f"{COUNT - whole} images fetched")
+    assert f"{whole} there already" in done.out
     assert filled.run("verify", folder, "--all-bytes").code == 0
 
 
