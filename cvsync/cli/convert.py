@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvsync.cli.options import WRITTEN, reading_options, take_reading
-from cvsync.cli.writable import WritableFile
+from cvsync.cli.writable import WritableFile, refuse_manifest
 
 if TYPE_CHECKING:
     from cvsync.cli.offline import Output
@@ -47,6 +47,7 @@ def convert(manifests: tuple[str, ...], out: Path, **options: Any) -> int:
     from cvsync.flows.convert import ConvertRequest
     from cvsync.flows.convert import convert as flow
 
+    refuse_manifest("--rejects", options["rejects"], manifests)
     request = ConvertRequest(
         manifests=manifests,
         destination=out,

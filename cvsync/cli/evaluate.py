@@ -6,7 +6,6 @@ import csv
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from cvsync.cli.options import (
     take_model,
     take_reading,
 )
+from cvsync.cli.writable import refuse_manifest
 from cvsync.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
     mistakes: Path | None = options["mistakes"]
     if mistakes is not None and not mistakes.absolute().parent.is_dir():
         raise click.UsageError(f"--mistakes {mistakes}: there is no folder {mistakes.parent}")
-    if mistakes is not None and _is_one_of(mistakes, manifests):
-        raise click.UsageError(f"--mistakes {mistakes} is one of the manifests; name another file")
+    refuse_manifest("--mistakes", mistakes, manifests)
     options["store"] = None if options["store"] or not _may_choose(common.api_version, options) else False
     request = EvaluateRequest(
         manifests=manifests, model=take_model(common, options), reading=take_reading(options),
@@ -90,13 +89,6 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
 
     keys = replace(common.keys, is_training_needed=request.model.published is None)
     return execute(common, run, command="evaluate", manifests=manifests, keys=keys)
-
-
-def _is_one_of(file: Path, manifests: tuple[str, ...]) -> bool:
-    """Tell whether a file is a manifest by name, by way of a link, or by a pattern."""
-    real = os.path.realpath(file)
-    places = map(os.path.realpath, manifests)
-    return any(real == place or fnmatchcase(real, place) for place in places)
 
 
 def _may_choose(api_version: str, options: dict[str, Any]) -> bool:

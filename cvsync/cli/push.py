@@ -20,7 +20,7 @@ from cvsync.cli.options import (
     take_renames,
 )
 from cvsync.cli.release_options import end_options, take_ends, take_training, training_options
-from cvsync.cli.writable import WritableFile
+from cvsync.cli.writable import WritableFile, refuse_manifest
 
 if TYPE_CHECKING:
     from cvsync.flows.carry import Report
@@ -59,6 +59,7 @@ def push(dry_run: bool, train: bool, rejects: Path | None, **options: Any) -> in
     is_forced = options["force"]
     release = ReleaseRequest(train=take_training(options), **take_ends(common, options))
     request = _plan_request(common, options, exportable=bool(release.exports))
+    refuse_manifest("--rejects", rejects, request.manifests)
     if dry_run:
         return _show_plan(common, request, command="push --dry-run")
 
@@ -93,6 +94,7 @@ def plan(exit_code: bool, output: Path | None, **options: Any) -> int:
     """
     common, options = split_common(options)
     request = _plan_request(common, options)
+    refuse_manifest("--output", output, request.manifests)
     return _show_plan(common, request, command="plan", tell_difference=exit_code, output=output)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cvsync.cli.options import PROJECT_TYPES, project_type, reading_options, take_reading
-from cvsync.cli.writable import WritableFile
+from cvsync.cli.writable import WritableFile, refuse_manifest
 
 if TYPE_CHECKING:
     from cvsync.cli.offline import Output
@@ -64,6 +64,7 @@ def _validate(manifests: tuple[str, ...], options: dict[str, Any]) -> int:
     from cvsync.flows.validate import validate as flow
 
     json = options["json"]
+    refuse_manifest("--rejects", options["rejects"], manifests)
     request = ValidateRequest(
         manifests=manifests,
         reading=take_reading(options, check_files=options["check_files"], now=datetime.now(UTC)),

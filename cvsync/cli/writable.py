@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +26,16 @@ class WritableFile(click.Path):
         if nearest != path.absolute():
             self.fail(f"'{path}' cannot be written: {nearest} is no folder that you may write to", param, ctx)
         return path
+
+
+def refuse_manifest(option: str, file: Path | None, manifests: Sequence[str | os.PathLike[str]]) -> None:
+    """Refuse to write over a manifest, that is named as it is, by way of a link, or by a pattern.
+
+    Raises:
+        click.UsageError: The file is one of the manifests.
+    """
+    if file is None:
+        return
+    real = os.path.realpath(file)
+    if any(real == place or fnmatchcase(real, place) for place in map(os.path.realpath, manifests)):
+        raise click.UsageError(f"{option} {file} is one of the manifests; name another file")
