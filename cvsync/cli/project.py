@@ -64,14 +64,14 @@ def create(name: str, type_: str | None, **options: Any) -> int:
     """
     from cvsync.cli import exits
     from cvsync.cli.session import execute
-    from cvsync.flows.housekeeping.projects import make_project
+    from cvsync.flows.housekeeping.projects import add_project
     from cvsync.flows.project import NewProject
 
     common, own = split_common(options)
     new = NewProject(type=project_type(type_), domain=own["domain"], description=own["description"])
 
     async def run(service: Service, _: object) -> int:
-        made = await make_project(service, name, new)
+        made = await add_project(service, name, new)
         if not common.json:
             click.echo(made.id)
         return exits.OK

@@ -17,7 +17,7 @@ from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ManifestError, MissingProjectError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.desired import Desired, want
-from cvsync.flows.project import NewProject, choose_type, create_project, find_with_type
+from cvsync.flows.project import NewProject, choose_type, find_with_type, make_project
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
@@ -182,8 +182,7 @@ async def find_or_create(
         if dry:
             project = Project("", aim.project)
         else:
-            project = await create_project(service.client, aim.project, aim.create, inferred=inferred)
-            tell(service.observer, "project_created", project=project.id, title=project.name, type=str(type_))
+            project = await make_project(service, aim.project, aim.create, inferred=inferred)
     return project, desired
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cvsync.api.client import Client
 from cvsync.api.listing import project_type, type_of
 from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, TARGET_PLATFORMS_SINCE, is_at_least
-from cvsync.errors import SettingsError
+from cvsync.errors import LockedError, SettingsError
+from cvsync.events import tell
+from cvsync.flows.service import Service
 from cvsync.model import Domain, Project, ProjectType
+from cvsync.run.lock import hold_lock
+from cvsync.run.names import new_run_id
 from cvsync.run.once import once
 from cvsync.run.settings import GRACE
 from cvsync.run.work import Sleep
@@ -59,6 +64,25 @@ async def find_with_type(client: Client, wanted: str) -> tuple[Project, ProjectT
         if domain.id == project.settings.domain_id:
             return project, type_of(project, domain)
     return project, await project_type(client, project)  # of a domain that new projects cannot have
+
+
+async def make_project(service: Service, name: str, new: NewProject, *, inferred: ProjectType) -> Project:
+    """Create a project, and tell it; no two runs of this machine make the same one.
+
+    The service would make a second one of the name, and from then on nobody could tell which is meant.
+
+    Raises:
+        LockedError: Another run makes it, or has made it since it was looked for.
+    """
+    place = service.folder("creating") / hashlib.sha256(name.encode()).hexdigest()[:16]
+    run_id = service.run_id or new_run_id()
+    with hold_lock(place, run_id=run_id, what=f"the creation of project {name!r}"):
+        if await find_project(service.client, name) is not None:
+            raise LockedError(f"another run has just made project {name!r}")
+        project = await create_project(service.client, name, new, inferred=inferred)
+    type_ = choose_type(service.client, new, inferred=inferred)
+    tell(service.observer, "project_created", project=project.id, title=project.name, type=str(type_))
+    return project
 
 
 async def create_project(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import stat
 from collections import Counter
@@ -15,7 +16,15 @@ import pytest
 from make import make_png, write_csv
 from shelf import QUICK, Shelf, boxes_by_key
 
-from cvsync.errors import GuardError, ManifestError, MissingProjectError, SettingsError, TransportError
+from cvsync import Report
+from cvsync.errors import (
+    GuardError,
+    LockedError,
+    ManifestError,
+    MissingProjectError,
+    SettingsError,
+    TransportError,
+)
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
 from cvsync.plan import Kind, Prune
@@ -61,6 +70,17 @@ async def test_push_asks_for_the_project_and_its_tags_once(shelf: Shelf, manifes
     assert {n: sum(counts[n].values()) for n in once} == dict.fromkeys(once, 1)
     assert sum(counts["CreateTag"].values()) == 2
     assert {tag for tag, *_ in boxes_by_key(await shelf.images())} == {"new fork", "new spoon"}
+
+
+async def test_runs_that_begin_together_make_one_project(start_shelf: Any, tmp_path: Path) -> None:
+    shelf = await start_shelf(latency=0.02)
+    shelf.folder.joinpath("0.png").write_bytes(make_png(0))
+    manifest = write_csv(tmp_path / "m.csv", boxed_rows(shelf, 1))
+
+    ends = await asyncio.gather(*(shelf.push(manifest) for _ in range(4)), return_exceptions=True)
+
+    assert Counter(map(type, ends)) == {LockedError: 3, Report: 1}
+    assert (await shelf.writes())["CreateProject"] == 1
 
 
 async def test_second_push_writes_nothing(shelf: Shelf, manifest: Path) -> None:

@@ -12,7 +12,7 @@ from cvsync.errors import GuardError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.housekeeping.agreement import Agree
 from cvsync.flows.iterations import in_service
-from cvsync.flows.project import NewProject, choose_type, create_project, find_project
+from cvsync.flows.project import NewProject, find_project, make_project
 from cvsync.flows.service import Service
 from cvsync.flows.status import require_project
 from cvsync.model import Domain, Project, ProjectType
@@ -80,19 +80,17 @@ async def show_project(service: Service, wanted: str) -> ProjectDetails:
     )
 
 
-async def make_project(service: Service, name: str, new: NewProject) -> Project:
+async def add_project(service: Service, name: str, new: NewProject) -> Project:
     """Create a project; the service would make a second one of the same name, which nobody could tell apart.
 
     Raises:
         SettingsError: There is one of this name, or the version cannot make such a project.
+        LockedError: Another run is making it.
     """
     found = await find_project(service.client, name)
     if found is not None:
         raise SettingsError(f"there is a project {name!r} already: {found.id}")
-    project = await create_project(service.client, name, new, inferred=ProjectType.MULTICLASS)
-    type_ = choose_type(service.client, new, inferred=ProjectType.MULTICLASS)
-    tell(service.observer, "project_created", project=project.id, title=project.name, type=str(type_))
-    return project
+    return await make_project(service, name, new, inferred=ProjectType.MULTICLASS)
 
 
 async def remove_project(service: Service, wanted: str, *, agree: Agree) -> bool:
