@@ -48,8 +48,16 @@ _CODES: tuple[tuple[type[CvsyncError], int], ...] = (  # the first that fits
 )
 
 
+_QUOTAS = (  # the service's codes for what cvsync itself refuses where it knows of the limit
+    "BadRequestExceedProjectLimit", "BadRequestExceedTagPerProjectLimit",
+    "BadRequestExceedIterationPerProjectLimit", "BadRequestExceededQuota",
+)  # fmt: skip
+
+
 def exit_code(error: BaseException) -> int:
     """Give the exit code of an error; ``UNEXPECTED`` for what cvsync did not raise on purpose."""
+    if isinstance(error, ServiceError) and error.code in _QUOTAS:
+        return 6
     if isinstance(error, ServiceError) and error.is_transient:
         return LATER
     if not isinstance(error, CvsyncError) and explain(error):

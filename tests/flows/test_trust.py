@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from make import make_png
-from terminal import Ran, Terminal
+from terminal import Ran, StartServed, Terminal
 
 from cvsync.labels import BOX, Labels
 from cvsync.manifest import FORMATS, Reading, read
@@ -109,6 +109,17 @@ def test_the_wrong_project_loses_nothing(terminal: Terminal) -> None:
     )
     assert terminal.writes() == {}
     assert len(terminal.images()) == 8
+
+
+def test_a_quota_that_only_the_service_knows_ends_with_6(start_served: StartServed, tmp_path: Path) -> None:
+    tight = Terminal(start_served(fetch=False, quota="F0"), tmp_path, tmp_path, tmp_path / "state")
+    rows = [{"url": f"https://pictures.test/{n}.png", "tag": f"t{n}"} for n in range(51)]
+
+    pushed = tight.push(tight.manifest(rows))  # as if the resource were of the paid tier
+
+    assert (pushed.code, reason(pushed)) == (
+        6, "CreateTag answered 400 BadRequestExceedTagPerProjectLimit: The number of tags is at its limit",
+    )  # fmt: skip
 
 
 def test_an_unreadable_shard_deletes_nothing(terminal: Terminal) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cvsync.cli import exits
-from cvsync.errors import SettingsError
+from cvsync.errors import ServiceError, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,18 @@ def test_a_database_on_a_full_disk_is_a_full_disk(tmp_path: Path) -> None:
 
     db.close()
     assert exits.exit_code(caught.value) == 5
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "exit_"),
+    [
+        (400, "BadRequestExceedProjectLimit", 6),
+        (400, "BadRequestExceedTagPerProjectLimit", 6),
+        (400, "BadRequestExceedIterationPerProjectLimit", 6),
+        (400, "BadRequestExceededQuota", 6),
+        (400, "BadRequest", 1),
+        (503, "503", 5),
+    ],
+)
+def test_a_quota_of_the_service_is_no_unexpected_error(status: int, code: str, exit_: int) -> None:
+    assert exits.exit_code(ServiceError("CreateTag", status, code, "")) == exit_
