@@ -35,9 +35,7 @@ def _marks(texts: pa.StringArray, words: int) -> NDArray[np.uint64]:
 
 
 def _marks_of(texts: pa.StringArray, words: int) -> NDArray[np.uint64]:
-    ends = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    data = texts.buffers()[2]
-    raw = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data is not None else np.zeros(0, np.uint8)
+    ends, raw = ends_of(texts), bytes_of(texts)
     stops, lengths = ends[1:] - ends[0], np.diff(ends)
     shortest, words = int(lengths.min()), min(words, -(-int(lengths.max()) // 8))
     if not len(raw) or stops[0] < 8 * words:
@@ -52,7 +50,20 @@ def _marks_of(texts: pa.StringArray, words: int) -> NDArray[np.uint64]:
             missing = np.clip(8 * n - lengths, 0, 8)
             word = np.where(missing < 8, word >> (8 * np.minimum(missing, 7)).astype(np.uint64), np.uint64(0))
         word ^= word >> np.uint64(32)
-        marks += (
-            word * _MIX[n]
-        )  # nothing for what is before the start: how many words there are must not count
+        marks += word * _MIX[n]  # what is before the start adds nothing: texts beside this one must not count
     return marks
+
+
+def ends_of(texts: pa.StringArray) -> NDArray[np.int32]:
+    """Tell where texts start and end in their buffer."""
+    if not len(texts):
+        return np.zeros(1, np.int32)
+    return np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def bytes_of(texts: pa.StringArray) -> NDArray[np.uint8]:
+    """Give the bytes of texts, one after the other."""
+    data, ends = texts.buffers()[2] if len(texts) else None, ends_of(texts)
+    if data is None:
+        return np.zeros(0, np.uint8)
+    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]

@@ -15,10 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cvsync.distinct import are_distinct
+from cvsync.distinct import are_distinct, bytes_of, ends_of
 from cvsync.labels import Codes
-from cvsync.parallel import each
+from cvsync.parallel import each, look_up
 
+_MOST_BYTES = 2**31 - 1  # that one column can hold
+_RELEASE = 1 << 23  # bytes that are let go before the system gets them back
 SAMPLE = 1 << 13  # texts that tell the order of all
 
 
@@ -52,21 +54,55 @@ def join(parts: Sequence[Part]) -> pa.DictionaryArray:
     parts = [part for part in parts if len(part[0])]
     if len(parts) == 1:
         return _dictionary(*parts[0])
-    values: list[pa.StringArray] = [pa.array([], pa.string())]
+    codes, values = _merged(parts)
+    del parts
+    distinct = concat(values)
+    if are_distinct(distinct):
+        return _dictionary(codes, distinct)
+    encoded = distinct.dictionary_encode()
+    moved = np.append(np.asarray(encoded.indices), np.int32(-1))
+    return _dictionary(look_up(moved, codes), encoded.dictionary)
+
+
+def _merged(parts: Sequence[Part]) -> tuple[Codes, list[pa.StringArray]]:
+    """Give codes that count the texts of all parts, and these texts."""
+    values: list[pa.StringArray] = []
     starts: list[int] = []
     count = 0
     for _, texts in parts:
         # The labels of one image may go on in the next piece.
-        goes_on = bool(len(values[-1]) and len(texts)) and values[-1][-1].as_py() == texts[0].as_py()
+        goes_on = bool(values and len(texts)) and values[-1][-1].as_py() == texts[0].as_py()
         starts.append(count - goes_on)
         if len(texts) > goes_on:
             values.append(texts.slice(int(goes_on)))
             count += len(values[-1])
-    distinct = pa.concat_arrays(values)
-    if are_distinct(distinct):
-        return _dictionary(_moved([codes for codes, _ in parts], starts), distinct)
-    whole = pa.chunked_array([_dictionary(*part) for part in parts]).unify_dictionaries()
-    return whole.combine_chunks()
+    return _moved([codes for codes, _ in parts], starts), values
+
+
+def concat(pieces: list[pa.StringArray]) -> pa.StringArray:
+    """Put texts together, letting go of each piece once it is copied: all twice would be much memory.
+
+    Args:
+        pieces: Without nulls; none are left in the list.
+    """
+    count = sum(map(len, pieces))
+    size = sum(len(bytes_of(piece)) for piece in pieces)
+    if size > _MOST_BYTES:
+        raise pa.ArrowInvalid("a column has more than 2 GB of distinct texts")
+    ends, data = np.zeros(count + 1, np.int32), pa.allocate_buffer(size)
+    raw = np.frombuffer(data, np.uint8)
+    row = byte = freed = 0
+    while pieces:
+        piece = pieces.pop(0)
+        own, its_ends = bytes_of(piece), ends_of(piece)
+        ends[row + 1 : row + 1 + len(piece)] = its_ends[1:] + (byte - its_ends[0])
+        raw[byte : byte + len(own)] = own
+        row, byte, freed = row + len(piece), byte + len(own), freed + len(own)
+        del piece, own, its_ends
+        if freed > _RELEASE:
+            pa.default_memory_pool().release_unused()
+            freed = 0
+    return pa.StringArray.from_buffers(count, pa.py_buffer(ends), data)
 
 
 def _moved(pieces: Sequence[Codes], starts: Sequence[int]) -> Codes:

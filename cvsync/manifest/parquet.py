@@ -68,8 +68,7 @@ def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: 
     columns = {name: whole.column(name) for name in others}
     del found[len(calls) :]
     for name in many:
-        parts = [part for _ in groups for part in found.pop(0)]
-        columns[name] = join(parts)
+        columns[name] = join([part for _ in groups for part in found.pop(0)])
     return pa.table([columns[name] for name in names], names=names)
 
 

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from cvsync.distinct import bytes_of, ends_of
 from cvsync.labels import TEXT, as_column, one_chunk
-from cvsync.manifest.encode import encode, encode_part
+from cvsync.manifest.encode import concat, encode, encode_part
 from cvsync.parallel import each, slices
 
 _BLOCK = 1 << 18  # bytes that are looked at together: as many as stay in the cache
@@ -118,7 +119,7 @@ class Texts:
     def heads(self) -> pa.StringArray:
         """The distinct texts up to their question marks: URLs without their queries."""
         heads = each(lambda part: heads_of(self.values[part]), slices(len(self.values)))
-        return pa.concat_arrays(heads) if heads else self.values
+        return concat(heads)
 
     @cached_property
     def span(self) -> tuple[int, int]:
@@ -149,31 +150,16 @@ class Texts:
 
     @cached_property
     def _ends(self) -> NDArray[np.int32]:
-        return _ends_of(self.values)
+        return ends_of(self.values)
 
     @cached_property
     def _raw(self) -> NDArray[np.uint8]:
-        return _raw_of(self.values)
-
-
-def _ends_of(texts: pa.StringArray) -> NDArray[np.int32]:
-    """Tell where texts start and end in their buffer."""
-    if not len(texts):
-        return np.zeros(1, np.int32)
-    return np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
-
-
-def _raw_of(texts: pa.StringArray) -> NDArray[np.uint8]:
-    """Give the bytes of texts, one after the other."""
-    data, ends = texts.buffers()[2] if len(texts) else None, _ends_of(texts)
-    if data is None:
-        return np.zeros(0, np.uint8)
-    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+        return bytes_of(self.values)
 
 
 def byte_at(texts: pa.StringArray, positions: NDArray[np.int32]) -> NDArray[np.uint8]:
     """Give one byte of each text; 0 behind its end."""
-    ends, raw = _ends_of(texts), _raw_of(texts)
+    ends, raw = ends_of(texts), bytes_of(texts)
     if not len(raw):
         return np.zeros(len(texts), np.uint8)
     at = ends[:-1] + (positions - ends[0])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cvsync import parallel
 from cvsync.distinct import are_distinct
-from cvsync.manifest.encode import encode, encode_part, is_mixed, join
+from cvsync.manifest.encode import concat, encode, encode_part, is_mixed, join
 
 texts = st.lists(
     st.none() | st.sampled_from(["", "a", "b", "ab", "x" * 20, "y" + "x" * 20, "é", "https://x.test/1"])
@@ -73,3 +73,11 @@ def test_texts_that_differ_in_the_middle_are_seen_to_be_distinct() -> None:
 
     assert are_distinct(pa.array(links))
     assert not are_distinct(pa.array([*links, links[7]]))
+
+
+@given(parts=st.lists(st.lists(st.text(max_size=5), max_size=6), max_size=4), skip=st.integers(0, 3))
+def test_texts_are_put_together_and_the_pieces_let_go(parts: list[list[str]], skip: int) -> None:
+    pieces = [pa.array(part, pa.string())[skip:] for part in parts]
+
+    assert concat(pieces).to_pylist() == [text for part in parts for text in part[skip:]]
+    assert not pieces
