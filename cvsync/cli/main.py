@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -69,6 +70,8 @@ def cli() -> None:
 
 def run() -> None:
     """Run the command line and exit with its code."""
+    # Arrow looks when it is loaded, which the first verb does; `process` says why.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -56,11 +56,16 @@ def _give_memory_back() -> None:
     """Have Arrow take memory as numpy does, so that what either lets go is the other's, or the system's.
 
     Its own pools keep what was let go: after a million rows are read, twice as much as their labels take. So
-    does a heap for each thread, which is what glibc has unless told otherwise. Arrow looks at the variable
-    when it is loaded, and only there: readers and writers of Parquet ask for no other pool. And glibc keeps
-    up to 64 MB at the end of its heap, unless it is told how much.
+    does a heap for each thread, which is what glibc has unless told otherwise; and it keeps up to 64 MB at
+    the end of its heap, unless it is told how much. What Arrow's readers and writers of Parquet take for
+    themselves is of the pool that was chosen by the variable before Arrow was loaded, as ``main.run`` does.
     """
-    if os.environ.setdefault(_POOL, "system") == "system" and sys.platform == "linux":
+    import pyarrow as pa
+
+    if os.environ.get(_POOL, "system") != "system":
+        return
+    pa.set_memory_pool(pa.system_memory_pool())
+    if sys.platform == "linux":
         import ctypes
 
         with suppress(AttributeError):  # other C libraries have no such thing

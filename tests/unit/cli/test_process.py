@@ -1,0 +1,29 @@
+"""What a command does to its own process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+import cvsync.cli.main as main
+main.cli.main = lambda **_: print(__import__("pyarrow").default_memory_pool().backend_name) or 0
+main.run()
+"""
+
+
+@pytest.mark.parametrize(("chosen", "pool"), [(None, "system"), ("mimalloc", "mimalloc")])
+def test_arrow_takes_memory_from_the_system_unless_told_otherwise(chosen: str | None, pool: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    if chosen is not None:
+        environment["ARROW_DEFAULT_MEMORY_POOL"] = chosen
+
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.strip() == pool
