@@ -71,12 +71,13 @@ def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
         output(Event("item_refused", p.refusal))
     if json:
         losses = [{"what": loss.what, "count": loss.count} for loss in written.losses]
+        facts |= {"labels": written.labels, "images": written.images}
         end = {"path": str(written.path), "format": written.format.name, "left_out": losses}
         output(Event("written", facts | end | {"precision": written.format.holds.precision}))
     else:
         for loss in written.losses:
             click.echo(f"left out: {loss}", err=True)
-        what = f"{facts['labels']:,} labels of {facts['images']:,} images"
+        what = f"{written.labels:,} labels of {written.images:,} images"
         click.echo(
             f"wrote {written.path}: {what} as {written.format.name} ({written.format.holds.precision})"
         )

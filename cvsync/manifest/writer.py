@@ -34,6 +34,9 @@ class Written:
     format: Format
     losses: tuple[Loss, ...]
     """What the format cannot hold, and was left out."""
+    labels: int
+    """Rows that were written: the labels, and the images without one."""
+    images: int
 
 
 def format_of(path: Path, name: str | None = None) -> Format:
@@ -144,7 +147,7 @@ def _write(
         losses = [*losses, Loss("keys that are not the image's place", keys_lost, False)]
     with where as target:
         form.write(placed, target)
-    return Written(path, form, tuple(losses))
+    return Written(path, form, tuple(losses), labels=len(placed), images=len(placed.keys))
 
 
 def _placed(labels: Labels, folder: Path, *, has_keys: bool) -> tuple[Labels, int]:

@@ -65,6 +65,16 @@ def test_losses_are_refused_or_listed(tmp_path: Path) -> None:
     assert f"left out: 1 tags of whole images ({URL})" in listed[2]
 
 
+def test_what_was_left_out_is_not_counted_as_written(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(f"url,path,tag\n{URL},,a\n,2.jpg,a\n,2.jpg,b\n")
+    (tmp_path / "2.jpg").write_bytes(b"picture")
+
+    code, out, _ = run(tmp_path / "m.csv", tmp_path / "v.jsonl", "-f", "vertex", "--lossy")
+
+    assert code == 0
+    assert "1 labels of 1 images as vertex" in out
+
+
 def test_strict_writes_nothing(tmp_path: Path) -> None:
     code, out, err = run("-", tmp_path / "m.jsonl", "--strict", stdin=f"url,tag\n{URL},a\nx,b\n")
 
