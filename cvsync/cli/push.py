@@ -118,7 +118,9 @@ def apply(plan_file: Path, rejects: Path | None, **options: Any) -> int:
     settings, _ = split_run(options)
 
     async def run(service: Service, files: Files | None) -> int:
-        report = await apply_plan(service, plan_file, files=files, rejects=rejects, settings=settings)
+        report = await apply_plan(
+            service, plan_file, project=common.project, files=files, rejects=rejects, settings=settings
+        )
         return show_report(common, report)
 
     return execute(common, run, command="apply")

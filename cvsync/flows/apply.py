@@ -24,6 +24,7 @@ async def apply_plan(
     service: Service,
     path: Path,
     *,
+    project: str | None = None,
     files: Files | None = None,
     rejects: Path | None = None,
     settings: RunSettings | None = None,
@@ -31,7 +32,8 @@ async def apply_plan(
     """Apply a saved plan to the project that it was made for, if that is as it was then.
 
     Refused rows go to ``rejects``, or to a file in the run's folder, as they stand in the manifest; where
-    that is gone or was changed, as the plan has them.
+    that is gone or was changed, as the plan has them. Where ``project`` is given, by name or id, the plan
+    must be of it.
 
     Raises:
         PlanError: The file is no plan.
@@ -44,12 +46,14 @@ async def apply_plan(
         raise GuardError(
             f"the plan was made for {saved.destination}, not for {service.destination}; nothing was sent"
         )
-    project = await find_project(service.client, saved.plan.project_id)
-    if project is None:
+    found = await find_project(service.client, saved.plan.project_id)
+    if found is None:
         raise MissingProjectError(f"the plan's project {saved.plan.project_id} is gone; nothing was sent")
-    with hold(service, project.id, settings) as carrier:
+    if project is not None and project != found.name and project.lower() != found.id:
+        raise GuardError(f"the plan was made for {found.name!r}, not for {project!r}; nothing was sent")
+    with hold(service, found.id, settings) as carrier:
         await carrier.settle(saved.plan.type)
-        snapshot = await _unchanged(service, project, saved)
+        snapshot = await _unchanged(service, found, saved)
         tell(service.observer, "plan_summary", **summary(saved.plan))
         carrier.note_origin(saved.plan)
         carrier.ledger.see(baseline(saved.plan, snapshot, carrier.ledger.known()))

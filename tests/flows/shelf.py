@@ -63,9 +63,9 @@ class Shelf:
         async with self.service() as service:
             save_plan(service, await make_plan(service, self.request(*manifests, **options)), path)
 
-    async def apply(self, path: Path) -> Report:
+    async def apply(self, path: Path, *, project: str | None = None) -> Report:
         async with self.service() as service:
-            return await apply_plan(service, path, settings=QUICK)
+            return await apply_plan(service, path, project=project, settings=QUICK)
 
     async def images(self) -> list[Image]:
         async with open_client(self.settings) as (client, _):

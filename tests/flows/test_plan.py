@@ -67,7 +67,9 @@ async def test_a_saved_plan_is_applied_once(shelf: Shelf, manifest: Path, tmp_pa
     saved = tmp_path / "shelf.plan"
     await shelf.save(saved, manifest)
 
-    report = await shelf.apply(saved)
+    with pytest.raises(GuardError, match="not for 'another'"):
+        await shelf.apply(saved, project="another")
+    report = await shelf.apply(saved, project="shelf")
 
     counts = {name: count for name, count in report.counts.items() if count}
     assert counts == {"images_created": 2, "labels_added": 3, "labels_removed": 1}
