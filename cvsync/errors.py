@@ -87,7 +87,8 @@ class ServiceError(CvsyncError):
         self.message = message
         self.retry_after = retry_after
         """Seconds to wait, where the answer said so."""
-        super().__init__(f"{operation} answered {status} {code}: {message}".rstrip(": "))
+        answer = str(status) if code == str(status) else f"{status} {code}"
+        super().__init__(f"{operation} answered {answer}: {message}".rstrip(": "))
 
     @property
     def is_transient(self) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.api.both import both
 from cvsync.api.client import Client
 from cvsync.errors import PlanError
 from cvsync.labels import as_column
@@ -131,7 +132,7 @@ async def _fetch(
     selection: Selection,
     image_columns: Callable[[Sequence[Image]], pa.Table],
 ) -> Snapshot:
-    tags, pages = await asyncio.gather(
+    tags, pages = await both(
         client.get_tags(project.id, iteration_id=selection.iteration_id),
         _whole(client, project.id, selection, lambda i: (image_columns(i), _label_columns(i, type_))),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ Output = TextOutput | JsonOutput
 Files = tuple[Path, str]
 Flow = Callable[["Service", Files | None], Awaitable[int]]
 
+_BEHIND_HOST = re.compile(r"/customvision(?:/|$)|[?#]", re.IGNORECASE)
 _FIRST_LOCK_WAIT, _LONGEST_LOCK_WAIT = 1.0, 16.0
 
 
@@ -253,7 +255,7 @@ def _prediction_endpoint(common: Common) -> str | None:
     url = common.prediction_endpoint
     if url and not url.startswith(("http://", "https://")):
         raise SettingsError(f"--prediction-endpoint {url!r} is no http(s) URL")
-    return url or None
+    return _only_host("--prediction-endpoint", url) if url else None
 
 
 def _endpoint(common: Common) -> str:
@@ -264,4 +266,12 @@ def _endpoint(common: Common) -> str:
         )
     if not common.endpoint.startswith(("http://", "https://")):
         raise SettingsError(f"--endpoint {common.endpoint!r} is neither `local` nor an http(s) URL")
-    return common.endpoint
+    return _only_host("--endpoint", common.endpoint)
+
+
+def _only_host(option: str, url: str) -> str:
+    """Refuse what stands behind the host in the portal's URLs of single operations."""
+    host = _BEHIND_HOST.split(url, maxsplit=1)[0]
+    if host != url:
+        raise SettingsError(f"{option} is more than the resource's endpoint; give {host} alone")
+    return url

@@ -17,7 +17,7 @@ from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ManifestError, MissingProjectError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.desired import Desired, want
-from cvsync.flows.project import NewProject, choose_type, find_with_type, make_project
+from cvsync.flows.project import NewProject, choose_domain, choose_type, find_with_type, make_project
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
@@ -180,6 +180,7 @@ async def find_or_create(
     if project is None:
         assert aim.create is not None
         if dry:
+            choose_domain(await service.client.get_domains(), type_, aim.create)
             project = Project("", aim.project)
         else:
             project = await make_project(service, aim.project, aim.create, inferred=inferred)

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cvsync.api.both import both
 from cvsync.api.client import Client
 from cvsync.api.listing import project_type, type_of
 from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, TARGET_PLATFORMS_SINCE, is_at_least
@@ -57,7 +58,7 @@ async def find_project(client: Client, wanted: str) -> Project | None:
 
 async def find_with_type(client: Client, wanted: str) -> tuple[Project, ProjectType] | None:
     """Find a project, and tell what it learns; the service is asked for both at once."""
-    project, domains = await asyncio.gather(find_project(client, wanted), client.get_domains())
+    project, domains = await both(find_project(client, wanted), client.get_domains())
     if project is None:
         return None
     for domain in domains:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cvsync.api.both import both
 from cvsync.api.listing import type_of
 from cvsync.errors import GuardError, SettingsError
 from cvsync.events import tell
@@ -47,7 +48,7 @@ class ProjectDetails(ProjectEntry):
 
 async def list_projects(service: Service) -> list[ProjectEntry]:
     """List the projects of the resource by name."""
-    projects, domains = await asyncio.gather(service.client.get_projects(), service.client.get_domains())
+    projects, domains = await both(service.client.get_projects(), service.client.get_domains())
     by_id = {domain.id: domain for domain in domains}
     entries = [ProjectEntry(**_facts(project, by_id)) for project in projects]
     return sorted(entries, key=lambda entry: (entry.name.casefold(), entry.id))
