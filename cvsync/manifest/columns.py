@@ -63,13 +63,16 @@ def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int
     wrong: list[str] = []
     found = _mapped(plain, reading.columns, wrong)
     taken = set(found.values())
+    unclear = set()
     for field, aliases in ALIASES.items():
         if field in found:
             continue
         present = [alias for alias in aliases if alias in plain and plain.index(alias) not in taken]
         if present and plain.count(present[0]) > 1:
+            unclear.add(field)
             wrong.append(f"two columns are named {present[0]!r}")
         elif len(present) > 1 and present[0] != field:
+            unclear.add(field)
             wrong.append(
                 f"{' and '.join(map(repr, present))} both mean {field}; --map {field}=COLUMN says which one"
             )
@@ -78,9 +81,9 @@ def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int
     _settle_boxes(found, plain, wrong)
     if "error" not in plain:
         found.pop("error_code", None)
-    if not {"url", "path"} & found.keys():
+    if not {"url", "path"} & (found.keys() | unclear):
         wrong.append("no column says where the images are: 'url' or 'path'")
-    if not {"tag", "labels"} & found.keys():
+    if not {"tag", "labels"} & (found.keys() | unclear):
         wrong.append("no column 'tag'")
     _add_metadata(found, names, reading, wrong)
     return found, wrong

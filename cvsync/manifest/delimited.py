@@ -128,6 +128,8 @@ def sniff(place: Place, *, encoding: str | None = None) -> Dialect:
     first = lines[0]
     quote = "'" if first.startswith("'") and first.endswith("'") else '"'
     delimiter = max(delimiters, key=lambda d: (_recognised(first, d, quote), first.count(d)))
+    if "\0" in text and not _recognised(first, delimiter, quote):
+        raise ManifestError(place.name, ["is neither text nor Parquet, so it is no manifest"])
     names = next(csv.reader([first], delimiter=delimiter, quotechar=quote))
     if any("://" in name for name in names):
         raise ManifestError(place.name, [f"its first line is no header with column names: {first[:120]}"])

@@ -61,6 +61,14 @@ def test_what_is_wrong_with_the_columns_is_said(
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("header", ["url,tag,tag", "image,uri,tag", "url,label,class"])
+def test_a_column_that_is_there_twice_is_not_told_to_be_missing(tmp_path: Path, header: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        read_one(write(tmp_path, header + "\n"))
+
+    assert "no column" not in str(caught.value)
+
+
 def test_width_and_height_beside_corners_are_the_image_s_own(tmp_path: Path) -> None:
     path = write(tmp_path, f"filename,width,height,class,xmin,ymin,xmax,ymax\n{URL},200,100,a,20,10,120,60\n")
 

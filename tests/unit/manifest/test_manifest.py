@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from make import write_csv
+from make import make_png, write_csv
 
 from cvsync.errors import ManifestError
 from cvsync.manifest import read, write_rejects
@@ -126,6 +126,7 @@ def test_overhang_of_rounding_is_clamped_and_counted(tmp_path: Path) -> None:
         ("image,uri,tag\n", "both mean url"),
         ("url,tag\n1,\u00e9\n".encode() + b"2,\xff\n", "line 3 is not UTF-8"),
         (b"url,tag\n1,\x81\n", "line 2 is not UTF-8"),
+        (make_png(0), "neither text nor Parquet"),
     ],
 )
 def test_unusable_file_says_why(tmp_path: Path, text: str | bytes, words: str) -> None:
