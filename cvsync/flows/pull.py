@@ -216,8 +216,11 @@ class _Pull:
         is_held = pc.is_in(recorded, one_chunk(snapshot.images.column("image_id")))
         others = recorded.filter(pc.invert(is_held)).to_pylist()
         if others and not self.request.wanted.is_everything:
-            there = await fetch_images(self.service.client, self.project.id, others)
-            others = [*{*others} - {image.id for image in there}]
+            there: set[str] = set()
+            for start in range(0, len(others), _AT_ONCE):
+                some = others[start : start + _AT_ONCE]
+                there |= {i.id for i in await fetch_images(self.service.client, self.project.id, some)}
+            others = [*{*others} - there]
         for image_id in sorted(others):
             tell(self.service.observer, "image_gone", image=image_id, pruned=self.request.prune)
         return sorted(others)

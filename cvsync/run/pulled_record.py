@@ -101,14 +101,8 @@ def read_record(path: Path, source: str) -> pa.Table:
                 raise SettingsError(
                     f"{path.parents[1]} holds images of {held}, not of {source}; name another with -o"
                 )
-            for line in lines:
-                said = _parsed(line)
-                image_id, name = str(said.get("id")), str(said.get("file"))
-                stem, _, suffix = name.rpartition(".")
-                # The folder may come from elsewhere, and what is named here may be deleted.
-                if stem == stem_of(image_id) and suffix in SUFFIXES:
-                    digest = bytes.fromhex(said["sha256"])
-                    rows.add(PulledFile(image_id, suffix, int(said["size"]), digest, int(said["mtime_ns"])))
+            for file in filter(None, map(_file, lines)):
+                rows.add(file)
     return last_of_each(rows.table())
 
 
@@ -153,6 +147,23 @@ def stem_of(image_id: str) -> str:
     if _IS_ID.fullmatch(image_id):
         return image_id
     return "image-" + hashlib.sha256(image_id.encode(errors="surrogatepass")).hexdigest()[:32]
+
+
+def _file(line: bytes) -> PulledFile | None:
+    """Read a line; None if it vouches for nothing.
+
+    The folder may come from elsewhere, and what is named here may be deleted.
+    """
+    said = _parsed(line)
+    try:
+        image_id, digest = str(said["id"]), bytes.fromhex(said["sha256"])
+        size, mtime_ns = int(said["size"]), int(said["mtime_ns"])
+        stem, _, suffix = str(said["file"]).rpartition(".")
+    except (KeyError, TypeError, ValueError):
+        return None  # cut off by a kill, or damaged
+    if stem != stem_of(image_id) or suffix not in SUFFIXES:
+        return None
+    return PulledFile(image_id, suffix, size, digest, mtime_ns)
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

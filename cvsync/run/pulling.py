@@ -13,7 +13,7 @@ from cvsync.api.client import Client
 from cvsync.api.download import Downloader, Received
 from cvsync.api.originals import Originals
 from cvsync.api.retry import RetryPolicy, retried
-from cvsync.errors import AuthError, ServiceError, SettingsError, TransportError
+from cvsync.errors import AuthError, ServiceError, TransportError
 from cvsync.events import Observer, ignore, tell
 from cvsync.run.links import Links
 from cvsync.run.pulled import PulledFolder, suffix_of
@@ -94,7 +94,7 @@ class Puller:
         Raises:
             ServiceError: The storage fails for all images alike.
             TransportError: It does not answer.
-            SettingsError: The folder cannot be written to.
+            OSError: The folder cannot be written to; it names the folder.
         """
         try:
             await spread(self._waiting, self._one, workers=self.workers, stop=self.stop)
@@ -118,7 +118,8 @@ class Puller:
         except (ServiceError, TransportError) as error:
             self._refuse(image_id, error)
         except OSError as error:
-            raise SettingsError(f"{self.folder.images} cannot be written to: {error.strerror}") from error
+            # Of a disk or of rights, which whoever shows it can explain by number and name.
+            raise OSError(error.errno, error.strerror, str(self.folder.images)) from error
         self.links.drop(image_id)
 
     async def _find_again(self, image_id: str) -> bool:

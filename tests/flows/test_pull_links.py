@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -14,6 +15,7 @@ from shelf import Shelf
 
 from cvsync.api.originals import Originals
 from cvsync.api.retry import RetryPolicy
+from cvsync.cli import exits
 from cvsync.emulator.links import Links as EmulatorLinks
 from cvsync.errors import AuthError, TransportError
 from cvsync.flows.pull import PullReport, PullRequest, pull
@@ -135,3 +137,20 @@ async def test_a_storage_that_does_not_answer_is_tried_again_and_ends_the_pull(
         await take(shelf)
 
     assert [event.name for event in shelf.events].count("retry") >= 20
+
+
+async def test_a_full_disk_ends_the_pull_and_names_the_folder(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(shelf)
+
+    async def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")  # as a write says it, without a name
+
+    monkeypatch.setattr(Originals, "receive", full)
+
+    with pytest.raises(OSError, match="images") as caught:
+        await take(shelf)
+
+    assert exits.exit_code(caught.value) == exits.LATER
+    assert "make room and run again" in (exits.explain(caught.value) or "")

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,21 @@ def test_a_record_from_elsewhere_deletes_nothing_outside(tmp_path: Path) -> None
         folder.remove([ID])
 
     assert mine.exists()
+
+
+@pytest.mark.parametrize("line", [b"", b"[]", b"\xff", b'{"id": 1}', b'{"sha256": "xy"}', b'{"size": null}'])
+def test_a_damaged_line_vouches_for_nothing(tmp_path: Path, line: bytes) -> None:
+    with open_pulled(tmp_path / "out", "s", run_id="r") as folder:
+        Path(folder.part_of(ID)).write_bytes(b"x")
+        folder.keep(ID, "png", hashlib.sha256(b"x").digest())
+    record = tmp_path / "out" / ".cvsync" / "pulled.jsonl"
+    facts = orjson.loads(record.read_bytes().splitlines()[1])
+    broken = orjson.dumps(facts | orjson.loads(line)) if line.startswith(b"{") else line
+    record.write_bytes(record.read_bytes() + broken + b"\n")
+
+    with open_pulled(tmp_path / "out", "s", run_id="r") as folder:
+        assert folder.has(ID)
+        assert folder.recorded.num_rows == 1
 
 
 def test_one_pull_at_a_time(tmp_path: Path) -> None:
