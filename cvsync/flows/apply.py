@@ -42,7 +42,7 @@ async def apply_plan(
         LockedError: Another run works on this project.
     """
     saved = await asyncio.to_thread(read_plan, path)
-    if saved.destination != service.destination:
+    if saved.destination.casefold() != service.destination.casefold():
         raise GuardError(
             f"the plan was made for {saved.destination}, not for {service.destination}; nothing was sent"
         )

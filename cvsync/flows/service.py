@@ -112,7 +112,7 @@ async def open_service(
             yield Service(
                 client=client,
                 downloader=downloader,
-                destination=destination or settings.endpoint,
+                destination=destination or settings.endpoint.lower(),  # hosts match without case
                 state=state,
                 workers=settings.concurrency,
                 observer=observer,

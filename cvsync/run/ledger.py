@@ -101,7 +101,7 @@ class Ledger(LedgerReading, LedgerRuns):
             db.execute("PRAGMA synchronous=FULL")
             bring_up_to_date(db, path, destination)
             found = db.execute("SELECT value FROM meta WHERE name = 'destination'").fetchone()[0]
-            if found != destination:
+            if found.casefold() != destination.casefold():
                 raise SettingsError(f"{path} is the ledger of {found}, not of {destination}")
         except BaseException:
             db.close()

@@ -16,7 +16,7 @@ import pytest
 from make import make_png, write_csv
 from shelf import QUICK, Shelf, boxes_by_key
 
-from cvsync import Report
+from cvsync import Report, apply_plan, open_service, push
 from cvsync.errors import (
     GuardError,
     LockedError,
@@ -92,6 +92,22 @@ async def test_second_push_writes_nothing(shelf: Shelf, manifest: Path) -> None:
     assert await shelf.writes() == {}
     assert report.is_complete
     assert report.counts["images_created"] == 0
+
+
+async def test_an_endpoint_in_another_spelling_is_the_same_destination(
+    shelf: Shelf, manifest: Path, tmp_path: Path
+) -> None:
+    await shelf.push(manifest)
+    await shelf.save(tmp_path / "plan", manifest)
+    await shelf.forget()
+    endpoint = shelf.settings.endpoint.replace("http", "HTTP") + "/"
+
+    async with open_service(replace(shelf.settings, endpoint=endpoint), state=shelf.state) as service:
+        report = await push(service, shelf.request(manifest))
+        await apply_plan(service, tmp_path / "plan", settings=QUICK)
+
+    assert report.is_complete
+    assert await shelf.writes() == {}
 
 
 async def test_plan_touches_nothing_and_needs_no_project(shelf: Shelf, manifest: Path) -> None:
