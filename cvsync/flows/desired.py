@@ -18,6 +18,11 @@ from cvsync.model import ProjectType
 from cvsync.plan import NewTag, Plan
 from cvsync.plan.fit import misfits
 
+_NO_PLACE = frozenset({"E001", "E002"})  # problems of rows that do not say where their image is
+_WRONG_PLACE = frozenset(  # and of those where it is not: what was meant may be an image of the project
+    {"E003", "E004", "E005", "E006", "E007", "E008", "E009", "E038", "E039", "E048"}
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Desired:
@@ -57,6 +62,13 @@ class Desired:
         is_spared = pc.invert(pc.or_(is_named, pc.is_in(keys, pa.array(self.mine, pa.string()))))
         is_spared = pc.and_not(is_spared, pc.is_in(ids, ids.filter(is_named)))
         return frozenset(keys.filter(is_spared).to_pylist())
+
+    def hides_images(self, known: KnownImages) -> bool:
+        """Whether a refused row may be of an image that the ledger knows, and does not say of which."""
+        places = {problem.code for problem in self.problems} & (_NO_PLACE | _WRONG_PLACE)
+        return bool(places & _NO_PLACE) or (
+            bool(places) and not self.bad_keys <= set(known.table.column("key").to_pylist())
+        )
 
     def with_problems(self, more: Sequence[Problem]) -> Desired:
         """Note problems that were found beside the project."""

@@ -35,6 +35,11 @@ from cvsync.plan.scope import TagScope
 from cvsync.run.marker import is_mark
 from cvsync.snapshot import Snapshot
 
+_HELD_BACK = (
+    "nothing is deleted, since refused rows do not say which image they are of: mend them or take them out "
+    "(--delete-despite-errors deletes what no other row names)"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Aim(ABC):
@@ -59,6 +64,11 @@ class Aim(ABC):
     @abstractmethod
     def reference(self) -> str:
         """What it is to be made equal to, for messages."""
+
+    @property
+    def deletes_despite_errors(self) -> bool:
+        """Whether images go even though something was refused."""
+        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +201,8 @@ async def prepare(
     service: Service, aim: Aim, project: Project, desired: Desired, known: KnownImages
 ) -> Prepared:
     """Diff what is wanted with the project as it is now, and see that the plan keeps within bounds."""
-    others = desired.others(known) if aim.prune is not Prune.KEEP else frozenset()
+    prune = _prune(service, aim, desired, known)
+    others = desired.others(known) if prune is not Prune.KEEP else frozenset()
     metadata = [name for name in desired.labels.metadata if not is_mark(name)]
     if project.id:
         has_metadata = metadata and is_at_least(service.client.api_version, METADATA_SINCE)
@@ -201,7 +212,7 @@ async def prepare(
         snapshot = Snapshot.empty(project, desired.type)
     pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to
     plan = diff(
-        desired.labels, snapshot, known, prune=aim.prune, on_drift=aim.on_drift, scope=aim.scope,
+        desired.labels, snapshot, known, prune=prune, on_drift=aim.on_drift, scope=aim.scope,
         renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete | others,
         tags=desired.tags, metadata=metadata,
     )  # fmt: skip
@@ -217,6 +228,14 @@ async def prepare(
     check_quota(plan, aim.tier)
     tell(service.observer, "plan_summary", **summary(plan))
     return Prepared(plan, desired.with_problems(contradictions), snapshot)
+
+
+def _prune(service: Service, aim: Aim, desired: Desired, known: KnownImages) -> Prune:
+    """Say what may be deleted: nothing while a refused row may be of what would go."""
+    if aim.prune is Prune.KEEP or aim.deletes_despite_errors or not desired.hides_images(known):
+        return aim.prune
+    tell(service.observer, "warning", text=_HELD_BACK)
+    return Prune.KEEP
 
 
 def summary(plan: Plan) -> dict[str, int | float]:

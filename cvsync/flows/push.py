@@ -27,6 +27,11 @@ class PushRequest(PlanRequest):
     release: ReleaseRequest | None = None
     """What is to become of the data; None: nothing."""
 
+    @property
+    def deletes_despite_errors(self) -> bool:
+        """As ``run`` has it."""
+        return self.run.delete_despite_errors
+
 
 async def push(service: Service, request: PushRequest) -> Report:
     """Make a project hold what a manifest says; safe to repeat after any end.

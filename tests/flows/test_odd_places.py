@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from make import make_png, write_csv
-from shelf import Shelf
+from shelf import QUICK, Shelf
 
 from cvsync import Report
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
+from cvsync.plan import Prune
+from cvsync.plan.guard import DeleteGuard
 
 
 def rejected(report: Report, column: str) -> list[tuple[str, str]]:
@@ -70,3 +73,32 @@ async def test_labels_that_follow_their_image_are_refused_by_their_own_rows(
     report = await shelf.push(write_csv(tmp_path / "m.csv", [*new, *there[:3]]), **multilabel)
 
     assert rejected(report, "tag") == [(f"t{n}", "400") for n in (*range(22), 1, 2)]
+
+
+@pytest.mark.parametrize("wrong", ["", "https:///2.png", "ftp://h.test/2.png"])
+async def test_a_row_that_does_not_say_its_image_does_not_delete_it(
+    shelf: Shelf, tmp_path: Path, wrong: str
+) -> None:
+    rows = [{"url": shelf.url(f"{n}.png"), "tag": "fork"} for n in range(6)]
+    await shelf.push(write_csv(tmp_path / "m.csv", rows))
+    rows[2]["url"] = wrong
+    manifest = write_csv(tmp_path / "m.csv", rows[:5])
+    guard = DeleteGuard(max_delete=6)
+
+    await shelf.push(manifest, prune=Prune.DELETE, guard=guard)
+
+    assert len(await shelf.images()) == 6
+    assert "nothing is deleted" in str([e.facts for e in shelf.events if e.name == "warning"])
+    despite = replace(QUICK, delete_despite_errors=True)
+    await shelf.push(manifest, prune=Prune.DELETE, guard=guard, run=despite)
+    assert len(await shelf.images()) == 4
+
+
+async def test_a_refused_row_of_a_known_image_holds_no_deletion_back(shelf: Shelf, tmp_path: Path) -> None:
+    rows = [{"path": f"pictures/{n}.png", "tag": "fork"} for n in range(6)]
+    await shelf.push(write_csv(tmp_path / "m.csv", rows))
+    (shelf.folder / "2.png").unlink()
+
+    await shelf.push(write_csv(tmp_path / "m.csv", rows[:5]), prune=Prune.DELETE)
+
+    assert len(await shelf.images()) == 5
