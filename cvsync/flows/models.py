@@ -10,12 +10,11 @@ from pathlib import Path
 from cvsync import limits
 from cvsync.api.client import Client
 from cvsync.api.failures import Failure, classify
-from cvsync.api.listing import project_type
 from cvsync.errors import MissingKeyError, ServiceError
 from cvsync.flows.iterations import choose_iteration
 from cvsync.flows.pictures import Picture
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_project
+from cvsync.flows.status import require_with_type
 from cvsync.labels import fold
 from cvsync.model import Iteration, Project, ProjectType
 from cvsync.predictions import ImagePrediction
@@ -148,7 +147,7 @@ async def choose_model(service: Service, choice: ModelChoice) -> Model:
     """
     client = service.client
     try:
-        project = await require_project(service, choice.project)
+        project, type_ = await require_with_type(service, choice.project)
     except MissingKeyError as error:
         if not _ID.fullmatch(choice.project):
             raise MissingKeyError(
@@ -159,7 +158,6 @@ async def choose_model(service: Service, choice: ModelChoice) -> Model:
     iteration = None
     if choice.published is None:
         iteration = await choose_iteration(client, project.id, choice.iteration)
-    type_ = await project_type(client, project)
     verb = "detect" if type_ is ProjectType.DETECTION else "classify"
     return Model(client, project, type_, iteration, choice.published, choice.store, [verb])
 

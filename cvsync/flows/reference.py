@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cvsync.api.listing import fetch_contents, project_type
+from cvsync.api.listing import fetch_contents
 from cvsync.flows.desired import want
 from cvsync.flows.digests import Found, hash_images, hash_places, places_of
 from cvsync.flows.service import Service
 from cvsync.flows.source import renamed_labels, renamed_tags
-from cvsync.flows.status import require_project
+from cvsync.flows.status import require_with_type
 from cvsync.labels import Labels
 from cvsync.manifest import Name, Problem, Reading, read, shown
 from cvsync.model import ProjectType, Tag
@@ -60,8 +60,7 @@ async def of_project(source: Service, wanted: str, tag_map: Mapping[str, str]) -
         SettingsError: It has no tag that ``tag_map`` names.
         PlanError: Tags of different types would be one.
     """
-    project = await require_project(source, wanted)
-    type_ = await project_type(source.client, project)
+    project, type_ = await require_with_type(source, wanted)
     contents = renamed_tags(await fetch_contents(source.client, project, type_), tag_map)
     labels = contents.to_labels()
 

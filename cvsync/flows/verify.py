@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsync.api.listing import fetch_contents, project_type
+from cvsync.api.listing import fetch_contents
 from cvsync.events import tell, without_query
 from cvsync.flows.digests import hash_images
 from cvsync.flows.reference import Reference, of_manifests, of_project
 from cvsync.flows.service import Service
-from cvsync.flows.status import read_known, require_project
+from cvsync.flows.status import read_known, require_with_type
 from cvsync.known import KnownImages
 from cvsync.labels import Labels, fold
 from cvsync.manifest import Name, Problem, Reading
@@ -100,8 +100,7 @@ async def verify(service: Service, request: VerifyRequest, *, source: Service | 
         SettingsError: The source has no tag that ``tag_map`` names.
         PlanError: Tags of different types would be one.
     """
-    project = await require_project(service, request.project)
-    type_ = await project_type(service.client, project)
+    project, type_ = await require_with_type(service, request.project)
     if request.source is None:
         reference = await of_manifests(service, request.manifests, request.reading, request.tag_map, type_)
     else:
