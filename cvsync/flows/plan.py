@@ -210,6 +210,8 @@ async def prepare(
         snapshot = await read(service.client, project, desired.type)
     else:
         snapshot = Snapshot.empty(project, desired.type)
+    for name in aim.scope.unknown(desired.labels, snapshot):
+        tell(service.observer, "warning", text=f"neither the manifest nor the project has a tag {name!r}")
     pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to
     plan = diff(
         desired.labels, snapshot, known, prune=prune, on_drift=aim.on_drift, scope=aim.scope,

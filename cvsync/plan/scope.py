@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync.labels import Labels, codes_of, fold
@@ -41,6 +42,13 @@ class TagScope:
         if name is None:
             return self.is_everything
         return fold(name) not in self.exclude and (not self.only or fold(name) in self.only)
+
+    def unknown(self, labels: Labels, snapshot: Snapshot) -> list[str]:
+        """Give the folded names that neither side has: most likely they are misspelt."""
+        if self.is_everything:
+            return []
+        names = [*pc.unique(labels.table.column("tag")).to_pylist(), *(tag.name for tag in snapshot.tags)]
+        return sorted(self.only.union(self.exclude).difference(fold(name) for name in names if name))
 
     def of_labels(self, labels: Labels) -> Mask:
         """Tell for each label of a manifest whether it is meant."""

@@ -187,6 +187,14 @@ def test_other_tags_are_left_alone() -> None:
     assert lines(exclude) == ["create image b with y", "remove y from a"]
 
 
+def test_tags_of_a_scope_that_neither_side_has_are_named() -> None:
+    desired = make_labels([("a", "x")])
+    snapshot = make_snapshot({"id-a": [("y",)]}, MULTILABEL, ["y"])
+
+    assert TagScope.of(only=["X", "Z"], exclude=["y", "b"]).unknown(desired, snapshot) == ["b", "z"]
+    assert TagScope().unknown(desired, snapshot) == []
+
+
 def test_unmanaged_images_go_only_if_asked() -> None:
     snapshot = make_snapshot({"id-a": [("x",)], "id-b": [("x",)]}, MULTICLASS)
     desired, known = make_labels([("a", "x")]), KnownImages.of({"a": "id-a"})
