@@ -20,7 +20,7 @@ from cvsync.labels import Codes
 from cvsync.parallel import each, look_up
 
 _MOST_BYTES = 2**31 - 1  # that one column can hold
-_RELEASE = 1 << 23  # bytes that are let go before the system gets them back
+_RELEASE = 1 << 26  # bytes that are let go before the system gets them back
 SAMPLE = 1 << 13  # texts that tell the order of all
 
 
@@ -34,13 +34,11 @@ def encode(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def encode_part(texts: pa.StringArray | pa.DictionaryArray) -> Part:
-    """Number the texts of a piece of a column."""
+    """Number the texts of a piece of a column; one that comes again after others may be numbered twice."""
     if pa.types.is_dictionary(texts.type):
         return _part_of(texts)
     if not texts.null_count and len(texts) and not is_mixed(texts):
-        codes, values = _runs(texts)
-        if are_distinct(values):
-            return codes, values
+        return _runs(texts)
     return _part_of(texts.dictionary_encode())
 
 
@@ -50,13 +48,10 @@ def _part_of(encoded: pa.DictionaryArray) -> Part:
 
 
 def join(parts: Sequence[Part]) -> pa.DictionaryArray:
-    """Put pieces of a column together."""
-    parts = [part for part in parts if len(part[0])]
-    if len(parts) == 1:
-        return _dictionary(*parts[0])
-    codes, values = _merged(parts)
+    """Put pieces of a column together; no text stands twice in the dictionary."""
+    codes, values = _merged([part for part in parts if len(part[0])])
     del parts
-    distinct = concat(values)
+    distinct = values[0] if len(values) == 1 else concat(values)
     if are_distinct(distinct):
         return _dictionary(codes, distinct)
     encoded = distinct.dictionary_encode()

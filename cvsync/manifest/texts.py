@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from cvsync.distinct import bytes_of, ends_of
 from cvsync.labels import TEXT, as_column, one_chunk
-from cvsync.manifest.encode import concat, encode, encode_part
-from cvsync.parallel import each, slices
+from cvsync.manifest.encode import concat, encode, encode_part, join
+from cvsync.parallel import each, look_up, slices
 
 _BLOCK = 1 << 18  # bytes that are looked at together: as many as stay in the cache
 
@@ -102,8 +102,8 @@ class Texts:
 
     def mapped(self, values: pa.Array) -> Texts:
         """Put other texts in the place of the distinct ones; null is allowed, and so is a text twice."""
-        codes, distinct = encode_part(values)
-        return Texts.from_codes(np.append(codes, np.int32(-1))[self.codes], distinct)
+        new = Texts(join([encode_part(values)]))
+        return Texts.from_codes(look_up(np.append(new.codes, np.int32(-1)), self.codes), new.values)
 
     def changed(self, where: Mask, change: Callable[[str], str | None]) -> Texts:
         """Change some of the distinct texts; what becomes empty is null."""
