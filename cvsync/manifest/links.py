@@ -20,7 +20,8 @@ _STORAGE = frozenset(
 )
 IS_URL = r"^[A-Za-z][A-Za-z0-9+.-]+://"
 _CONTROL = r"[\x00-\x1f\x7f]"
-_MAY_START_A_HOST = np.array([chr(byte) not in "\0/?#: " for byte in range(256)])
+_HOST = re.compile(r"(?i)https?://(?:[^/?#:\s\[]|\[[0-9a-f:.]+\])")  # in brackets an address of IPv6
+_MAY_START_A_HOST = np.array([chr(byte) not in "\0/?#: [" for byte in range(256)])
 _TAKEN = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 _OTHER = (  # kinds of file that are surely none of those; anything else may well be one
     r"(?i)\.(webp|tiff?|heic|heif|avif|svgz?|jp2|psd|ico|raw|cr2|nef|dng|pdf|eps|mp4|mov|avi|mkv|txt|csv|tsv"
@@ -90,7 +91,7 @@ def _why(url: str, *, any_storage: bool) -> str | None:
     match = _SCHEME.match(url)
     scheme = match[1].lower() if match else ""
     if scheme in ("http", "https"):
-        return None if re.match(r"(?i)https?://[^/?#:\s]", url) else "E005"
+        return None if _HOST.match(url) else "E005"
     if not scheme:
         return "E038"
     if any_storage and url[len(scheme) :].startswith("://"):

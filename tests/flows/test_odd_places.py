@@ -58,7 +58,7 @@ async def test_a_url_that_nothing_can_connect_to_costs_only_itself(shelf: Shelf,
     report = await shelf.push(write_csv(tmp_path / "m.csv", [{"url": url, "tag": "fork"} for url in urls]))
 
     assert report.counts["images_created"] == 1
-    assert rejected(report, "url") == [(url, "ErrorSource") for url in urls[1:]]
+    assert rejected(report, "url") == [(urls[1], "E005"), (urls[2], "ErrorSource")]
 
 
 async def test_labels_that_follow_their_image_are_refused_by_their_own_rows(

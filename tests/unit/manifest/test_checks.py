@@ -33,6 +33,7 @@ def urls(tmp_path: Path, *cells: str) -> Path:
         ("https://", "E005"),
         ("http://?x", "E005"),
         ("http://:80/1", "E005"),
+        ("http://[half/1.jpg", "E005"),
         ("file:///data/1.jpg", "E006"),
         ("gs://bucket/1.jpg", "E007"),
         ("s3://bucket/1.jpg", "E007"),
