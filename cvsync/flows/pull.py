@@ -71,7 +71,8 @@ class PullReport:
 async def pull(service: Service, request: PullRequest) -> PullReport:
     """Bring a folder up to date with a project: fetch the images that it lacks, and write their manifest.
 
-    Safe to repeat after any end: what is there is not fetched again. Holds the project as columns.
+    Safe to repeat after any end: what is there is not fetched again. Holds the project as columns: about 400
+    bytes an image for a label, as measured at the peak of 60,000 images, and 700 with its file.
 
     Raises:
         MissingProjectError: There is no such project.

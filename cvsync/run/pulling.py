@@ -44,7 +44,7 @@ class Puller:
 
     At most ``workers`` downloads are under way, each with a chunk of a megabyte in memory (whole images where
     a resource in a virtual network gives paths in the place of links). An image costs about 230 bytes until
-    it is fetched, and 150 after that.
+    it is fetched, and 150 after that; ids lie between what answers are made of, which takes as much again.
     """
 
     client: Client
