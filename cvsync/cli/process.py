@@ -73,6 +73,6 @@ def _give_memory_back() -> None:
             libc = ctypes.CDLL(None)
             libc.mallopt(_M_ARENA_MAX, 1)
             # Telling the one fixes the other at 128 kB, and each slice of a column would come from the system
-            # and go back: a quarter of the time of a diff.
+            # and go back: a tenth of a diff's processor time, and more on a busy machine.
             libc.mallopt(_M_MMAP_THRESHOLD, _HEAP_BYTES)
             libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
