@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import cost, large, nightly, scaling
 from benchmarks.process import run
-from benchmarks.scene import write_manifest
+from benchmarks.scene import open_scene, write_manifest
 from benchmarks.tables import Goal, Table
 from benchmarks.upload import CREATE, Setting, upload
 
@@ -52,6 +52,13 @@ def test_batch_that_a_client_gives_up_is_counted_as_lost(client: str, lost: int)
 
     assert (found.images, found.missing, found.boxes_missing, found.boxes_doubled) == (130, lost, lost, 0)
     assert (found.throttled, found.calls) == (1, {"cvsync": 4, "coco2customvision": 2}.get(client, 3))
+
+
+def test_look_at_the_end_waits_for_the_cap_as_clients_do() -> None:
+    with open_scene(tps=2) as scene:
+        seen = [scene.call("GET", "images?take=1") for _ in range(4)]
+
+    assert seen == [[]] * 4
 
 
 def test_urls_that_lead_nowhere_do_not_count_as_lost() -> None:
