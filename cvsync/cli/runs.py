@@ -43,7 +43,7 @@ def runs(job: str | None, last: int, **options: Any) -> int:
         for entry in entries:
             tell(output, "job_run", **entry)
         if not common.json:
-            for line in table_lines(entries):
+            for line in table_lines(entries) if entries else ["no job has run yet"]:
                 click.echo(line)
         return exits.OK
 

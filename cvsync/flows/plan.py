@@ -14,14 +14,21 @@ import pyarrow.compute as pc
 
 from cvsync.api.listing import fetch_contents, fetch_snapshot
 from cvsync.api.versions import METADATA_SINCE, is_at_least
-from cvsync.errors import ManifestError, MissingProjectError, SettingsError
+from cvsync.errors import ManifestError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.desired import Desired, want
-from cvsync.flows.project import NewProject, choose_domain, choose_type, find_with_type, make_project
+from cvsync.flows.project import (
+    NewProject,
+    choose_domain,
+    choose_type,
+    find_with_type,
+    make_project,
+    no_project,
+)
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
-from cvsync.labels import one_chunk
+from cvsync.labels import fold, one_chunk
 from cvsync.manifest import Manifest, Name, Problem, Reading, absolute, read, remember, shown
 from cvsync.model import Project, ProjectType
 from cvsync.plan import Kind, Plan, Prune, diff
@@ -113,8 +120,8 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
     """Write a plan into a file that only its owner may read, to be applied later.
 
     Raises:
-        SettingsError: The project does not exist yet, the plan is not of manifests, or the file cannot be
-            written.
+        SettingsError: The project does not exist yet, or the plan is not of manifests.
+        OSError: The file cannot be written.
     """
     manifest = prepared.desired.manifest
     if manifest is None:
@@ -125,12 +132,15 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
         _placed(prepared.plan), service.destination, fingerprint_state(prepared.snapshot),
         manifest=remember(manifest),
     )  # fmt: skip
+    part = path.with_name(f"{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             write_plan(saved, file)
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)  # an older plan stays whole until this one is
 
 
 def _placed(plan: Plan) -> Plan:
@@ -181,7 +191,7 @@ async def find_or_create(
     if found is not None:
         project, type_ = found
     elif aim.create is None:
-        raise MissingProjectError(f"there is no project {aim.project!r}; --create-project makes it")
+        raise await no_project(service.client, aim.project, "--create-project makes it")
     else:
         project, type_ = None, choose_type(service.client, aim.create, inferred=inferred)
     desired = want(type_)
@@ -210,6 +220,10 @@ async def prepare(
         snapshot = await read(service.client, project, desired.type)
     else:
         snapshot = Snapshot.empty(project, desired.type)
+    there = {fold(tag.name) for tag in snapshot.tags}
+    for old, new in aim.renames.items():
+        if fold(old) not in there and fold(new) not in there:
+            tell(service.observer, "warning", text=f"the project has no tag {old!r} that could be renamed")
     for name in aim.scope.unknown(desired.labels, snapshot):
         tell(service.observer, "warning", text=f"neither the manifest nor the project has a tag {name!r}")
     pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to

@@ -6,14 +6,16 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from cvsync.api.both import both
 from cvsync.api.client import Client
 from cvsync.api.listing import project_type, type_of
 from cvsync.api.versions import CLASSIFICATION_TYPE_SINCE, TARGET_PLATFORMS_SINCE, is_at_least
-from cvsync.errors import LockedError, SettingsError
+from cvsync.errors import LockedError, MissingProjectError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.service import Service
+from cvsync.labels import fold
 from cvsync.model import Domain, Project, ProjectType
 from cvsync.run.lock import hold_lock
 from cvsync.run.names import new_run_id
@@ -54,6 +56,18 @@ async def find_project(client: Client, wanted: str) -> Project | None:
         ids = ", ".join(project.id for project in named)
         raise SettingsError(f"{len(named)} projects are named {wanted!r}; give one of their ids: {ids}")
     return named[0] if named else None
+
+
+async def no_project(client: Client, wanted: str, remedy: str = "") -> MissingProjectError:
+    """Say that there is no such project, and which one may have been meant."""
+    names = {fold(project.name): project.name for project in await client.get_projects()}
+    near = get_close_matches(fold(wanted), names, n=1)
+    said = f"there is no project {wanted!r}"
+    if near:
+        said += f"; did you mean {names[near[0]]!r}?"
+    if remedy:
+        said += f"{' ' if near else '; '}{remedy}"
+    return MissingProjectError(said)
 
 
 async def find_with_type(client: Client, wanted: str) -> tuple[Project, ProjectType] | None:

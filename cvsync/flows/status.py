@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvsync.api.listing import fetch_snapshot
-from cvsync.errors import MissingProjectError
-from cvsync.flows.project import find_project, find_with_type
+from cvsync.flows.project import find_project, find_with_type, no_project
 from cvsync.flows.service import Service
 from cvsync.known import KnownImages
 from cvsync.labels import Labels
@@ -82,7 +81,7 @@ async def require_project(service: Service, wanted: str) -> Project:
     """
     project = await find_project(service.client, wanted)
     if project is None:
-        raise MissingProjectError(f"there is no project {wanted!r}")
+        raise await no_project(service.client, wanted)
     return project
 
 
@@ -94,5 +93,5 @@ async def require_with_type(service: Service, wanted: str) -> tuple[Project, Pro
     """
     found = await find_with_type(service.client, wanted)
     if found is None:
-        raise MissingProjectError(f"there is no project {wanted!r}")
+        raise await no_project(service.client, wanted)
     return found

@@ -153,6 +153,7 @@ def test_events_are_json_and_end_with_run_end(served: Desk) -> None:
         (["plan", "m.csv", "-p", "x", "--create-project", "--domain", "Cars"], {}, 2, "'Cars'"),
         (["push", "m.csv", "-p", "x", "-e", "https://h.test/customvision/v3.3/x"], {}, 2, "h.test alone"),
         (["plan", "m.csv", "-p", "x", "--create-project", "--only", "tga 1"], {}, 0, "has a tag 'tga 1'"),
+        (["plan", "m.csv", "-p", "x", "--create-project", "--rename", "tga=t"], {}, 0, "no tag 'tga' that"),
         (["push", "m.csv", "-p", "x", "-e", "https://h.test?sig=canary"], {}, 2, "https://h.test alone"),
         (["push", "m.csv", "-p", "x", "--create-project", "--state-dir", "m.csv/s"], {}, 2, "m.csv/s"),
         (["push", "m.csv", "-p", "x", "-e", "local", "--local-data", "m.csv/data"], {}, 2, "data: Not"),

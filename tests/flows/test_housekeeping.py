@@ -90,11 +90,19 @@ def test_a_renamed_tag_is_no_edit_and_a_removed_one_leaves_its_images(pushed: Te
     assert sorted(pushed.labels().values()) == [[], [], ["Gabel"], ["Gabel"]]
 
 
+def test_project_that_may_have_been_meant_is_named(pushed: Terminal) -> None:
+    ran = pushed.run("plan", pushed.manifest(pushed.rows(1)), "-p", "Shelff")
+
+    assert ran.code == 7
+    assert "there is no project 'Shelff'; did you mean 'shelf'? --create-project makes it" in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("project", "show", "none"), "there is no project 'none'"),
         (("project", "rm", "none", "--yes"), "there is no project 'none'"),
+        (("status", "-p", "Shelf"), "there is no project 'Shelf'; did you mean 'shelf'?"),
         (("tag", "rm", "fork", "knife", "--yes"), "there is no tag 'knife'; the project has: fork, spoon"),
         (("tag", "rename", "knife", "Messer"), "there is no tag 'knife'"),
         (("tag", "ls", "-p", "none"), "there is no project 'none'"),

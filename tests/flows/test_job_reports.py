@@ -31,6 +31,11 @@ def test_a_report_is_for_its_owner_alone_and_can_be_read_again(terminal: Termina
     assert record.steps[0].run_id is not None
 
 
+def test_without_a_run_there_is_nothing_to_list(terminal: Terminal) -> None:
+    assert terminal.run("runs").out == "no job has run yet\n"
+    assert terminal.run("runs", "--json").out.count("job_run") == 0
+
+
 def test_jobs_and_their_runs_are_listed(terminal: Terminal) -> None:
     path = configure(terminal, NIGHTLY + '[job.weekly]\nsteps = [{ verify = { manifests = "m.csv" } }]\n')
     terminal.manifest(terminal.rows(2))

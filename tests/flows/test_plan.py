@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from make import make_png, write_csv
@@ -79,6 +80,26 @@ async def test_a_saved_plan_is_applied_once(shelf: Shelf, manifest: Path, tmp_pa
     await shelf.forget()
     assert (await shelf.push(manifest)).is_complete
     assert await shelf.writes() == {}
+
+
+async def test_a_plan_that_cannot_be_written_leaves_the_older_one(
+    shelf: Shelf, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.push(manifest)
+    saved = tmp_path / "shelf.plan"
+    await shelf.save(saved, manifest)
+    before = saved.read_bytes()
+
+    def full(_: object, file: IO[bytes]) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cvsync.flows.plan.write_plan", full)
+    with pytest.raises(OSError, match="No space"):
+        await shelf.save(saved, manifest)
+
+    assert saved.read_bytes() == before
+    assert [*tmp_path.glob("*.part")] == []
 
 
 async def test_a_stale_plan_writes_nothing(shelf: Shelf, manifest: Path, tmp_path: Path) -> None:
