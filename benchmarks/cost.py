@@ -25,7 +25,7 @@ from benchmarks.tables import Goal, Table, median
 
 BATCH = 64
 IN_FLIGHT = 16
-IMAGES, QUICK_IMAGES = 64_000, 6_400
+IMAGES, QUICK_IMAGES = 32_000, 6_400
 REPEATS = 3
 GOAL_MS = 2.0
 PARTS = {

@@ -12,6 +12,7 @@ from benchmarks.effort import Effort
 from benchmarks.process import Ran, run
 from benchmarks.scene import KEY, Scene, open_scene, write_manifest
 from benchmarks.tables import Table, median
+from benchmarks.upload import SHORT_SECONDS
 
 IMAGES, QUICK_IMAGES = 6_400, 320
 ANSWER_SECONDS = 0.2
@@ -39,8 +40,10 @@ def tables(effort: Effort) -> Iterator[Table]:
     with open_scene(latency=ANSWER_SECONDS) as source:
         manifest = write_manifest(source.folder, images)
         source.run_cvsync("push", manifest, "--quota", "none", "-q")
-        for _ in range(1 if effort is Effort.QUICK else REPEATS):
+        for turn in range(1 if effort is Effort.QUICK else REPEATS):
             for client, runs in found.items():
+                if turn and runs[0][0].seconds > SHORT_SECONDS:
+                    continue  # once is enough of what takes long
                 with open_scene(latency=ANSWER_SECONDS, fetch=True) as target:
                     ran, held = copy(client, source, target), target.held()
                     runs.append((ran, images - held.images, images - held.regions))
@@ -48,9 +51,18 @@ def tables(effort: Effort) -> Iterator[Table]:
                         again.append(copy(client, source, target))
     rows = [_row(client, images, runs) for client, runs in found.items()]
     rows.insert(
-        1, ["cvsync, once more", None, median([ran.seconds for ran in again]), None, None, again[0].code]
+        1,
+        [
+            "cvsync, once more",
+            None,
+            median([ran.seconds for ran in again]),
+            len(again),
+            None,
+            None,
+            again[0].code,
+        ],
     )
-    columns = ["client", "images/s", "seconds", "images lost", "boxes lost", "exit"]
+    columns = ["client", "images/s", "seconds", "runs", "images lost", "boxes lost", "exit"]
     note = f"Answers of both services come after {ANSWER_SECONDS} s."
     yield Table(f"Copying a project of {images:,} images", columns, rows, [note])
 
@@ -58,4 +70,4 @@ def tables(effort: Effort) -> Iterator[Table]:
 def _row(client: str, images: int, runs: list[tuple[Ran, int, int]]) -> list[object]:
     seconds = median([ran.seconds for ran, _, _ in runs])
     lost = [median([float(run[n]) for run in runs]) for n in (1, 2)]
-    return [client, images / seconds, seconds, *map(int, lost), runs[0][0].code]
+    return [client, images / seconds, seconds, len(runs), *map(int, lost), runs[0][0].code]

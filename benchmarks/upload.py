@@ -48,9 +48,6 @@ class Setting:
     repeats: int = REPEATS
     alone: int = 64
     """Images that are sent one a call."""
-    together: bool = False
-    """Whether the clients that wait for each answer run at the same time, each with an emulator of its own:
-    where an answer takes seconds they do not disturb each other."""
     picture: str | None = None
 
 
@@ -121,8 +118,12 @@ def repeat(client: str, setting: Setting) -> list[Upload]:
 
 
 def compare(setting: Setting, clients: Sequence[str] = CLIENTS) -> Table:
-    """Measure all clients in one setting."""
-    waiting = [client for client in clients if setting.together and client in WAITING]
+    """Measure all clients in one setting.
+
+    Those that wait for each answer do nothing most of the time, and run at the same time, each with an
+    emulator of its own; but where it downloads and decodes, which takes all processors.
+    """
+    waiting = [client for client in clients if client in WAITING and not setting.bad]
     found = {client: repeat(client, setting) for client in clients if client not in waiting}
     with ThreadPoolExecutor(max(1, len(waiting))) as pool:
         found |= dict(zip(waiting, pool.map(lambda client: [upload(client, setting)], waiting), strict=True))
@@ -162,7 +163,7 @@ def _figures(client: str, runs: list[Upload], setting: Setting) -> dict[str, Any
 
 def _notes(setting: Setting) -> Iterator[str]:
     yield f"One image a call: {setting.alone} images, the seconds scaled to {setting.images:,}."
-    if setting.together:
+    if not setting.bad:
         yield "The clients that wait for each answer ran at the same time, each with its own emulator."
     if setting.bad:
         yield (
@@ -185,7 +186,7 @@ def settings(effort: Effort) -> Iterator[Setting]:
         yield replace(throttled, repeats=1, alone=16)
         return
     yield clean
-    yield Setting(f"{size:,} images, answers after 2 s", size, 2.0, together=True)
+    yield Setting(f"{size:,} images, answers after 2 s", size, 2.0)
     yield Setting("1,280 images, answers after 0.2 s, a cap of 2 calls a second", 1_280, 0.2, 2)
     yield Setting(f"{start}, a cap of 10 calls a second", size, 0.2, 10, picture="upload_capped.png")
     yield throttled
@@ -205,7 +206,7 @@ def cross() -> Iterator[Setting]:
         images = 1_280 if tps == 2 else 6_400
         cap = f"a cap of {tps} calls a second" if tps else "no cap"
         title = f"{images:,} images, answers after {latency:g} s, {cap}, {said}"
-        yield Setting(title, images, latency, tps, together=latency > 1, **fault)
+        yield Setting(title, images, latency, tps, **fault)
 
 
 def tables(effort: Effort) -> Iterator[Table]:
