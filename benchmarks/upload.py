@@ -169,13 +169,13 @@ def _figures(client: str, runs: list[Upload], setting: Setting) -> dict[str, Any
 
 def _notes(setting: Setting) -> Iterator[str]:
     yield f"One image a call: {setting.alone} images, the seconds scaled to {setting.images:,}."
-    if not setting.bad:
-        yield "The clients that wait for each answer ran at the same time, each with its own emulator."
     if setting.bad:
         yield (
             f"One URL in {setting.bad} leads nowhere and does not count as lost; "
             "here the emulator downloads and decodes, from itself."
         )
+    else:
+        yield "The clients that wait for each answer ran at the same time, each with its own emulator."
 
 
 def settings(effort: Effort) -> Iterator[Setting]:

@@ -135,15 +135,19 @@ async def test_another_spelling_is_a_rename(pair: Pair, client: Client) -> None:
     assert await pair.copy.tags() == ["FORK", "Löffel", "unused"]
 
 
+async def migrate_without_a_note(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the run is killed between a rename and the note of it."""
+    with monkeypatch.context() as patched:
+        patched.setattr(CopiedTags, "note_after", lambda _: None)
+        await pair.migrate()
+
+
 @pytest.mark.usefixtures("source")
 async def test_a_rename_before_the_note_of_it_is_not_done_twice(
     pair: Pair, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where the run is killed in between."""
     await rename(client, fork="Gabel")
-    monkeypatch.setattr(CopiedTags, "note_after", lambda _: None)
-    await pair.migrate()
-    monkeypatch.undo()
+    await migrate_without_a_note(pair, monkeypatch)
 
     again = await pair.migrate()
     await rename(client, Gabel="fourchette")
@@ -159,9 +163,7 @@ async def test_a_second_rename_is_one_though_nobody_noted_the_first(
     pair: Pair, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await rename(client, fork="Gabel")
-    monkeypatch.setattr(CopiedTags, "note_after", lambda _: None)
-    await pair.migrate()
-    monkeypatch.undo()
+    await migrate_without_a_note(pair, monkeypatch)
     await rename(client, Gabel="fourchette")
 
     await pair.migrate()
