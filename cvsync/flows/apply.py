@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from cvsync.api.listing import fetch_snapshot, project_type
+from cvsync.api.listing import fetch_snapshot
 from cvsync.errors import GuardError, MissingProjectError
 from cvsync.events import tell
 from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.plan import summary
-from cvsync.flows.project import find_project
+from cvsync.flows.project import find_with_type
 from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.service import Service
 from cvsync.manifest import recall
-from cvsync.model import Project
+from cvsync.model import Project, ProjectType
 from cvsync.plan.saved import SavedPlan, baseline, fingerprint_state, read_plan
 from cvsync.run.settings import RunSettings
 from cvsync.snapshot import Snapshot
@@ -46,14 +46,15 @@ async def apply_plan(
         raise GuardError(
             f"the plan was made for {saved.destination}, not for {service.destination}; nothing was sent"
         )
-    found = await find_project(service.client, saved.plan.project_id)
-    if found is None:
+    both = await find_with_type(service.client, saved.plan.project_id)
+    if both is None:
         raise MissingProjectError(f"the plan's project {saved.plan.project_id} is gone; nothing was sent")
+    found, type_ = both
     if project is not None and project != found.name and project.lower() != found.id:
         raise GuardError(f"the plan was made for {found.name!r}, not for {project!r}; nothing was sent")
     with hold(service, found.id, settings) as carrier:
         await carrier.settle(saved.plan.type)
-        snapshot = await _unchanged(service, found, saved)
+        snapshot = await _unchanged(service, found, type_, saved)
         tell(service.observer, "plan_summary", **summary(saved.plan))
         carrier.note_origin(saved.plan)
         carrier.ledger.see(baseline(saved.plan, snapshot, carrier.ledger.known()))
@@ -70,8 +71,8 @@ def _reject(carrier: Carrier, saved: SavedPlan, wanted: Path | None) -> None:
         write_all_refused(carrier, manifest, wanted=wanted)
 
 
-async def _unchanged(service: Service, project: Project, saved: SavedPlan) -> Snapshot:
-    snapshot = await fetch_snapshot(service.client, project, await project_type(service.client, project))
+async def _unchanged(service: Service, project: Project, type_: ProjectType, saved: SavedPlan) -> Snapshot:
+    snapshot = await fetch_snapshot(service.client, project, type_)
     if fingerprint_state(snapshot) != saved.state:
         raise GuardError(
             "the project has changed since the plan was made; nothing was sent. Make the plan again"
