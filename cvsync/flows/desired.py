@@ -18,11 +18,6 @@ from cvsync.model import ProjectType
 from cvsync.plan import NewTag, Plan
 from cvsync.plan.fit import misfits
 
-_NO_PLACE = frozenset({"E001", "E002"})  # problems of rows that do not say where their image is
-_WRONG_PLACE = frozenset(  # and of those where it is not: what was meant may be an image of the project
-    {"E003", "E004", "E005", "E006", "E007", "E008", "E009", "E038", "E039", "E048"}
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Desired:
@@ -38,6 +33,8 @@ class Desired:
     """Images with such a row: they never count as gone."""
     bad_images: frozenset[str]
     """And those whose ids such rows tell."""
+    astray: pa.Table | None = None
+    """Such rows whose image is in doubt, as ``Manifest.astray``."""
     tags: Sequence[NewTag] = ()
     """Tags that the project should have whether or not an image carries them."""
     mine: frozenset[str] | None = None
@@ -63,12 +60,15 @@ class Desired:
         is_spared = pc.and_not(is_spared, pc.is_in(ids, ids.filter(is_named)))
         return frozenset(keys.filter(is_spared).to_pylist())
 
-    def hides_images(self, known: KnownImages) -> bool:
-        """Whether a refused row may be of an image that the ledger knows, and does not say of which."""
-        places = {problem.code for problem in self.problems} & (_NO_PLACE | _WRONG_PLACE)
-        return bool(places & _NO_PLACE) or (
-            bool(places) and not self.bad_keys <= set(known.table.column("key").to_pylist())
-        )
+    def hidden_tags(self, known: KnownImages) -> frozenset[str | None]:
+        """Give the tags of refused rows that may be of any image that the ledger knows.
+
+        Empty: of a row that names none; None: of one of which it is not known.
+        """
+        if self.astray is None or not len(self.astray):
+            return frozenset()
+        says = pc.is_in(self.astray.column("key"), one_chunk(known.table.column("key")), skip_nulls=True)
+        return frozenset(self.astray.column("tag").filter(pc.invert(says)).to_pylist())
 
     def with_problems(self, more: Sequence[Problem]) -> Desired:
         """Note problems that were found beside the project."""
@@ -78,7 +78,7 @@ class Desired:
 def want(manifest: Manifest, type_: ProjectType) -> Desired:
     """Split a manifest into what a project of a type can hold and what it cannot."""
     bad = frozenset(manifest.bad_keys), frozenset(manifest.bad_images)
-    return fit(Desired(manifest, type_, manifest.labels, manifest.problems, *bad))
+    return fit(Desired(manifest, type_, manifest.labels, manifest.problems, *bad, manifest.astray))
 
 
 def fit(desired: Desired) -> Desired:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,6 +46,8 @@ _HELD_BACK = (
     "nothing is deleted, since refused rows do not say which image they are of: mend them or take them out "
     "(--delete-despite-errors deletes what no other row names)"
 )
+_KEPT = "{} is removed, since refused rows do not say which image they are of: mend them or take them out"
+_NAMED = 5  # tags in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +213,8 @@ async def prepare(
     service: Service, aim: Aim, project: Project, desired: Desired, known: KnownImages
 ) -> Prepared:
     """Diff what is wanted with the project as it is now, and see that the plan keeps within bounds."""
-    prune = _prune(service, aim, desired, known)
+    hidden = desired.hidden_tags(known)
+    prune = _prune(service, aim, hidden)
     others = desired.others(known) if prune is not Prune.KEEP else frozenset()
     metadata = [name for name in desired.labels.metadata if not is_mark(name)]
     if project.id:
@@ -227,9 +230,11 @@ async def prepare(
     for name in aim.scope.unknown(desired.labels, snapshot):
         tell(service.observer, "warning", text=f"neither the manifest nor the project has a tag {name!r}")
     pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to
+    if hidden - {""} and len(snapshot.labels):
+        tell(service.observer, "warning", text=_KEPT.format(_tags_of(hidden)))
     plan = diff(
         desired.labels, snapshot, known, prune=prune, on_drift=aim.on_drift, scope=aim.scope,
-        renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete | others,
+        renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete | others, kept=hidden,
         tags=desired.tags, metadata=metadata,
     )  # fmt: skip
     pa.default_memory_pool().release_unused()  # sending takes hours and little
@@ -246,12 +251,21 @@ async def prepare(
     return Prepared(plan, desired.with_problems(contradictions), snapshot)
 
 
-def _prune(service: Service, aim: Aim, desired: Desired, known: KnownImages) -> Prune:
+def _prune(service: Service, aim: Aim, hidden: Collection[str | None]) -> Prune:
     """Say what may be deleted: nothing while a refused row may be of what would go."""
-    if aim.prune is Prune.KEEP or aim.deletes_despite_errors or not desired.hides_images(known):
+    if aim.prune is Prune.KEEP or aim.deletes_despite_errors or not hidden:
         return aim.prune
     tell(service.observer, "warning", text=_HELD_BACK)
     return Prune.KEEP
+
+
+def _tags_of(hidden: Collection[str | None]) -> str:
+    """Say which labels are meant."""
+    if None in hidden:
+        return "no label"
+    names = sorted(repr(name) for name in hidden if name)
+    more = f" and {len(names) - _NAMED} more tags" if len(names) > _NAMED else ""
+    return f"no label {', '.join(names[:_NAMED])}{more}"
 
 
 def summary(plan: Plan) -> dict[str, int | float]:

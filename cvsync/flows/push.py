@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cvsync.events import tell
 from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.desired import Desired
 from cvsync.flows.plan import Aim, PlanRequest, Prepared, meet, prepare
@@ -13,7 +14,9 @@ from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.release import Release, ReleaseRequest
 from cvsync.flows.service import Service
 from cvsync.model import Project
-from cvsync.run.settings import RunSettings
+from cvsync.run.settings import Adopt, RunSettings
+
+_ADDED = "images that are met in the project keep all their labels, since rows were refused (--adopt replace)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,9 @@ async def make_equal(
     await carrier.settle(desired.type, desired.labels)
     prepared = await prepare(service, aim, project, desired, carrier.ledger.known())
     carrier.note_origin(prepared.plan)
+    if prepared.desired.problems and carrier.work.settings.adopt is Adopt.REPLACE:
+        tell(service.observer, "warning", text=_ADDED)
+        carrier.work.settings = replace(carrier.work.settings, adopt=Adopt.ADD)
     try:
         await carrier.carry_out(prepared.plan, files=files, listed=prepared.snapshot.tags)
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from cvsync.manifest.identity import path_keys, signature_end, url_keys
 from cvsync.manifest.links import IS_URL, check_endings, check_urls
 from cvsync.manifest.problems import Found
 from cvsync.manifest.reading import Reading
+from cvsync.manifest.refused import ASTRAY, astray_of, lost_keys
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.sizes import probe_sizes
 from cvsync.manifest.texts import Mask, Positions, Texts, as_text
@@ -43,6 +44,8 @@ class Checked:
     """Images of which not all rows are here."""
     bad_images: set[str] = field(default_factory=set)
     """And the ids that such rows tell."""
+    astray: pa.Table = field(default_factory=ASTRAY.empty_table)
+    """Refused rows whose image is in doubt, as ``refused.ASTRAY``."""
     is_rejects: bool = False
     """Whether these are rows that were refused before."""
     convention: str = ""
@@ -95,7 +98,9 @@ def check(rows: Rows, reading: Reading, *, common: Path) -> Checked:
     checked.is_rejects = "error_code" in rows.table.column_names
     if checked.is_rejects:
         bad = np.arange(len(rows))  # of their images, other rows stand elsewhere
-    checked.bad_keys = _bad_keys(rows, place.key, bad, reading, common)
+    lost = lost_keys(rows, reading, common)
+    checked.bad_keys = place.key.at(bad) | {*filter(None, lost)}
+    checked.astray = astray_of(finder.having, place.key, tag, zip(rows.lost, lost, strict=True))
     if "image_id" in columns:
         checked.bad_images = Texts.of(columns["image_id"]).at(bad)
     checked.convention = _convention(rows, boxes)
@@ -178,7 +183,11 @@ class _Finder:
 
     def bad_rows(self) -> Positions:
         """Give the positions of the rows that are refused."""
-        found = [at for code, _, at in self._marks if code.startswith("E")]
+        return self.having({code for code, _, _ in self._marks if code.startswith("E")})
+
+    def having(self, codes: Collection[str]) -> Positions:
+        """Give the positions of the rows that have one of some problems."""
+        found = [at for code, _, at in self._marks if code in codes]
         return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
     def problems(self) -> list[Found]:
@@ -368,16 +377,6 @@ def _table(rows: Rows, place: _Place, tag: Texts, boxes: Boxes, *, optional: dic
     fields = [f.with_nullable(True) for f in SCHEMA] + [f for f in OPTIONAL if f.name in optional]
     fields += [pa.field(name, TEXT) for name in optional if name.startswith(METADATA)]
     return pa.Table.from_arrays([{**arrays, **optional}[f.name] for f in fields], schema=pa.schema(fields))
-
-
-def _bad_keys(rows: Rows, key: Texts, bad: Positions, reading: Reading, common: Path) -> set[str]:
-    """Name the images of which a row is bad."""
-    found = key.at(bad)
-    urls = url_keys(Texts.of(pa.array([row.url for row in rows.lost], pa.string())))
-    paths = Texts.of(pa.array([row.path for row in rows.lost], pa.string()))
-    folder = Path(reading.images.absolute() if reading.images else rows.folder)
-    paths = path_keys(paths, folder=folder, common=folder if reading.images else common)
-    return found | {*urls.values.to_pylist(), *paths.values.to_pylist()}
 
 
 def _convention(rows: Rows, boxes: Boxes) -> str:

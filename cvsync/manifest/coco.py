@@ -202,6 +202,7 @@ def _lost(annotations: Columns, images: Columns, image: Positions, tag: Position
             Lost(
                 "E043", row + 1, "category_id", text_of(annotations["category_id"][row].as_py()),
                 url=images["coco_url"][at].as_py(), path=images["file_name"][at].as_py(),
+                key=images["key"][at].as_py(),
             )
         )  # fmt: skip
     return lost
@@ -214,6 +215,7 @@ def _doubles(images: Columns, numbers: Positions) -> list[Lost]:
         Lost(
             "E046", int(numbers[row]), "id", text_of(images["id"][row].as_py()),
             url=images["coco_url"][row].as_py(), path=images["file_name"][row].as_py(),
+            key=images["key"][row].as_py(),
         )
         for row in np.flatnonzero(first != np.arange(len(first))).tolist()
     ]  # fmt: skip

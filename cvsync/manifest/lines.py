@@ -94,8 +94,11 @@ def _lost(number: int, said: Mapping[str, Any]) -> Lost:
     """Name a line of another shape, and whatever in it may be its image: that must not count as gone."""
     texts = [value for value in said.values() if isinstance(value, str)]
     url = next((text for text in texts if "://" in text), None)
-    path = said.get("path", said.get("file_name"))
-    return Lost("E041", number, "line", _shown(said), url=url, path=path if isinstance(path, str) else None)
+    path, key = said.get("path", said.get("file_name")), said.get("key")
+    return Lost(
+        "E041", number, "line", _shown(said), url=url, path=path if isinstance(path, str) else None,
+        key=key if isinstance(key, str) else None,
+    )  # fmt: skip
 
 
 def _shown(said: Any) -> str:

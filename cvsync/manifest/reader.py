@@ -16,6 +16,7 @@ from cvsync.manifest.formats import Input, find_inputs
 from cvsync.manifest.places import Name, told
 from cvsync.manifest.problems import Found, Oddity, Problems
 from cvsync.manifest.reading import Reading
+from cvsync.manifest.refused import joined
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Texts
 from cvsync.manifest.tidy import tidy
@@ -33,6 +34,8 @@ class Manifest:
     """Images of which a row is bad, or stands elsewhere: all of a rejects file."""
     bad_images: frozenset[str]
     """The ids that such rows tell, of images where they were pulled from."""
+    astray: pa.Table
+    """Refused rows that may be of another image than they say, or say none: columns of ``refused.ASTRAY``."""
     inputs: tuple[Input, ...]
     """The files that were read, in this order."""
     rows: int
@@ -83,6 +86,7 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
         tuple(warnings),
         frozenset(key for part in parts for key in part.bad_keys) | tidied.bad_keys,
         frozenset(id_ for part in parts for id_ in part.bad_images) | tidied.bad_images,
+        joined([*(part.astray for part in parts), tidied.astray]),
         tuple(inputs),
         count,
         "; ".join(dict.fromkeys(f"{n}: {p.convention}" for n, p in zip(names, parts, strict=True))),

@@ -27,6 +27,10 @@ class Lost:
     url: str | None = None
     path: str | None = None
     """Where its image is, as far as that can be told: it must not count as gone."""
+    key: str | None = None
+    """Of that image, where the row has one of its own."""
+    is_sure: bool = False
+    """Whether it can be relied on that this is its image."""
 
 
 @dataclass(frozen=True, eq=False)

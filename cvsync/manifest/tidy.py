@@ -14,6 +14,7 @@ from cvsync.labels import BOX, METADATA, Labels, fold
 from cvsync.manifest.check import NEGATIVE
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.problems import Found, Oddity, Problems
+from cvsync.manifest.refused import ASTRAY, astray_at
 from cvsync.manifest.repeats import has_many, repeats
 from cvsync.manifest.texts import Mask, Positions, Texts
 
@@ -31,6 +32,8 @@ class Tidied:
     warnings: list[Oddity] = field(default_factory=list)
     bad_keys: frozenset[str] = frozenset()
     bad_images: frozenset[str] = frozenset()
+    astray: pa.Table = field(default_factory=ASTRAY.empty_table)
+    """Refused rows whose image is in doubt."""
 
 
 def tidy(labels: Labels, *, places: Texts | None = None) -> Tidied:
@@ -62,6 +65,8 @@ class _Work:
         self.bad: Mask = np.zeros(len(labels), bool)
         self.gone: Mask = np.zeros(len(labels), bool)
         """Rows that say nothing that others do not say."""
+        self.astray: Positions = np.zeros(0, np.int64)
+        """Refused rows whose key is of another image than their place."""
         self.problems: list[Found] = []
         self.warnings: list[Oddity] = []
 
@@ -93,6 +98,7 @@ class _Work:
             bad, ids = np.flatnonzero(self.bad), self.texts("image_id")
             tidied.bad_keys = frozenset(self.key.at(bad))
             tidied.bad_images = frozenset(ids.at(bad) if ids else ())
+            tidied.astray = astray_at(self.tag, self.astray)
         gone = self.bad | self.gone
         if gone.any():
             tidied.labels = tidied.labels.take(~gone)
@@ -137,7 +143,8 @@ def _one_image_a_key(work: _Work, places: Texts | None) -> None:
     if places is None:
         return
     first = _first_of(work.key.codes, places.codes, len(work.key.values))
-    work.refuse("E018", "key", np.flatnonzero(first[work.key.codes] != places.codes))
+    work.astray = np.flatnonzero(first[work.key.codes] != places.codes)
+    work.refuse("E018", "key", work.astray)
     owner = _first_of(places.codes, work.key.codes, len(places.values))
     work.warn("W011", "key", np.flatnonzero((owner[places.codes] != work.key.codes) & ~work.bad))
 

@@ -214,7 +214,7 @@ def _lost(rows: Rows, position: int, code: str) -> Lost:
     name = "labels" if "labels" in rows.table.column_names else "tag"
     return Lost(
         code, int(rows.numbers[position]), rows.name(name), (cell(name) or "")[:200],
-        url=cell("url"), path=cell("path"),
+        url=cell("url"), path=cell("path"), key=cell("key"), is_sure=True,
     )  # fmt: skip
 
 

@@ -86,7 +86,8 @@ def _read(folder: Place, files: list[Place]) -> Rows:
         labels = [*_labels(root)]
         for number, label in enumerate(labels, 1):
             if label is None:
-                lost.append(Lost("E041", number, "object", None, source=file.name, path=image))
+                places = {name: common.get(name) for name in ("url", "path", "key")}
+                lost.append(Lost("E041", number, "object", None, source=file.name, is_sure=True, **places))
                 continue
             built.add(number, common, label)
             which.append(len(sources))

@@ -94,7 +94,7 @@ def _read(data: DataSet, images: Sequence[str], index: Any) -> Rows:
                 lost.append(
                     Lost(
                         error.code, number, error.column, error.value, source=labels.name,
-                        path=common.get("path"), url=common.get("url"),
+                        path=common.get("path"), url=common.get("url"), key=common.get("key"), is_sure=True,
                     )
                 )  # fmt: skip
                 continue

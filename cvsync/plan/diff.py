@@ -59,6 +59,7 @@ def diff(
     renames: Mapping[str, str] | None = None,
     unmanaged: Unmanaged = Unmanaged.LEAVE,
     incomplete: Collection[str] = (),
+    kept: Collection[str | None] = (),
     tags: Sequence[NewTag] = (),
     metadata: Sequence[str] = (),
     tolerance: float = TOLERANCE,
@@ -78,6 +79,8 @@ def diff(
         unmanaged: What happens to images that no key is known to be.
         incomplete: Keys of which a row could not be read, and ids that such rows tell: these images never
             count as gone and keep all their labels.
+        kept: Tags of rows that could not be read and do not say their image: no label of them is removed, but
+            where an image can have one label only; None: of no tag at all.
         tags: Tags that the project should have whether or not an image carries them.
         metadata: Names of metadata that images of the project should have too, where the snapshot tells it.
         tolerance: How far apart the numbers of two boxes may be that are the same box.
@@ -90,7 +93,7 @@ def diff(
         PlanError: The manifest and the project contradict each other about a tag.
     """
     scope = scope or TagScope()
-    sides = Sides(desired, snapshot, known, incomplete, renames, tags)
+    sides = Sides(desired, snapshot, known, incomplete, kept, renames, tags)
     adopted = adopt(sides) if unmanaged is Unmanaged.ADOPT else KNOWN_SCHEMA.empty_table()
     if len(adopted):
         sides = replace(sides, known=with_adopted(known, adopted))
@@ -187,10 +190,11 @@ def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: fl
     theirs = np.flatnonzero(look_up(differs, sides.present_image) & is_present)
     wanted, present = sides.wanted(ours), sides.present(theirs)
     add, remove = unmatched(wanted, present, tolerance=tolerance)
-    spared = sides.is_incomplete.copy()
+    spared = look_up(sides.is_incomplete, present.image[remove]) | sides.is_kept(present.tag[remove])
     if sides.snapshot.type is ProjectType.MULTICLASS:
-        spared[wanted.image[add]] = False  # there is room for one: what comes takes the place of what was
-    remove = remove[~spared[present.image[remove]]]
+        # There is room for one: what comes takes the place of what was.
+        spared &= ~np.isin(present.image[remove], wanted.image[add])
+    remove = remove[~spared]
     touched = np.zeros(images, bool)
     touched[wanted.image[add]] = True
     touched[present.image[remove]] = True

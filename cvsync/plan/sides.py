@@ -41,6 +41,7 @@ class Sides:
     snapshot: Snapshot
     known: KnownImages
     incomplete: Collection[str] = ()
+    kept: Collection[str | None] = ()
     renames: Mapping[str, str] | None = None
     tags: Sequence[NewTag] = ()
 
@@ -151,10 +152,24 @@ class Sides:
         flags = np.zeros(len(self.snapshot), bool)
         if self.incomplete:
             keys = pa.array(list(self.incomplete), pa.string())
-            rows = as_codes(pc.index_in(keys, self.known.table.column("key")))
-            for images in (apply_codes(self.known_image, rows), as_codes(pc.index_in(keys, self.image_ids))):
+            pulled = self.known.pulled
+            ways = (
+                (self.known_image, self.known.table.column("key")),
+                (self.key_image, self.desired.keys),
+                (as_codes(pc.index_in(pulled.column("image_id"), self.image_ids)), pulled.column("key")),
+                (np.arange(len(self.snapshot), dtype=np.int32), self.image_ids),
+            )
+            for images_of, names in ways:
+                images = apply_codes(images_of, as_codes(pc.index_in(keys, names)))
                 flags[images[images >= 0]] = True
         return flags
+
+    def is_kept(self, tags: Codes) -> Mask:
+        """Tell of which tags no label may be removed."""
+        if None in self.kept:
+            return np.ones(len(tags), bool)
+        kept = {*map(fold, filter(None, self.kept))}
+        return look_up(np.array([fold(name) in kept for name in self.names.names], bool), tags)
 
     @cached_property
     def _row_of_image(self) -> Codes:

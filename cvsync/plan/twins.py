@@ -22,7 +22,8 @@ def unite_twins(sides: Sides, wanted: Mask) -> tuple[Mask, tuple[Conflict, ...]]
         wanted: For each row of the manifest whether it counts: all that do are of images of the project.
 
     Returns:
-        For each row whether it still counts, and those that contradict an earlier row of the same image.
+        For each row whether it still counts, and those that contradict another row of the same image: one
+        that says what is there, or else the first.
     """
     if not sides.twins:
         return wanted, ()
@@ -40,7 +41,9 @@ def unite_twins(sides: Sides, wanted: Mask) -> tuple[Mask, tuple[Conflict, ...]]
     rows, labels = rows[first], labels.take(first)
     contradicts = np.zeros(len(rows), bool)
     if sides.snapshot.type is ProjectType.MULTICLASS and len(rows):
-        order = np.lexsort((rows, labels.image))
+        held = np.full(len(sides.snapshot), -1, np.int32)
+        held[sides.present_image] = sides.present_tag
+        order = np.lexsort((rows, labels.tag != held[labels.image], labels.image))  # what is there stays
         image, tag = labels.image[order], labels.tag[order]
         is_first = np.r_[True, image[1:] != image[:-1]]
         contradicts[order] = tag != tag[np.maximum.accumulate(np.where(is_first, np.arange(len(image)), 0))]

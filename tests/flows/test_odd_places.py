@@ -17,6 +17,7 @@ from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
 from cvsync.plan import Prune
 from cvsync.plan.guard import DeleteGuard
+from cvsync.run.settings import Adopt
 
 
 def rejected(report: Report, column: str) -> list[tuple[str, str]]:
@@ -102,3 +103,85 @@ async def test_a_refused_row_of_a_known_image_holds_no_deletion_back(shelf: Shel
     await shelf.push(write_csv(tmp_path / "m.csv", rows[:5]), prune=Prune.DELETE)
 
     assert len(await shelf.images()) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "refused"),
+    [
+        ("m.csv", "{url},fork\n", ",knife\n"),
+        ("m.csv", "{url},fork\n", "https:///0.png,knife\n"),
+        ("m.csv", "{url},fork\n", "{url},knife,\n"),
+        ("m.jsonl", '{{"url":"{url}","tag":"fork"}}\n', '{{"url":"{url}","tag":"knife"\n'),
+        (
+            "m.jsonl",
+            '{{"key":"a","url":"{url}","tag":"fork"}}\n',
+            '{{"key":"b","url":"{url}","tag":[[1]]}}\n',
+        ),
+    ],
+)
+async def test_a_row_that_does_not_say_its_image_takes_no_label_off(
+    shelf: Shelf, tmp_path: Path, name: str, good: str, refused: str
+) -> None:
+    head = "url,tag\n" if name == "m.csv" else ""
+    url, manifest = shelf.url("0.png"), tmp_path / name
+    manifest.write_text(
+        head + "".join(good.replace("fork", tag).format(url=url) for tag in ("fork", "knife"))
+    )
+    await shelf.push(manifest, create=NewProject(type=ProjectType.MULTILABEL))
+    manifest.write_text(head + good.format(url=url) + refused.format(url=url))
+
+    report = await shelf.push(manifest)
+
+    assert report.counts["rows_refused"] == 1
+    assert report.counts["labels_removed"] == 0
+    assert {tag.tag_name for image in await shelf.images() for tag in image.tags} == {"fork", "knife"}
+
+
+async def test_labels_of_other_tags_than_refused_rows_name_are_removed(shelf: Shelf, tmp_path: Path) -> None:
+    url = shelf.url("0.png")
+    rows = [{"url": url, "tag": tag} for tag in ("fork", "knife", "spoon")]
+    await shelf.push(write_csv(tmp_path / "m.csv", rows), create=NewProject(type=ProjectType.MULTILABEL))
+
+    await shelf.push(
+        write_csv(tmp_path / "m.csv", [rows[0], {"url": "", "tag": "Spoon"}, {"url": "", "tag": ""}])
+    )
+
+    assert {tag.tag_name for image in await shelf.images() for tag in image.tags} == {"fork", "spoon"}
+    assert "no label 'Spoon' is removed" in str([e.facts for e in shelf.events if e.name == "warning"])
+
+
+async def test_a_line_that_cannot_be_read_deletes_no_image(shelf: Shelf, tmp_path: Path) -> None:
+    manifest = tmp_path / "m.jsonl"
+    lines = [f'{{"url":"{shelf.url(f"{n}.png")}","tag":"fork"}}\n' for n in range(6)]
+    manifest.write_text("".join(lines))
+    await shelf.push(manifest)
+    manifest.write_text("".join(lines[:5]) + lines[5][:-3])
+
+    await shelf.push(manifest, prune=Prune.DELETE, guard=DeleteGuard(max_delete=6))
+
+    assert len(await shelf.images()) == 6
+
+
+async def test_a_key_of_another_image_takes_no_label_off(shelf: Shelf, tmp_path: Path) -> None:
+    rows = [
+        {"key": key, "url": shelf.url(f"{key}.png"), "tag": tag} for key in "01" for tag in ("fork", "knife")
+    ]
+    await shelf.push(write_csv(tmp_path / "m.csv", rows), create=NewProject(type=ProjectType.MULTILABEL))
+    rows[3]["key"] = "0"
+
+    await shelf.push(write_csv(tmp_path / "m.csv", rows))
+
+    assert [len(image.tags) for image in await shelf.images()] == [2, 2]
+
+
+async def test_images_that_are_met_keep_their_labels_where_rows_are_refused(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    rows = [{"url": shelf.url("0.png"), "tag": tag, "tag_type": ""} for tag in ("fork", "knife")]
+    await shelf.push(write_csv(tmp_path / "m.csv", rows), create=NewProject(type=ProjectType.MULTILABEL))
+    rows[1]["tag_type"] = "sharp"
+    shelf.state = tmp_path / "another state"
+
+    await shelf.push(write_csv(tmp_path / "m.csv", rows), run=replace(QUICK, adopt=Adopt.REPLACE))
+
+    assert {tag.tag_name for image in await shelf.images() for tag in image.tags} == {"fork", "knife"}

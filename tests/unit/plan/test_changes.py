@@ -155,6 +155,16 @@ def test_twins_that_contradict_each_other_are_told() -> None:
     assert [(c.key, c.row, c.code) for c in plan.conflicts] == [("b", 2, "E121")]
 
 
+def test_of_twins_that_contradict_each_other_the_one_that_says_what_is_there_counts() -> None:
+    known = KnownImages.of({"a": "id-a", "b": "id-a"})
+    snapshot = make_snapshot({"id-a": [("y",)]}, MULTICLASS, ["x"])
+
+    plan = diff(make_labels([("a", "x"), ("b", "y")]), snapshot, known)
+
+    assert plan.is_empty
+    assert [(c.key, c.row) for c in plan.conflicts] == [("a", 1)]
+
+
 def test_twins_unite_and_a_box_that_stands_twice_in_one_key_stays_twice() -> None:
     box = (0.1, 0.1, 0.2, 0.2)
     images = {"id-a": [("x", *box)], "id-c": [("x", *box), ("x", *box)]}

@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 from make import make_labels, make_snapshot
 
-from cvsync.known import KnownImages
-from cvsync.labels import fold
+from cvsync.known import PULLED, SCHEMA, KnownImages
+from cvsync.labels import Labels, fold
 from cvsync.model import ProjectType
 from cvsync.plan import Kind, Plan, Prune, diff
 
@@ -110,6 +111,18 @@ def test_incomplete_image_keeps_what_it_has() -> None:
     )
 
     assert plan.is_empty
+
+
+def test_incomplete_image_that_only_a_pull_or_a_hint_tells_keeps_what_it_has() -> None:
+    snapshot = make_snapshot({"id-a": [("x",), ("y",)]}, ProjectType.MULTILABEL)
+    pulled = pa.table([["a"], ["id-a"]], schema=PULLED)
+    hinted = make_labels([("a", "x")]).table.append_column("image_id", pa.array(["id-a"]))
+
+    for labels, known in (
+        (make_labels([("a", "x")]), KnownImages(SCHEMA.empty_table(), pulled=pulled)),
+        (Labels(hinted), KnownImages.empty()),
+    ):
+        assert diff(labels, snapshot, known, incomplete={"a"}).is_empty
 
 
 def test_what_comes_to_an_incomplete_image_takes_its_place_where_there_is_one() -> None:
