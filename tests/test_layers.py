@@ -24,6 +24,7 @@ VALUES = {
     "settings",
     "limits",
     "errors",
+    "whole",
     "__init__",
 }
 MAY_IMPORT = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from cvsync.cli.options import (
 )
 from cvsync.cli.writable import refuse_manifest
 from cvsync.errors import SettingsError
+from cvsync.whole import open_named
 
 if TYPE_CHECKING:
     from cvsync.flows.evaluate import Evaluation, Mistake
@@ -141,18 +142,11 @@ def write_mistakes(mistakes: tuple[Mistake, ...], path: Path) -> None:
     Raises:
         SettingsError: The file cannot be written.
     """
-    is_special = path.is_symlink() or (path.exists() and not path.is_file())
-    place = path if is_special else path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with place.open("w", newline="", encoding="utf-8") as file:
+        with open_named(path) as sink, TextIOWrapper(sink, encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["image", "mistake", "tag", "probability", "left", "top", "width", "height"])
             for one in mistakes:
                 writer.writerow([one.image, one.kind, one.tag, one.probability, *(one.box or (None,) * 4)])
-        if not is_special:
-            place.replace(path)
     except OSError as error:
         raise SettingsError(f"--mistakes {path}: {error.strerror}") from error
-    finally:
-        if not is_special:
-            place.unlink(missing_ok=True)

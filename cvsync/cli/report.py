@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsync.cli.text import SHOWN
+from cvsync.whole import open_named
 
 if TYPE_CHECKING:
     from cvsync.flows.verify import Verification
@@ -81,5 +82,6 @@ SUFFIXES = tuple(_FORMS)
 
 
 def write_report(found: Verification, path: Path) -> None:
-    """Write a report in the form that the file's name ends with."""
-    path.write_text(_FORMS[path.suffix.lower()](found), encoding="utf-8")
+    """Write a report in the form that the file's name ends with; raises as ``open_named`` does."""
+    with open_named(path) as file:
+        file.write(_FORMS[path.suffix.lower()](found).encode())

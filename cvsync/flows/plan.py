@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +40,7 @@ from cvsync.plan.saved import SavedPlan, fingerprint_state, write_plan
 from cvsync.plan.scope import TagScope
 from cvsync.run.marker import is_mark
 from cvsync.snapshot import Snapshot
+from cvsync.whole import PRIVATE, open_whole
 
 _HELD_BACK = (
     "nothing is deleted, since refused rows do not say which image they are of: mend them or take them out "
@@ -134,15 +134,9 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
         _placed(prepared.plan), service.destination, fingerprint_state(prepared.snapshot),
         manifest=remember(manifest),
     )  # fmt: skip
-    part = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    part.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            write_plan(saved, file)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)  # an older plan stays whole until this one is
+    with open_whole(path, mode=PRIVATE) as file:
+        write_plan(saved, file)
 
 
 def _placed(plan: Plan) -> Plan:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from cvsync.errors import SettingsError
 from cvsync.flows.pictures import Picture
+from cvsync.whole import open_whole
 
 _NO_NAME = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\/]')  # what some file system does not take
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices of Windows
@@ -42,16 +45,20 @@ def write_result(file: Path, content: bytes, *, overwrite: bool) -> None:
         OSError: It cannot be written, or is there.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    place = file.with_name(f"{file.name}.part") if overwrite else file
-    with place.open("wb" if overwrite else "xb") as sink:
+    with open_whole(file) if overwrite else _open_new(file) as sink:
+        sink.write(content)
+
+
+@contextmanager
+def _open_new(file: Path) -> Iterator[IO[bytes]]:
+    """Open a file that must not be there; to take its place in the end could replace another one."""
+    with file.open("xb") as sink:
         try:
-            sink.write(content)
+            yield sink
             sink.flush()
         except OSError:
-            place.unlink(missing_ok=True)  # no half a picture stays on a full disk
+            file.unlink()  # no half a picture stays on a full disk
             raise
-    if overwrite:
-        place.replace(file)
 
 
 def _plain(place: str) -> str:

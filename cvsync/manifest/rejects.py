@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,12 +17,14 @@ from cvsync.manifest.columns import CENTRES, CORNERS, SIDES, find_columns
 from cvsync.manifest.formats import Input, Kind
 from cvsync.manifest.identity import path_key
 from cvsync.manifest.lines import read_lines
-from cvsync.manifest.places import packing_of, told
+from cvsync.manifest.places import told
 from cvsync.manifest.raw import Raw, read_raw
 from cvsync.manifest.reader import Manifest
 from cvsync.manifest.reading import Box
 from cvsync.manifest.rows import Rows
+from cvsync.manifest.target import packed
 from cvsync.manifest.texts import as_text
+from cvsync.whole import PRIVATE, open_named
 
 Refusal = tuple[str, int, str, str]
 """Source, row, code, message."""
@@ -80,13 +81,8 @@ def write_refused(table: pa.Table, reasons: Sequence[tuple[str, str]], destinati
 def _private(destination: Path) -> Iterator[IO[bytes]]:
     """Open a file that only its owner may read, packed as its name says."""
     destination.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(destination, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-        packing = packing_of(destination.name)
-        if packing is None:
-            yield file
-        else:
-            with pa.CompressedOutputStream(file, packing) as packed:
-                yield packed
+    with open_named(destination, mode=PRIVATE) as file, packed(file, destination.name) as sink:
+        yield sink
 
 
 def _is_lines(destination: Path) -> bool:

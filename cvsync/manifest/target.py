@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import pyarrow as pa
 
 from cvsync.errors import SettingsError
 from cvsync.manifest.places import packing_of
+from cvsync.whole import make_whole
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,10 @@ class Target:
     """Whether images that lie in the final folder already stay where they are."""
 
     @contextmanager
-    def open(self) -> Iterator[Any]:
+    def open(self) -> Iterator[IO[bytes]]:
         """Open the file for writing, packed as its name says."""
-        with self.path.open("wb") as file:
-            packing = packing_of(self.final.name)
-            if packing is None:
-                yield file
-                return
-            with pa.CompressedOutputStream(file, packing) as packed:
-                yield packed
+        with self.path.open("wb") as file, packed(file, self.final.name) as sink:
+            yield sink
 
 
 @contextmanager
@@ -53,17 +49,12 @@ def fresh(path: Path, *, overwrite: bool, is_folder: bool, copy_images: bool) ->
     if path.exists() and not is_folder and not overwrite:
         raise SettingsError(f"{path} exists already; --overwrite replaces it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    _remove(part)
-    try:
+    with make_whole(path) as part:
         if is_folder:
             part.mkdir()
         yield Target(part, path, copy_images)
         if is_folder and path.exists():
             path.rmdir()
-        part.replace(path)
-    finally:
-        _remove(part)
 
 
 @contextmanager
@@ -73,7 +64,7 @@ def joined(folder: Path) -> Iterator[Target]:
     The other folder may hold more, as the images that are written about.
     """
     part = folder / f".{os.getpid()}.part"
-    _remove(part)
+    shutil.rmtree(part, ignore_errors=True)  # what a killed process of this number left
     try:
         part.mkdir(parents=True)
         yield Target(part, folder, has_images=True)
@@ -86,8 +77,12 @@ def joined(folder: Path) -> Iterator[Target]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _remove(part: Path) -> None:
-    """Remove what is in the making; before it is begun, what a killed process of the same number left."""
-    if part.is_dir():
-        shutil.rmtree(part)
-    part.unlink(missing_ok=True)
+@contextmanager
+def packed(file: IO[bytes], name: str) -> Iterator[IO[bytes]]:
+    """Give what is written into an open file to be packed as a name says, if it does."""
+    packing = packing_of(name)
+    if packing is None:
+        yield file
+    else:
+        with pa.CompressedOutputStream(file, packing) as stream:
+            yield stream

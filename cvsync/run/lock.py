@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from cvsync.errors import LockedError
 from cvsync.run.private import make_folder
+from cvsync.whole import PRIVATE, open_whole
 
 
 @contextmanager
@@ -41,23 +42,16 @@ def hold_lock(folder: Path, *, run_id: str, what: str = "this project", timeout:
     try:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         text = f"run {run_id}, process {os.getpid()} on {socket.gethostname()}, since {started}"
-        _write_whole(holder, text)
+        with open_whole(holder, mode=PRIVATE) as file:
+            file.write(text.encode())
         yield
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that whoever reads it reads all of it."""
-    part = path.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-        file.write(text)
-    part.replace(path)
-
-
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""

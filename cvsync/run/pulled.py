@@ -146,8 +146,8 @@ def open_pulled(root: Path, source: str, *, run_id: str) -> Iterator[PulledFolde
         path = state / "pulled.jsonl"
         recorded = read_record(path, source)
         (root / IMAGES).mkdir(exist_ok=True)
-        for part in (root / IMAGES).glob(f"*{_PART}"):  # of a pull that was killed
-            part.unlink()
+        for part in (*state.glob(f"*{_PART}"), *(root / IMAGES).glob(f"*{_PART}")):
+            part.unlink()  # of a pull that was killed
         write_record(path, source, recorded)
         with path.open("ab", buffering=0) as record:
             folder = PulledFolder(root, recorded, record)

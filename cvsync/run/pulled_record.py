@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from cvsync.errors import SettingsError
 from cvsync.labels import codes_of, one_chunk
+from cvsync.whole import open_whole
 
 FILES = pa.schema(
     [
@@ -34,7 +35,6 @@ FILES = pa.schema(
 SUFFIXES = frozenset({"jpg", "png", "bmp", "gif", "tif", "webp"})
 _ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _IS_ID = re.compile(_ID)
-_PART = ".part"
 _VERSION = 1
 _AT_ONCE = 4096  # rows as Python's values
 
@@ -108,11 +108,9 @@ def read_record(path: Path, source: str) -> pa.Table:
 
 def write_record(path: Path, source: str, files: pa.Table) -> None:
     """Write a record anew, without what was superseded; it is whole at any time."""
-    part = path.with_suffix(_PART)
-    with part.open("wb") as file:
+    with open_whole(path) as file:
         file.write(orjson.dumps({"cvsync": _VERSION, "source": source}) + b"\n")
         file.writelines(pulled.line() for pulled in files_of(files))
-    part.replace(path)
 
 
 def files_of(table: pa.Table) -> Iterator[PulledFile]:

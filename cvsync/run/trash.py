@@ -10,7 +10,6 @@ In the state folder, readable by its owner only:
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from cvsync.model import Image, Tag
 from cvsync.run.private import make_folder, make_private
 from cvsync.run.pulled import suffix_of
 from cvsync.run.work import Work
+from cvsync.whole import PRIVATE, open_whole, sync
 
 SCHEMA = pa.schema(
     [
@@ -119,12 +119,8 @@ class Trash:
             return
         while (path := self.folder / f"{self._number:06}.parquet").exists():
             self._number += 1
-        part = path.with_suffix(".part")
-        make_private(part)
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), part)
-        _sync(part)
-        part.replace(path)
-        _sync(self.folder)
+        with open_whole(path, mode=PRIVATE, is_synced=True) as file:
+            pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), file)
 
 
 def _rows(
@@ -145,16 +141,5 @@ def _rows(
 
 def _keep(part: Path, start: bytes) -> Path:
     """Bring a file that is whole to the disk, and give it the suffix that its first bytes ask for."""
-    _sync(part)
+    sync(part)
     return part.replace(part.with_suffix(f".{suffix_of(start) or 'bin'}"))
-
-
-def _sync(path: Path) -> None:
-    try:
-        opened = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

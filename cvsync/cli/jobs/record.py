@@ -8,7 +8,6 @@ The reports of the latest ``KEPT`` runs of a job stay.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ import orjson
 from cvsync.events import Event
 from cvsync.plan.actions import Extent
 from cvsync.run.private import make_folder
+from cvsync.whole import PRIVATE, open_whole
 
 MOST = 100  # refused rows, warnings and exports in a report; more are counted
 KEPT = 100  # reports of a job: of a nightly one, those of a quarter of a year
@@ -118,10 +118,8 @@ def _known(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
 def write_private(path: Path, content: bytes) -> None:
     """Write a file whole, for its owner only: messages may tell of what is private."""
     make_folder(path.parent)
-    part = path.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+    with open_whole(path, mode=PRIVATE) as file:
         file.write(content)
-    part.replace(path)
 
 
 def jobs_folder(state: Path, job: str, file: Path) -> Path:
@@ -138,7 +136,7 @@ def history(folder: Path) -> list[JobRecord]:
 def remove(folder: Path, records: Iterable[JobRecord]) -> None:
     """Remove all that some runs of a job left in its folder."""
     for record in records:
-        for path in folder.glob(f"{record.run_id}.*"):
+        for path in folder.glob(f"*{record.run_id}.*"):
             path.unlink()
 
 
