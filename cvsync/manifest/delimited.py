@@ -20,6 +20,7 @@ from cvsync.labels import TEXT, Labels, one_chunk
 from cvsync.manifest.columns import ALIASES, CORNERS, FEW_TEXTS, NUMBERS, SIDES, SIZE, find_columns
 from cvsync.manifest.numbers import number_texts
 from cvsync.manifest.places import Place
+from cvsync.manifest.quotes import open_quote
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.schema import own_table
@@ -55,12 +56,25 @@ def read_csv(place: Place, reading: Reading) -> list[Rows]:
         ManifestError: It cannot be read, or lacks a column.
     """
     dialect = sniff(place)
+    _refuse_open_quote(place, dialect)
     try:
         return [unfold(_read(place, dialect, reading))]
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         if dialect.encoding != "utf-8-sig" or not _is_bad_text(error):
             raise
         return [unfold(_read(place, sniff_safely(place), reading))]
+
+
+def _refuse_open_quote(place: Place, dialect: Dialect) -> None:
+    if dialect.is_plain:
+        return
+    line = open_quote(place, delimiter=dialect.delimiter, quote=dialect.quote, encoding=dialect.encoding)
+    if line is not None:
+        problem = (
+            f"line {line} opens a quote that nothing closes, so all that follows would be one cell; "
+            "close it, double it where it is data, or write the file again if its end is missing"
+        )
+        raise ManifestError(place.name, [problem])
 
 
 def write_csv(labels: Labels, target: Target) -> None:

@@ -49,6 +49,28 @@ def test_cells_of_other_columns_may_hold_anything(tmp_path: Path) -> None:
     assert labels_of(path) == [(URL, "a")]
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('url,tag\n{0},a\n{0},"b\n{0},c\n', 3),
+        ('url,tag\r\n{0},"a\r\nb"\r\n"{0}', 4),
+        ('url;tag\n{0};"b ""quoted"" \n', 2),
+        ('url,tag\n{0},5" fork\n{0},5" fork\n{0},"5"" fork', 4),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_quote_that_nothing_closes_is_no_cell(tmp_path: Path, text: str, line: int, encoding: str) -> None:
+    """All that follows it would be one tag, and its images gone from the manifest."""
+    with pytest.raises(ManifestError, match=f"line {line} opens a quote that nothing closes"):
+        read_one(write(tmp_path, text.format(URL).encode(encoding)))
+
+
+def test_quotes_within_cells_may_be_odd(tmp_path: Path) -> None:
+    assert labels_of(write(tmp_path, f'url,tag\n{URL},5" fork\n"{URL}","b"\n')) == [
+        (URL, '5" fork'), (URL, "b"),
+    ]  # fmt: skip
+
+
 def test_a_row_that_is_cut_is_known_by_what_is_left(tmp_path: Path) -> None:
     manifest = read_one(write(tmp_path, f"url,tag\n{URL}\nhttps://x.test/2,a,b\n\nhttps://x.test/3,a\n"))
 
