@@ -162,6 +162,8 @@ class _State:
     def _find_sizes(self) -> list[NDArray[np.float64]]:
         """Give the images' sizes; of a box without one nothing more is said."""
         sizes, marks = read_sizes(self.rows)
+        if not len(self.rows):  # all of them were refused before
+            return [np.zeros(0), np.zeros(0)]
         if len(sizes) < 2:
             raise ManifestError(
                 self.rows.source,

@@ -76,7 +76,7 @@ def _read(folder: Place, files: list[Place]) -> Rows:
     for file in files:
         try:
             root = defusedxml.ElementTree.fromstring(file.read().to_pybytes(), forbid_dtd=True)
-        except (ParseError, DefusedXmlException) as error:
+        except (ParseError, DefusedXmlException, LookupError, ValueError) as error:  # or of no known encoding
             lost.append(Lost("E044", 1, "file", str(error)[:200] or type(error).__name__, source=file.name))
             count += 1
             continue

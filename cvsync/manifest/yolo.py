@@ -33,6 +33,12 @@ LISTS = ("classes.txt", "obj.names", "names.txt")
 _BOX = ("cx", "cy", "width", "height")
 
 
+class _Texts(yaml.SafeLoader):
+    """Takes what stands there as text: a class `007`, `no` or `null` is called so."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (never changed; its stub has it so)
+
+
 @dataclass(frozen=True)
 class DataSet:
     """What ``data.yaml`` says, or what stands in its place."""
@@ -200,16 +206,14 @@ def _data_set(place: Place) -> DataSet:
 
 def _described(place: Place) -> DataSet:
     try:
-        said = yaml.safe_load(place.read().to_pybytes())
-    except yaml.YAMLError as error:
+        said = yaml.load(place.read().to_pybytes(), _Texts)  # noqa: S506 (a SafeLoader)
+    except (yaml.YAMLError, ValueError) as error:  # a tagged scalar may be none of its kind
         raise ManifestError(place.name, [f"cannot be read: {' '.join(str(error).split())}"]) from error
     if not isinstance(said, dict) or "names" not in said:
         raise ManifestError(place.name, ["names no classes: `names` is missing"])
-    listed = said["names"]
-    pairs = listed.items() if isinstance(listed, dict) else enumerate(listed)
-    names = {int(number): str(name) for number, name in pairs}
+    names = _names(place, said["names"])
     folder = replace(place, name=posixpath.dirname(place.name), path=posixpath.dirname(place.path))
-    root = below(folder, str(said["path"])) if said.get("path") else folder
+    root = below(folder, str(said["path"])) if _listed(said.get("path")) else folder
     if not root.exists:  # where it was written, it lay elsewhere
         root = folder
     parts = [part for split in SPLITS for part in _listed(said.get(split))]
@@ -223,6 +227,15 @@ def _described(place: Place) -> DataSet:
     return DataSet(home, names, tuple(at for at in found if at is not None) or (root,))
 
 
+def _names(place: Place, listed: Any) -> dict[int, str]:
+    pairs = dict(enumerate(listed)) if isinstance(listed, list) else listed
+    if not isinstance(pairs, dict) or not all(
+        str(number).isdecimal() and isinstance(name, str) for number, name in pairs.items()
+    ):
+        raise ManifestError(place.name, ["`names` is neither a list of names nor a number and a name each"])
+    return {int(number): name for number, name in pairs.items() if name}
+
+
 def _part(root: Place, part: str) -> Place | None:
     # Some programs write paths as seen from a folder beside the file.
     tries = [below(root, part), below(root, part.removeprefix("../"))]
@@ -230,7 +243,8 @@ def _part(root: Place, part: str) -> Place | None:
 
 
 def _listed(value: Any) -> list[str]:
-    return [str(v) for v in value] if isinstance(value, list) else [str(value)] if value else []
+    listed = value if isinstance(value, list) else [value]
+    return [str(one) for one in listed if one not in (None, "", "~", "null")]
 
 
 def _undescribed(folder: Place) -> DataSet:
@@ -243,9 +257,21 @@ def _class_list(folder: Place) -> dict[int, str]:
         for name in LISTS:
             place = where.child(name)
             if place.exists:
-                lines = place.read().to_pybytes().decode("utf-8-sig").splitlines()
-                return dict(enumerate(line.strip() for line in lines if line.strip()))
+                # A blank line has a number too, though no name.
+                lines = _class_lines(place)
+                return {number: line.strip() for number, line in enumerate(lines) if line.strip()}
     raise ManifestError(folder.name, [f"names no classes: there is neither {NAMES[0]} nor {LISTS[0]}"])
+
+
+def _class_lines(place: Place) -> list[str]:
+    content: bytes = place.read().to_pybytes()
+    try:
+        return content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ManifestError(
+            place.name, [f"cannot be read: line {line} is not UTF-8 text; save the file as UTF-8"]
+        ) from error
 
 
 def write_yolo(labels: Labels, target: Target) -> None:

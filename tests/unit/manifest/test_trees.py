@@ -107,6 +107,11 @@ def test_yolo_outlines_are_taken_as_the_box_around_them(tmp_path: Path) -> None:
         ("names: [a]\ntrain: nowhere\n", "not there: nowhere"),
         ("names: [\n", "cannot be read"),
         ("!!python/object/apply:os.system [true]\n", "cannot be read"),
+        ("names: [!!timestamp 2024-99-99]\n", "cannot be read"),
+        ("names: cup\n", "neither a list of names"),
+        ("names: 2\n", "neither a list of names"),
+        ("names: {a: cup}\n", "neither a list of names"),
+        ("names: [[cup]]\n", "neither a list of names"),
     ],
 )
 def test_yolo_descriptions_without_sense_are_told(tmp_path: Path, text: str, words: str) -> None:
@@ -116,6 +121,32 @@ def test_yolo_descriptions_without_sense_are_told(tmp_path: Path, text: str, wor
 
 def test_yolo_without_classes_is_told(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="names no classes"):
+        read_one(yolo(tmp_path, None))
+
+
+def test_yolo_classes_are_texts_as_they_stand(tmp_path: Path) -> None:
+    names = ["007", "no", "null", "1.0", "2024-99-99"]
+    path = yolo(
+        tmp_path, f"path: null\ntest:\ntrain: images/train\nval: images/val\nnames: [{', '.join(names)}]\n"
+    )
+    write(tmp_path, "".join(f"{n} 0.5 0.5 1 1\n" for n in range(5)), "labels/train/a.txt")
+
+    assert [row[1] for row in labels_of(path)[:5]] == names
+
+
+def test_a_blank_line_in_a_list_of_classes_has_a_number_too(tmp_path: Path) -> None:
+    write(tmp_path, "\ncup\n\n", "classes.txt")
+    yolo(tmp_path, None)
+    write(tmp_path, "1 0.5 0.5 1 1\n0 0.5 0.5 1 1\n", "labels/train/a.txt")
+
+    assert labels_of(tmp_path)[0][:2] == ("images/train/a.png", "cup")
+    assert problems_of(read_one(tmp_path)) == [("E043", 2, "class")]
+
+
+def test_a_list_of_classes_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "cup\nlöffel\n".encode("cp1252"), "classes.txt")
+
+    with pytest.raises(ManifestError, match="line 2 is not UTF-8"):
         read_one(yolo(tmp_path, None))
 
 
@@ -169,6 +200,13 @@ def test_voc_files_that_are_wrong_are_told(tmp_path: Path) -> None:
         ("E023", "4.xml", 1), ("E010", "5.xml", 1),
     ]  # fmt: skip
     assert len(manifest.labels) == 0
+
+
+@pytest.mark.parametrize("text", ["", '<?xml version="1.0" encoding="klingon"?><annotation/>'])
+def test_a_voc_folder_without_a_readable_file_is_told_by_file(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text, "a.xml")
+
+    assert problems_of(read_one(tmp_path)) == [("E044", 1, "file")]
 
 
 def test_one_voc_file_is_a_manifest_too(tmp_path: Path) -> None:
