@@ -17,6 +17,7 @@ CvsyncError
 │   └── TooLargeError   a download grew over its limit
 ├── TransportError      no answer, or none that can be read; the cause is chained
 ├── UnsupportedError    the chosen API version has no such operation
+├── OverdueError        what the service works on takes longer than anybody waits; it may be done later
 └── TrainingError       training, a gate or an export failed; the data is in
 
 Refused rows and images are no errors: a run goes on without them and its report names them.
@@ -132,6 +133,10 @@ class TransportError(CvsyncError):
 
 class UnsupportedError(CvsyncError):
     """The chosen API version has no such operation or argument; no call was made."""
+
+
+class OverdueError(CvsyncError):
+    """What the service works on takes longer than anybody waits; a later run finds it again."""
 
 
 class TrainingError(CvsyncError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cvsync.errors import AuthError, ServiceError, SettingsError, TooLargeError, TrainingError
+from cvsync.errors import AuthError, OverdueError, ServiceError, SettingsError, TooLargeError, TrainingError
 from cvsync.events import tell
 from cvsync.flows.archive import why_unusable
 from cvsync.flows.service import Service
@@ -25,6 +25,7 @@ from cvsync.run.work import Sleep
 PLATFORMS = ("CoreML", "TensorFlow", "DockerFile", "ONNX", "VAIDK", "OpenVino")  # spec
 FLAVORS = ("Linux", "Windows", "ONNX10", "ONNX12", "ARM", "TensorFlowNormal", "TensorFlowLite")  # spec
 MOST_MODEL_BYTES = 2_000_000_000  # no published figure: many times any model that the service makes
+LONGEST_EXPORT = 2 * 3600.0  # seconds; no published figure: exports take minutes
 LONGEST_UNLISTED = 60.0  # seconds in which the service works on no export and lists none of ours
 _BUSY = "BadRequestExportAlreadyInProgress"
 _PROGRESS = {"Failed": -1, "Exporting": 1, "Done": 2}
@@ -85,6 +86,7 @@ class Exporter:
 
         Raises:
             TrainingError: The iteration cannot be exported, or an export failed.
+            OverdueError: An export takes too long.
         """
         if not targets:
             return []
@@ -147,7 +149,7 @@ class Exporter:
         if found is None or found.status == "Failed":
             found = await self._ask(target)
         is_taken, begun, unlisted = found is not None, self.clock(), 0.0
-        for wait in waits():
+        for wait in waits(most=LONGEST_EXPORT):
             if found is not None and found.status == "Done":
                 return
             if found is not None and found.status != "Exporting":
@@ -164,6 +166,10 @@ class Exporter:
                 unlisted += wait
                 found = None if is_taken else await self._ask(target)
             is_taken = is_taken or found is not None
+        raise OverdueError(
+            f"the export of {self.iteration.name} for {target} goes on for {LONGEST_EXPORT / 3600:.0f} "
+            "hours, and takes minutes as a rule; the next run waits for it again"
+        )
 
     async def _ask(self, target: ExportTarget) -> Export | None:
         async def begin() -> Export:

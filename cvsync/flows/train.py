@@ -11,7 +11,7 @@ from typing import Any
 
 from cvsync.api.client import Client
 from cvsync.api.versions import TRAIN_OPTIONS_SINCE, is_at_least
-from cvsync.errors import NotFoundError, ServiceError, TrainingError, UnsupportedError
+from cvsync.errors import NotFoundError, OverdueError, ServiceError, TrainingError, UnsupportedError
 from cvsync.events import Observer, ignore, tell
 from cvsync.flows.iterations import COMPLETED, FAILED, TRAINING, latest_completed, surplus, trained_order
 from cvsync.flows.trainable import why_not_trainable
@@ -25,6 +25,8 @@ _NOT_NEEDED = ("BadRequestTrainingNotNeeded", "BadRequestTrainingNotNeededButTra
 _BUSY = "BadRequestTrainingAlreadyInProgress"
 _FULL = "BadRequestExceedIterationPerProjectLimit"
 MAX_HOURS = 96  # docs: the longest advanced training
+LONGEST_TRAINING = (MAX_HOURS + 1) * 3600.0  # seconds; one that still goes on is stuck in the service
+LONGEST_UNLISTED = 600.0  # seconds in which the service says that it trains and lists no training
 
 
 class TrainingType(StrEnum):
@@ -101,6 +103,7 @@ class Training:
 
         Raises:
             TrainingError: The service refused to train, or the training failed; with its reason.
+            OverdueError: A training takes longer than any can.
         """
         resumed = await self._resume()
         forced = self.options.force and resumed is None
@@ -164,7 +167,7 @@ class Training:
                 raise TrainingError(f"the project cannot be trained yet: {why}")
 
     async def _train(self, forced: bool) -> Iteration:
-        for wait in waits():
+        for wait in waits(most=LONGEST_UNLISTED):
             iterations = await self._when_idle()
             self.notes["training"] = {
                 "before": [i.id for i in iterations], "at": self.clock(), "state": self.state,
@@ -189,7 +192,9 @@ class Training:
                 continue
             self.notes["training"] |= {"iteration": begun.id}
             return await self._finish(begun)
-        raise AssertionError("waits never ends")
+        raise OverdueError(
+            "the service says that it trains the project, and lists no training; try again later"
+        )
 
     async def _ask(self, forced: bool) -> Iteration:
         async def begin() -> Iteration:
@@ -232,13 +237,16 @@ class Training:
 
     async def _wait(self, iteration: Iteration) -> Iteration:
         begun = self.clock()
-        for wait in waits():
+        for wait in waits(most=LONGEST_TRAINING):
             self._tell(iteration.status, iteration, seconds=max(0.0, self.clock() - begun))
             if iteration.status in (COMPLETED, FAILED):
                 return iteration
             await self.sleep(wait)
             iteration = await self.client.get_iteration(self.project_id, iteration.id)
-        raise AssertionError("waits never ends")
+        raise OverdueError(
+            f"the training of {iteration.name} goes on for {LONGEST_TRAINING / 3600:.0f} hours, longer than "
+            "any can; the next run waits for it again, `cvsync iteration ls` shows how it is"
+        )
 
     def _latest(self, iterations: Sequence[Iteration], error: ServiceError) -> Iteration:
         latest = latest_completed(iterations)
@@ -280,9 +288,13 @@ class Training:
         tell(self.observer, "train", status=status, **named, **facts)
 
 
-def waits(first: float = 0.25, longest: float = 10.0) -> Iterator[float]:
-    """Give the seconds between two looks at something slow, without end."""
+def waits(*, most: float, first: float = 0.25, longest: float = 10.0) -> Iterator[float]:
+    """Give the seconds between two looks at something slow; together ``most`` at most.
+
+    What is counted is waiting alone: a machine that sleeps, or a clock that is set, uses none of it up.
+    """
     wait = first
-    while True:
+    while wait <= most:
         yield wait
+        most -= wait
         wait = min(longest, wait * 1.5)

@@ -10,7 +10,7 @@ from releasing import manifest, release, told
 from shelf import Shelf
 
 from cvsync.api.client import open_client
-from cvsync.errors import SettingsError, TrainingError
+from cvsync.errors import OverdueError, SettingsError, TrainingError
 from cvsync.flows.export import ExportTarget
 from cvsync.flows.judge import Gate, Least, Measure
 from cvsync.flows.project import NewProject
@@ -238,3 +238,17 @@ async def test_export_that_failed_once_is_asked_for_again(
 
     assert len(released.exports) == 1
     assert await asked(trained) == 2
+
+
+async def test_export_that_is_stuck_ends_the_wait_and_is_found_again(
+    trained: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setattr("cvsync.flows.export.LONGEST_EXPORT", 0.0)
+        with pytest.raises(OverdueError, match="export of Iteration 1 for ONNX goes on for 0 hours"):
+            await release(trained, exports=(ONNX,), export_folder=tmp_path)
+
+    released = await release(trained, exports=(ONNX,), export_folder=tmp_path)
+
+    assert len(released.exports) == 1
+    assert await asked(trained) == 1

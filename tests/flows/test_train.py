@@ -10,7 +10,7 @@ from releasing import TRAIN, iterations, manifest, rows, told, train
 from shelf import Shelf
 
 from cvsync.api.client import Client, open_client
-from cvsync.errors import ServiceError, TrainingError, TransportError, UnsupportedError
+from cvsync.errors import OverdueError, ServiceError, TrainingError, TransportError, UnsupportedError
 from cvsync.flows.release import ReleaseRequest, release_project
 from cvsync.flows.train import TrainingType, TrainOptions
 from cvsync.model import Iteration
@@ -232,3 +232,30 @@ async def test_every_version_trains_once(start_shelf: Any, version: str) -> None
     await shelf.push(manifest(shelf), release=TRAIN)
 
     assert await trained(shelf) == 1
+
+
+async def test_a_training_that_is_stuck_ends_the_wait_and_is_found_again(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.push(manifest(shelf))
+    with monkeypatch.context() as impatient:
+        impatient.setattr("cvsync.flows.train.LONGEST_TRAINING", 0.0)
+        with pytest.raises(
+            OverdueError, match="training of Iteration 1 goes on for 0 hours, longer than any"
+        ):
+            await train(shelf)
+
+    released = await train(shelf)
+
+    assert released.iteration.name == "Iteration 1"
+    assert await trained(shelf) == 1
+
+
+async def test_a_training_that_the_service_does_not_list_is_waited_for_a_while(shelf: Shelf) -> None:
+    await shelf.push(manifest(shelf))
+    busy = {"code": "BadRequestTrainingAlreadyInProgress", "message": "busy"}
+    fault = {"operation": "TrainProject", "kind": "status", "status": 400, "body": busy}
+    await shelf.control("POST", "faults", [fault])
+
+    with pytest.raises(OverdueError, match="lists no training"):
+        await train(shelf)
