@@ -76,6 +76,6 @@ def _show(report: PullReport) -> None:
         what = "deleted" if report.pruned else "kept; --prune deletes them"
         click.echo(f"{len(report.gone):,} images are gone from the project: {what}")
     if report.written is not None:
-        what = f"{report.labels:,} labels of {report.images:,} images"
+        what = f"{report.written.labels:,} labels of {report.written.images:,} images"
         form = report.written.format
         click.echo(f"wrote {report.written.path}: {what} as {form.name} ({form.holds.precision})")

@@ -231,7 +231,7 @@ class _Pull:
         observer, pulled, written = self.service.observer, report.pulled, report.written
         tell(
             observer, "written", path=str(written.path), format=written.format.name,
-            precision=written.format.holds.precision, labels=report.labels, images=report.images,
+            precision=written.format.holds.precision, labels=written.labels, images=written.images,
             left_out=[{"what": loss.what, "count": loss.count} for loss in report.left_out],
         )  # fmt: skip
         tell(

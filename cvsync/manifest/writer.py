@@ -35,7 +35,6 @@ class Written:
     losses: tuple[Loss, ...]
     """What the format cannot hold, and was left out."""
     labels: int
-    """Rows that were written: the labels, and the images without one."""
     images: int
 
 
@@ -147,7 +146,8 @@ def _write(
         losses = [*losses, Loss("keys that are not the image's place", keys_lost, False)]
     with where as target:
         form.write(placed, target)
-    return Written(path, form, tuple(losses), labels=len(placed), images=len(placed.keys))
+    labels = len(placed) - placed.table.column("tag").null_count
+    return Written(path, form, tuple(losses), labels=labels, images=len(placed.keys))
 
 
 def _placed(labels: Labels, folder: Path, *, has_keys: bool) -> tuple[Labels, int]:

@@ -284,3 +284,13 @@ def test_events_tell_what_is_done(filled: Terminal) -> None:
     states = [event for event in told if event["ev"] == "status"]
     assert (states[-1]["done"], states[-1]["total"], states[-1]["in_flight"]) == (12, 12, 0)
     assert "sig=" not in done.out
+
+
+def test_what_was_left_out_is_not_counted_as_written(terminal: Terminal) -> None:
+    one, other = rows(terminal, 2)
+    terminal.push(terminal.manifest([one, other | {"tag": "tab\tin"}]))
+
+    done = terminal.run("pull", "-o", terminal.folder / "out", "-f", "voc", "--lossy")
+
+    assert "left out: 1 labels whose tag cannot be written" in done.err
+    assert "1 labels of 2 images as voc" in done.out
