@@ -11,12 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.api.versions import METADATA_SINCE, is_at_least
+from cvsync.errors import UnsupportedError
 from cvsync.known import KnownImages
 from cvsync.labels import TEXT, Labels, as_column, codes_of, one_chunk
 from cvsync.manifest import Manifest, Problem
 from cvsync.model import ProjectType
 from cvsync.plan import NewTag, Plan
 from cvsync.plan.fit import misfits
+from cvsync.run.marker import is_mark
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +73,11 @@ class Desired:
         says = pc.is_in(self.astray.column("key"), one_chunk(known.table.column("key")), skip_nulls=True)
         return frozenset(self.astray.column("tag").filter(pc.invert(says)).to_pylist())
 
+    @property
+    def metadata(self) -> list[str]:
+        """The names of the metadata that images are to have."""
+        return [name for name in self.labels.metadata if not is_mark(name)]
+
     def with_problems(self, more: Sequence[Problem]) -> Desired:
         """Note problems that were found beside the project."""
         return replace(self, problems=[*self.problems, *more])
@@ -79,6 +87,19 @@ def want(manifest: Manifest, type_: ProjectType) -> Desired:
     """Split a manifest into what a project of a type can hold and what it cannot."""
     bad = frozenset(manifest.bad_keys), frozenset(manifest.bad_images)
     return fit(Desired(manifest, type_, manifest.labels, manifest.problems, *bad, manifest.astray))
+
+
+def refuse_metadata(desired: Desired, version: str) -> None:
+    """Refuse, before anything is made, what the first batch would be refused for.
+
+    Raises:
+        UnsupportedError: There is metadata, and the API version has none.
+    """
+    if desired.metadata and not is_at_least(version, METADATA_SINCE):
+        raise UnsupportedError(
+            f"metadata ({', '.join(desired.metadata)}) needs --api-version {METADATA_SINCE} or later; "
+            f"this is {version}"
+        )
 
 
 def fit(desired: Desired) -> Desired:

@@ -15,7 +15,7 @@ from cvsync.api.listing import fetch_contents, fetch_snapshot
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ManifestError, SettingsError
 from cvsync.events import tell
-from cvsync.flows.desired import Desired, want
+from cvsync.flows.desired import Desired, refuse_metadata, want
 from cvsync.flows.project import (
     NewProject,
     choose_domain,
@@ -38,7 +38,6 @@ from cvsync.plan.guard import DeleteGuard, check_losses, check_source
 from cvsync.plan.quota import Tier, check_quota, cost
 from cvsync.plan.saved import SavedPlan, fingerprint_state, write_plan
 from cvsync.plan.scope import TagScope
-from cvsync.run.marker import is_mark
 from cvsync.snapshot import Snapshot
 from cvsync.whole import PRIVATE, open_whole
 
@@ -182,6 +181,9 @@ async def find_or_create(
         inferred: The type that a new one gets, unless the user says otherwise.
         want: Gives what a project of a type should hold.
         dry: Whether nothing may be touched: a new project then has no id.
+
+    Raises:
+        UnsupportedError: There is metadata, and the API version has none.
     """
     found = await find_with_type(service.client, aim.project)
     if found is not None:
@@ -191,6 +193,7 @@ async def find_or_create(
     else:
         project, type_ = None, choose_type(service.client, aim.create, inferred=inferred)
     desired = want(type_)
+    refuse_metadata(desired, service.client.api_version)
     _refuse_if_strict(aim, desired.problems)
     tell_problems(service, desired.problems)
     if project is None:
@@ -210,7 +213,7 @@ async def prepare(
     hidden = desired.hidden_tags(known)
     prune = _prune(service, aim, hidden)
     others = desired.others(known) if prune is not Prune.KEEP else frozenset()
-    metadata = [name for name in desired.labels.metadata if not is_mark(name)]
+    metadata = desired.metadata
     if project.id:
         has_metadata = metadata and is_at_least(service.client.api_version, METADATA_SINCE)
         read = fetch_contents if has_metadata else fetch_snapshot

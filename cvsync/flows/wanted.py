@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync.api.listing import Selection, fetch_contents, project_type
+from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import SettingsError
+from cvsync.events import tell
 from cvsync.flows.iterations import choose_iteration
 from cvsync.flows.service import Service
 from cvsync.labels import fold
@@ -79,6 +81,12 @@ async def read_selected(
     Raises:
         PlanError: The project changed at every reading.
     """
+    version = service.client.api_version
+    if not is_at_least(version, METADATA_SINCE):
+        text = (
+            f"API version {version} tells no metadata of images; --api-version {METADATA_SINCE} or later does"
+        )
+        tell(service.observer, "warning", text=text)
     type_ = await project_type(service.client, project)
     snapshot = await fetch_contents(service.client, project, type_, selection, seen=seen)
     return _created_between(snapshot, wanted)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from make import make_png, write_csv
 from pairs import Pair
 
 from cvsync.api.client import open_client
+from cvsync.errors import UnsupportedError
 
 
 async def test_metadata_goes_along_and_marks_do_not(pair: Pair) -> None:
@@ -64,3 +66,29 @@ async def test_an_older_version_takes_no_metadata_but_does_without_marks(pair: P
     await pair.migrate()
 
     assert (await pair.verify()).is_equal
+
+
+async def test_metadata_that_a_version_has_not_is_refused_before_anything_is_made(pair: Pair) -> None:
+    pair.source.api_version, pair.copy.api_version = "v3.3", "v3.0"
+    (pair.source.folder / "0.png").write_bytes(make_png(0))
+    manifest = write_csv(
+        pair.source.folder / "m.csv", [{"path": "0.png", "tag": "fork", "metadata.shop": "Süd"}]
+    )
+    await pair.source.push(manifest)
+
+    for act in (pair.migrate, pair.plan, lambda: pair.copy.push(manifest), lambda: pair.copy.plan(manifest)):
+        with pytest.raises(UnsupportedError, match=r"metadata \(shop\) needs --api-version v3.3"):
+            await act()
+
+    assert await pair.copy.writes() == {}
+
+
+async def test_a_source_that_tells_no_metadata_is_warned_of(pair: Pair) -> None:
+    pair.source.api_version = "v3.2"
+    (pair.source.folder / "0.png").write_bytes(make_png(0))
+    await pair.source.push(write_csv(pair.source.folder / "m.csv", [{"path": "0.png", "tag": "fork"}]))
+
+    await pair.migrate()
+
+    (text,) = (event.facts["text"] for event in pair.source.events if event.name == "warning")
+    assert text == "API version v3.2 tells no metadata of images; --api-version v3.3 or later does"
