@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 from look import all_images
-from plans import make_plan
+from plans import box, create, make_plan
 
 from cvsync.api.client import Client
 from cvsync.api.download import Downloader
@@ -169,3 +169,20 @@ class Bench:
 
     def told(self, name: str) -> list[Any]:
         return [event.facts for event in self.events if event.name == name]
+
+
+async def placed(bench: Bench, *actions: Action, tags: list[str]) -> dict[str, str]:
+    """Apply a first plan; give the image ids."""
+    await bench.apply(bench.plan(*actions, tags=tags))
+    await bench.control("POST", "reset")
+    return bench.ids()
+
+
+def five(bench: Bench, **options: Any) -> Plan:
+    """A plan of five images with two boxes each."""
+    images = [create(f"{n}", box("fork"), box("fork", 0.3)) for n in range(5)]
+    return bench.plan(*images, tags=["fork"], **options)
+
+
+FIVE = {f"{n}": Counter([("fork", 0.1), ("fork", 0.3)]) for n in range(5)}
+"""What the project then holds, as ``Bench.by_key`` tells it."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import orjson
+import pytest
 
 FOLDER = Path(__file__).parents[2] / "shared" / "api"
 TRAINING_VERSIONS = ("v2.0", "v2.1", "v2.2", "v3.0", "v3.1", "v3.2", "v3.3", "v3.4-preview")
@@ -198,6 +199,13 @@ def problems_of_gateway(status: int, content: bytes | None) -> list[str]:
 def specification(kind: str, version: str) -> Specification:
     """The document of `training` or `prediction` in one version."""
     return Specification(f"{kind}-{version}")
+
+
+def operations(kind: str, version: str) -> set[str]:
+    """The ids of a version's operations; the test is skipped where the specifications are not at hand."""
+    if not FOLDER.is_dir():
+        pytest.skip("needs ../shared/api, which is not beside this folder")
+    return set(specification(kind, version).operations)
 
 
 def versions_of(kind: str) -> tuple[str, ...]:

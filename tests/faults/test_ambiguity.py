@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from bench import Bench
+from bench_fixtures import StartBench
 from make import make_png
 from plans import box, create
 
@@ -27,7 +28,6 @@ from cvsync.plan.actions import Action, Kind, Label, Plan, TagRename
 from cvsync.settings import Settings
 from faults.proxy import Proxy, Toxic
 
-StartBench = Callable[..., Awaitable[Bench]]
 StartTroubled = Callable[..., Awaitable[tuple[Bench, Proxy]]]
 CUTS = ["cut_request", "cut_headers", "cut_body", "late"]
 PATIENCE = 0.25  # seconds until the client gives up

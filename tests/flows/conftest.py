@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from desk import Desk
 from make import make_png
 from pairs import Pair
 from shelf import Shelf
@@ -13,6 +14,7 @@ from terminal import StartServed, Terminal
 
 from cvsync.api.client import Client, open_client
 from cvsync.cli import process
+from cvsync.emulator.process import EmulatorProcess
 
 StartShelf = Callable[..., Awaitable[Shelf]]
 
@@ -66,3 +68,17 @@ def terminal(start_served: StartServed, tmp_path: Path) -> Terminal:
     (tmp_path / "pictures").mkdir()
     emulator = start_served(fetch=True, files=tmp_path / "pictures")
     return Terminal(emulator, tmp_path / "pictures", tmp_path, tmp_path / "state")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """The command, with a service of its own if it is told so."""
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def served(desk: Desk) -> Iterator[Desk]:
+    """The command, and an emulator that downloads nothing."""
+    with EmulatorProcess(desk.folder / "emulator", fetch=False) as emulator:
+        desk.emulator = emulator
+        yield desk

@@ -22,6 +22,7 @@ from cvsync.model import Image
 from cvsync.plan import Plan
 from cvsync.run.settings import RunSettings
 
+_BOXES = [(0.1, 0.2, 0.3, 0.4), (0.25, 0.125, 0.5, 0.5), (0.145833328, 0.3509314, 0.5894608, 0.238562092)]
 QUICK = RunSettings(grace=0.1, retry_wait=0.01)
 WRITES = ("Create", "Delete", "Update", "Train", "Export")
 
@@ -108,3 +109,12 @@ class Shelf:
 
 def boxes_by_key(images: Sequence[Image]) -> list[tuple[str | None, float, float, float, float]]:
     return sorted((r.tag_name, r.left, r.top, r.width, r.height) for image in images for r in image.regions)
+
+
+def boxed_rows(shelf: Shelf, count: int = 6) -> list[dict[str, Any]]:
+    """Rows of the pictures of a home, with a box each."""
+    return [
+        {"url": shelf.url(f"{n}.png"), "tag": ("fork", "spoon")[n % 2]}
+        | dict(zip(("left", "top", "width", "height"), _BOXES[n % 3], strict=True))
+        for n in range(count)
+    ]

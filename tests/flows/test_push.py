@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import stat
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,31 +12,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from make import make_png, write_csv
-from shelf import QUICK, Shelf, boxes_by_key
+from shelf import QUICK, Shelf, boxed_rows, boxes_by_key
 
 from cvsync import Report, apply_plan, open_service, push
-from cvsync.errors import (
-    GuardError,
-    LockedError,
-    ManifestError,
-    MissingProjectError,
-    SettingsError,
-    TransportError,
-)
+from cvsync.errors import LockedError, MissingProjectError, SettingsError
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
 from cvsync.plan import Kind, Prune
-from cvsync.plan.guard import DeleteGuard
-
-BOXES = [(0.1, 0.2, 0.3, 0.4), (0.25, 0.125, 0.5, 0.5), (0.145833328, 0.3509314, 0.5894608, 0.238562092)]
-
-
-def boxed_rows(shelf: Shelf, count: int = 6) -> list[dict[str, Any]]:
-    return [
-        {"url": shelf.url(f"{n}.png"), "tag": ("fork", "spoon")[n % 2]}
-        | dict(zip(("left", "top", "width", "height"), BOXES[n % 3], strict=True))
-        for n in range(count)
-    ]
 
 
 @pytest.fixture
@@ -177,129 +157,6 @@ async def test_tags_stay_what_they_are(shelf: Shelf, tmp_path: Path) -> None:
     await shelf.push(manifest)
 
     assert await shelf.tags() == sorted(tags)
-
-
-async def test_bad_rows_are_named_and_good_ones_land(shelf: Shelf, tmp_path: Path) -> None:
-    (shelf.folder / "text.jpg").write_text("no picture")
-    (shelf.folder / "big.png").write_bytes(make_png(1, (1500, 1500)))
-    rows = boxed_rows(shelf, 4)
-    for name in ("missing.png", "text.jpg", "big.png"):
-        rows.append(rows[0] | {"url": shelf.url(name)})
-    rows.append(rows[0] | {"url": shelf.url("9.png"), "left": 0.9})
-    manifest = write_csv(tmp_path / "m.csv", rows)
-    rejects = tmp_path / "rejects.csv"
-
-    report = await shelf.push(manifest, rejects=rejects)
-
-    assert report.counts["images_created"] == 4
-    assert report.counts["refused"] == 3
-    assert not report.is_complete
-    with rejects.open(newline="") as file:
-        refused = [(Path(r["url"]).name, r["error_code"]) for r in csv.DictReader(file)]
-    assert refused == [
-        ("missing.png", "ErrorSource"),
-        ("text.jpg", "ErrorImageFormat"),
-        ("big.png", "ErrorImageSize"),
-        ("9.png", "E012"),
-    ]
-    assert stat.S_IMODE(rejects.stat().st_mode) == 0o600
-
-
-async def test_mended_rejects_complete_the_project_and_send_only_them(shelf: Shelf, tmp_path: Path) -> None:
-    rows = boxed_rows(shelf, 4)
-    rows.append(rows[0] | {"url": shelf.url("late.png")})
-    manifest = write_csv(tmp_path / "m.csv", rows)
-    report = await shelf.push(manifest)
-    (shelf.folder / "late.png").write_bytes(make_png(77))
-    await shelf.forget()
-
-    assert report.rejects is not None
-    mended = await shelf.push(report.rejects)
-    again = await shelf.push(manifest)
-
-    assert mended.counts["images_created"] == 1
-    assert (await shelf.writes()) == {"CreateImagesFromUrls": 1}
-    assert again.is_complete
-
-
-async def test_strict_sends_nothing(shelf: Shelf, tmp_path: Path) -> None:
-    rows = boxed_rows(shelf, 2)
-    rows[1]["width"] = "wide"
-    manifest = write_csv(tmp_path / "m.csv", rows)
-
-    with pytest.raises(ManifestError, match=r"row 2: width 'wide': E010"):
-        await shelf.push(manifest, strict=True)
-
-    assert await shelf.writes() == {}
-
-
-async def test_the_image_of_a_bad_row_is_not_gone(shelf: Shelf, tmp_path: Path) -> None:
-    rows = boxed_rows(shelf, 5)
-    manifest = write_csv(tmp_path / "m.csv", rows)
-    await shelf.push(manifest)
-    rows[3]["left"] = "x"
-    write_csv(manifest, rows)
-
-    report = await shelf.push(manifest, prune=Prune.DELETE)
-
-    assert report.counts["images_deleted"] == report.counts["labels_removed"] == 0
-    assert len(await shelf.images()) == 5
-
-
-@pytest.mark.parametrize("kept", [0, 2])
-async def test_deletion_is_refused_where_the_source_looks_wrong(
-    shelf: Shelf, manifest: Path, kept: int
-) -> None:
-    await shelf.push(manifest)
-    lines = manifest.read_text().splitlines()[: kept + 1]
-    manifest.write_text("\n".join(lines) + "\n")
-
-    with pytest.raises(GuardError):
-        await shelf.push(manifest, prune=Prune.DELETE, guard=DeleteGuard(100))
-
-    assert len(await shelf.images()) == 6
-
-
-async def test_more_deletions_than_allowed_are_refused(shelf: Shelf, manifest: Path) -> None:
-    await shelf.push(manifest)
-    write_csv(manifest, boxed_rows(shelf, 4))
-
-    with pytest.raises(GuardError, match="2 of 6 images would be deleted"):
-        await shelf.push(manifest, prune=Prune.DELETE)
-    allowed = await shelf.push(manifest, prune=Prune.DELETE, guard=DeleteGuard(2))
-
-    assert allowed.counts["images_deleted"] == 2
-
-
-async def test_images_that_cvsync_does_not_know_are_left_alone(shelf: Shelf, tmp_path: Path) -> None:
-    first = write_csv(tmp_path / "a.csv", boxed_rows(shelf, 2))
-    await shelf.push(first)
-    shelf.state = tmp_path / "another-state"  # as if these came from somebody else
-    rows = boxed_rows(shelf, 6)[2:]
-    second = write_csv(tmp_path / "b.csv", rows)
-    await shelf.push(second)
-
-    await shelf.push(write_csv(second, rows[:3]), prune=Prune.DELETE, guard=DeleteGuard(5))
-
-    assert len(await shelf.images()) == 5
-
-
-async def test_images_of_a_killed_run_go_with_the_rows_that_left_the_manifest_meanwhile(
-    shelf: Shelf, tmp_path: Path
-) -> None:
-    manifest = write_csv(tmp_path / "m.csv", boxed_rows(shelf))
-    lost = {"operation": "CreateImagesFromUrls", "kind": "reset_after"}
-    await shelf.control("POST", "faults", [lost])
-    with pytest.raises(TransportError) as lost_run:  # like a killed process, it leaves its batch open
-        await shelf.push(manifest, run=replace(QUICK, attempts=1))
-    assert [end for _, *end in shelf.ends()] == [[1, str(lost_run.value)]]
-    await shelf.control("DELETE", "faults")
-    write_csv(manifest, boxed_rows(shelf)[:4])
-
-    report = await shelf.push(manifest, prune=Prune.DELETE, guard=DeleteGuard(2))
-
-    assert report.counts == Counter(images_created=6, labels_added=6, images_deleted=2)
-    assert len(await shelf.images()) == 4
 
 
 async def test_lost_ledger_heals_itself(shelf: Shelf, manifest: Path, tmp_path: Path) -> None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bench import Bench
+from bench_fixtures import StartBench
 from make import make_png
 from plans import box
 
 from cvsync.limits import MAX_IMAGE_BYTES
 from cvsync.plan.actions import Action, Kind
 
-StartBench = Callable[..., Awaitable[Bench]]
 UNREACHABLE = {"operation": "CreateImagesFromUrls", "kind": "partial", "image_status": "ErrorSource"}
 
 
