@@ -2,7 +2,8 @@
 
 Pure: told of sends and answers, it says how fast calls may follow each other. It is in one of three phases:
 
-    start     nothing is known: the published rate, doubled every two seconds until the first 429
+    start     nothing is known: the published rate, then twice what was let in within the last second,
+              until the first 429
     search    the cap was met, or has moved: climb by a share a second, faster the longer no 429 comes
     settled   each admitted call raises the rate by a, each 429 cuts it by b, so that the share of 429s comes
               to a/(a+b) whatever the cap is. The first steps are wide and each 429 narrows the next, as in
@@ -22,7 +23,8 @@ from enum import Enum, StrEnum
 
 from cvsync.limits import CALLS_PER_SECOND
 
-DOUBLING_SECONDS = 2.0
+PROOF_SECONDS = 1.0  # caps are of calls a second: what was let in for so long can be let in again
+STARTING = 2.0  # times that, while nothing is known
 HOLD_CUT = 0.75  # at most, at the first 429: the burst before it may have met an empty bucket
 LEARNT_SHARE = 0.95  # of a remembered rate, to begin with
 
@@ -66,7 +68,7 @@ _MEASURED_SECONDS, _MEASURED_CALLS = 2.0, 10.0
 class Reason(StrEnum):
     """Why a rate changed."""
 
-    START = "start"  # the first rate, and its doublings
+    START = "start"  # the first rate, and those that were proven by answers
     HOLD = "hold"  # the first 429: what was admitted until then
     SEARCH = "search"  # climbing to the next 429
     CUT = "cut"  # a 429
@@ -122,7 +124,7 @@ class RateLaw:
         self._told = self.rate
         self._step = 0
         self._climb = SEARCH
-        self._busy = 0.0  # seconds of calls that waited, since the last doubling or 429
+        self._busy = 0.0  # seconds of calls that waited, since the last 429
         self._admitted = 0  # calls since the last 429
         self._cut_at = -math.inf
         self._is_first_cut = False
@@ -130,6 +132,7 @@ class RateLaw:
         self._rise_from: float | None = None
         self._is_doubted = False  # whether the last 429 took a rise back
         self._sends: deque[Sent] = deque()
+        self._let_in: deque[float] = deque()  # when answers came that let a call in, of the start
         self._recent: deque[bool] = deque(maxlen=CLUSTER_OF)  # whether answers were 429s
         self._together = 0.0  # of all who share the cap, when last looked
         self._sharers = 1
@@ -176,14 +179,10 @@ class RateLaw:
     def _spend(self, seconds: float) -> None:
         """Let time pass in which calls waited."""
         self._busy += seconds
-        if self._phase is Phase.START:
-            if self._busy >= DOUBLING_SECONDS:
-                self._busy -= DOUBLING_SECONDS
-                self._change(2 * self.rate, Reason.START)
-        elif self._phase is Phase.SEARCH:
+        if self._phase is Phase.SEARCH:
             reason = Reason.SEARCH if self._rise_from is None else Reason.RISE
             self._drift(min(LARGEST_STEP, math.exp(self._speed() * seconds)), reason)
-        elif self._busy > self._quiet_span():
+        elif self._phase is Phase.SETTLED and self._busy > self._quiet_span():
             self._search(RISE, rise_from=self.rate)
 
     def _quiet_span(self) -> float:
@@ -205,13 +204,24 @@ class RateLaw:
         speed = min(climb.speed, climb.speed_a_call * self.rate)
         return float(min(FASTEST, speed * 2.0 ** (max(0.0, self._busy - steady) / faster)))
 
-    def admitted(self, sent: Sent) -> None:
+    def admitted(self, sent: Sent, now: float) -> None:
         """Note that a call was let in, whatever else was answered."""
         self._recent.append(False)
         self._admitted += 1
-        if sent.is_paced and self._phase is Phase.SETTLED:
+        if self._phase is Phase.START:
+            self._start_faster(now)
+        elif sent.is_paced and self._phase is Phase.SETTLED:
             cut, target = self._gains
             self._drift(1 + cut * target / (1 - target), Reason.RISE)
+
+    def _start_faster(self, now: float) -> None:
+        """Go as far beyond what was let in as one may guess, if calls wait for the rate."""
+        self._let_in.append(now)
+        while self._let_in[0] <= now - PROOF_SECONDS:
+            self._let_in.popleft()
+        rate = STARTING * len(self._let_in) / PROOF_SECONDS
+        if rate > self.rate and self._sends[-1].is_paced:
+            self._drift(rate / self.rate, Reason.START)
 
     @property
     def _gains(self) -> tuple[float, float]:

@@ -82,7 +82,7 @@ class Queue:
         self._ready: list[Ticket] = []
         self._resting: list[tuple[float, Ticket]] = []
         self._in_flight = 0
-        self._next_at = -math.inf
+        self._last_at = -math.inf  # when the last call was due
         self._blocked_until = -math.inf
         self._throttled_since = math.inf
         self._timer: asyncio.TimerHandle | None = None
@@ -140,6 +140,11 @@ class Queue:
         ticket.is_paced = ticket.is_paced or at > now
         return at
 
+    @property
+    def _next_at(self) -> float:
+        """When the next call is due, by the rate that holds now."""
+        return self._last_at + 1 / self.law.rate
+
     def _let_go(self, ticket: Ticket, now: float) -> None:
         circuit = self._resource.circuit
         if circuit.is_open:
@@ -153,7 +158,7 @@ class Queue:
         ticket.sent = self.law.sent(now, is_paced=ticket.is_paced)
         # While nothing is known a lane may save up a window's calls; after that, calls are evenly spaced.
         saved = (LEAST_WINDOW - 1) / self.law.rate if self.law.is_starting else _LATENESS
-        self._next_at = max(self._next_at, now - saved) + 1 / self.law.rate
+        self._last_at = max(self._next_at, now - saved)
         self._in_flight += 1
         self._resource.took(ticket.size)
         ticket.turn.set_result(None)
@@ -186,7 +191,7 @@ class Queue:
         """Note an answer that is no 429."""
         now, rate = self._resource.clock(), self.law.rate
         if error is None or not error.is_transient:
-            self.law.admitted(ticket.sent)
+            self.law.admitted(ticket.sent, now)
             self.window.answered(now - ticket.sent.at, now, in_flight=self._in_flight, rate=rate)
             self._resource.circuit.succeeded(ticket.sent.at)
             self._throttled_since, self._blocked_until = math.inf, -math.inf

@@ -42,6 +42,16 @@ def test_unknown_cap_is_found_and_filled(kind: str, cap: int, *, retry_after: bo
     check_fill(kind, cap, SHORT[cap], seed=1, retry_after=retry_after)
 
 
+@pytest.mark.parametrize(("cap", "first_seconds", "minute"), [(2, 12, 20), (10, 8, 14), (50, 30, 45)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_cap_is_found_without_a_storm(kind: str, cap: int, first_seconds: int, minute: int) -> None:
+    """There must be some: they are the only word on the cap. The most in five seconds and in sixty."""
+    seen = run(fill(kind, cap, MINUTE, seed=1, retry_after=True))
+
+    assert sum(at < 5 for at in seen.throttled) <= first_seconds
+    assert len(seen.throttled) <= minute
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2, 7))
 @pytest.mark.parametrize("retry_after", [True, False], ids=["retry-after", "bare"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvsync.api.law import CLUSTER, LEARNT_SHARE, SLOWEST, STEPS, RateLaw, Reason
+from cvsync.api.law import CLUSTER, LEARNT_SHARE, SLOWEST, STARTING, STEPS, RateLaw, Reason
 from cvsync.limits import CALLS_PER_SECOND
 
 
@@ -24,7 +24,7 @@ class Calls:
         end = self.now + seconds
         while self.now < end:
             self.now += 1 / self.law.rate
-            self.law.admitted(self.law.sent(self.now, is_paced=True))
+            self.law.admitted(self.law.sent(self.now, is_paced=True), self.now)
 
     def refuse(self) -> None:
         self.now += 1 / self.law.rate
@@ -44,24 +44,38 @@ def settled(rate: float = 10.0) -> Calls:
     return calls
 
 
-def test_unknown_service_is_called_at_the_published_rate_and_then_faster() -> None:
+def test_unknown_service_is_called_at_the_published_rate_and_then_as_answers_bear_out() -> None:
     calls = Calls()
 
-    calls.pass_time(6.5)
+    calls.pass_time(0.5)
+    unproven = calls.law.rate
+    calls.pass_time(0.5)
 
-    assert calls.told[:4] == [
-        (None, CALLS_PER_SECOND, Reason.START),
-        (10, 20, Reason.START),
-        (20, 40, Reason.START),
-        (40, 80, Reason.START),
-    ]
+    assert unproven == CALLS_PER_SECOND
+    assert calls.told[0] == (None, CALLS_PER_SECOND, Reason.START)
+    assert calls.law.rate == pytest.approx(STARTING * (calls.now * CALLS_PER_SECOND), rel=0.3)
+    assert set(calls.reasons) == {Reason.START}
+
+
+def test_start_goes_twice_as_fast_as_the_last_second_bears_out() -> None:
+    calls = Calls()
+    for _ in range(2 * CALLS_PER_SECOND):  # two windows, which came back at once
+        sent = calls.law.sent(0.0, is_paced=True)
+        calls.law.admitted(sent, 0.2)
+    at_once = calls.law.rate
+
+    calls.law.admitted(calls.law.sent(5.0, is_paced=True), 5.0)
+
+    assert at_once == STARTING * 2 * CALLS_PER_SECOND
+    assert calls.law.rate == at_once, "a pause says nothing"
 
 
 def test_rate_that_nobody_waits_for_proves_nothing() -> None:
     calls = Calls()
 
     for second in range(100):
-        calls.law.admitted(calls.law.sent(float(second), is_paced=False))
+        for _ in range(50):
+            calls.law.admitted(calls.law.sent(float(second), is_paced=False), float(second))
 
     assert calls.law.rate == CALLS_PER_SECOND
     assert calls.law.learnt is None
@@ -69,12 +83,13 @@ def test_rate_that_nobody_waits_for_proves_nothing() -> None:
 
 def test_first_429_holds_what_was_admitted() -> None:
     calls = Calls()
-    calls.pass_time(3.9)  # at twenty a second by now, of which the service took all
+    calls.pass_time(1.0)  # at more than the published rate by now, of which the service took all
+    before = calls.law.rate
 
     calls.refuse()
 
     assert calls.reasons[-1] is Reason.HOLD
-    assert 10 <= calls.law.rate <= 18
+    assert before / STARTING / 2 <= calls.law.rate <= 0.9 * before
 
 
 def test_all_answers_to_the_first_burst_count() -> None:
@@ -168,7 +183,7 @@ def test_share_of_429s_settles_at_the_target_at_any_cap(rate: float) -> None:
     for _ in range(10):
         for _ in range(199):
             calls.now += 1 / calls.law.rate
-            calls.law.admitted(calls.law.sent(calls.now, is_paced=True))
+            calls.law.admitted(calls.law.sent(calls.now, is_paced=True), calls.now)
         calls.refuse()
 
     assert calls.law.rate == pytest.approx(before, rel=0.03)
@@ -233,7 +248,7 @@ def test_rate_stays_within_reason(happenings: list[tuple[str, float]]) -> None:
     for happening, seconds in happenings:
         calls.now += seconds
         if happening == "ok":
-            calls.law.admitted(calls.law.sent(calls.now, is_paced=True))
+            calls.law.admitted(calls.law.sent(calls.now, is_paced=True), calls.now)
         elif happening == "429":
             calls.law.throttled(calls.law.sent(calls.now, is_paced=True), calls.now)
         elif happening == "old 429":

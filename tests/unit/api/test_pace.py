@@ -36,7 +36,7 @@ def test_lane_is_the_class_with_its_own_cap(
     assert Lane.of(Request(operation, method, "/x", is_prediction=is_prediction)) is lane
 
 
-def test_burst_of_a_window_and_then_the_published_rate() -> None:
+def test_burst_of_a_window_then_the_published_rate_and_then_what_answers_bear_out() -> None:
     async def main() -> Stand:
         stand = Stand(seconds=0.05)
         await stand.call(14)
@@ -45,7 +45,7 @@ def test_burst_of_a_window_and_then_the_published_rate() -> None:
     stand = run(main())
 
     assert at(stand, *range(LEAST_WINDOW)) == [0.0] * LEAST_WINDOW
-    assert at(stand, 10, 11, 12, 13) == [0.1, 0.2, 0.3, 0.4]
+    assert at(stand, 10, 11) == [0.1, 0.15]
 
 
 def test_cold_start_costs_at_most_half_of_what_the_work_takes() -> None:
@@ -57,6 +57,17 @@ def test_cold_start_costs_at_most_half_of_what_the_work_takes() -> None:
         return stand.loop.time()
 
     assert run(main()) <= 1.5 * 0.4
+
+
+def test_start_under_no_cap_takes_little_longer_than_the_window_does() -> None:
+    """Sixteen at a time, answers in 200 ms: a hundred calls need 1.4 s."""
+
+    async def main() -> float:
+        stand = Stand(seconds=0.2, calls=16)
+        await stand.call(100)
+        return stand.loop.time()
+
+    assert run(main()) <= 2.5
 
 
 def test_fixed_rate_is_kept_from_the_first_call_on() -> None:
@@ -89,7 +100,7 @@ def test_bound_holds_the_rate_while_it_is_sought() -> None:
     stand = run(main())
 
     assert max(facts["new"] for facts in stand.told("rate")) == 12
-    assert 120 / stand.sent[-1] < 13
+    assert (120 - LEAST_WINDOW) / stand.sent[-1] <= 12
 
 
 def test_calls_and_bytes_in_flight_have_bounds() -> None:
@@ -127,7 +138,7 @@ def test_changes_of_rate_are_told_with_their_reason() -> None:
 
     assert told[:2] == [
         {"lane": "writes", "old": None, "new": 10.0, "reason": "start"},
-        {"lane": "writes", "old": 10.0, "new": 20.0, "reason": "start"},
+        {"lane": "writes", "old": 10.0, "new": 22.0, "reason": "start"},
     ]
     assert Reason.HOLD in [facts["reason"] for facts in told]
     assert all(new["old"] == old["new"] for old, new in pairwise(told))
