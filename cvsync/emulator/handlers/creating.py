@@ -30,23 +30,25 @@ Fill = Callable[[Entry], Awaitable[None]]
 async def create_images_from_urls(call: Call) -> Reply:
     body = await call.json()
     entries, _ = _entries(body, "url", "No image urls provided")
+    if not call.site.settings.fetch:
+        _stand_in(entries)
 
     async def fill(entry: Entry) -> None:
-        if not call.site.settings.fetch and entry.source:
-            picture = pictures.made(entry.source)
-            entry.sha, entry.width, entry.height, entry.made = (
-                picture.sha,
-                picture.width,
-                picture.height,
-                True,
-            )
-            return
         try:
             await _take_in(call, entry, await call.site.fetcher.fetch(entry.source))
         except FetchError:
             entry.status = "ErrorSource"
 
     return await _create(call, entries, _metadata(call, body), fill)
+
+
+def _stand_in(entries: Sequence[Entry]) -> None:
+    """Take each URL for the bytes behind it."""
+    for entry in entries:
+        if entry.source:
+            picture = pictures.made(entry.source)
+            entry.sha, entry.width, entry.height = picture.sha, picture.width, picture.height
+            entry.made = True
 
 
 async def create_images_from_files(call: Call) -> Reply:
@@ -212,7 +214,7 @@ async def _create(call: Call, entries: list[Entry], metadata: dict[str, str], fi
     """Get the pictures, store the batch, answer."""
     _check_boxes(call, entries)
     _spoil(call, entries)
-    await asyncio.gather(*(fill(entry) for entry in entries if entry.status == creating.OK))
+    await asyncio.gather(*(fill(entry) for entry in entries if entry.status == creating.OK and not entry.sha))
     rules = Rules(version=call.version, quota=call.site.quota, quirks=call.site.settings.quirks)
     with call.site.store.writing() as db:
         outcomes = creating.create_images(db, call.project(), entries, rules=rules, metadata=metadata)

@@ -92,6 +92,8 @@ class Store:
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA cache_size=-65536")
+        # A batch touches some hundred pages all over the indexes: they go to the disk together, up to 64 MB.
+        self.db.execute("PRAGMA wal_autocheckpoint=16384")
         found = self.db.execute("PRAGMA user_version").fetchone()[0]
         if found == 0:
             self.db.executescript(f"BEGIN;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cvsync.emulator.numbers import single_text, to_single
 from cvsync.emulator.store.images import as_json
@@ -69,6 +70,7 @@ def tags_by_id(db: sqlite3.Connection, frame: int, tag_ids: Sequence[str]) -> di
     return {id_: (pk, type) for id_, pk, type in rows}
 
 
+@lru_cache(maxsize=4096)  # a batch asks three times: is it good, does it fit, how is it kept
 def box_text(box: Box, *, tolerance: float) -> str | None:
     """A box as answers print it; None if it is empty or stands out of its image."""
     try:
