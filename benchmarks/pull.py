@@ -75,8 +75,8 @@ def fill(data: Path, images: int) -> str:
     if not note.exists():
         with TemporaryDirectory() as name:
             draw_pictures(Path(name), images, PICTURE)
-            with open_scene(fetch=True, files=Path(name), data=data) as scene:
-                manifest = write_manifest(scene.folder, images, base=f"{scene.url}/files")
+            with open_scene(data=data) as scene:
+                manifest = write_manifest(scene.folder, images, base=name, column="path")
                 filled = scene.run_cvsync("push", manifest, "--quota", "none", "-q")
                 if filled.code:
                     raise SystemExit(f"the project could not be filled: {filled.err[-2000:]}")
@@ -89,7 +89,7 @@ def measure(data: Path, images: int, turns: int, others: tuple[str, ...] = OTHER
     found: dict[str, list[Taken]] = {}
     project = fill(data, images)
     with EmulatorProcess(data, quota="none") as emulator, TemporaryDirectory() as name:
-        scene = Scene(emulator.url, project, Path(name))
+        scene = Scene(emulator.url, project, Path(name), data)
         kept = scene.folder / "kept"
         for turn in range(turns):
             found.setdefault(BARE, []).append(take(BARE, scene))

@@ -29,7 +29,7 @@ def push(rows: int) -> tuple[Ran, int, int]:
     with open_scene() as scene:
         ran = scene.run_cvsync("push", write_manifest(scene.folder, rows), "--quota", "none", "-q")
         calls = sum(sum(by.values()) for by in scene.calls().values())
-        return ran, calls, rows - scene.call("GET", "images/count")
+        return ran, calls, rows - scene.held().images
 
 
 def tables(effort: Effort) -> Iterator[Table]:

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import json
+import sqlite3
 import sys
-import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
+from functools import cache
 from pathlib import Path
+from shutil import copytree, rmtree
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
-from urllib.error import HTTPError
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.process import Ran, run
 from cvsync.emulator import EmulatorProcess
-from cvsync.limits import MAX_PAGE
 
 KEY = "local-training-key"
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"  # General, object detection
 TAGS = 10
 BOX = {"left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}
 COLUMNS = ("url", "tag", *BOX)
-_PAGES_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """What a project holds."""
 
-    sources: frozenset[str]
-    """The URLs, or names, that its images came from."""
-    regions: int
     images: int
+    regions: int
 
 
 @dataclass(frozen=True)
@@ -49,19 +45,20 @@ class Scene:
     url: str
     project: str
     folder: Path
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """Make a call of the service, without any client's library."""
-        return _call(method, f"{self.url}/customvision/v3.3/training/projects/{self.project}/{path}", body)
+    data: Path
+    """The emulator's own folder."""
 
     def held(self) -> Held:
-        """Look what the project holds: images by the emulator's own account, boxes by the service's."""
-        listed = _call("GET", f"{self.url}/_emulator/projects/{self.project}/images")
-        skips = range(0, len(listed), MAX_PAGE)
-        with ThreadPoolExecutor(_PAGES_AT_ONCE) as pool:  # the service takes its time for whoever looks, too
-            pages = pool.map(lambda skip: self.call("GET", f"images?take={MAX_PAGE}&skip={skip}"), skips)
-            regions = sum(len(image.get("regions") or ()) for page in pages for image in page)
-        return Held(frozenset(s for image in listed for s in image["sources"]), regions, len(listed))
+        """Count what the project holds, in the emulator's own books: a call would wait and meet the cap."""
+        images = "FROM projects p JOIN images i ON i.frame = p.workspace"
+        with closing(sqlite3.connect(self.data / "state.sqlite")) as books:
+            counts = (
+                books.execute(f"SELECT count(*) {images} {more} WHERE p.id = ?", (self.project,)).fetchone()[
+                    0
+                ]
+                for more in ("", "JOIN regions r ON r.image = i.pk")
+            )
+            return Held(*counts)
 
     def calls(self) -> dict[str, dict[str, int]]:
         """Give the calls so far: operation, status, number."""
@@ -83,23 +80,43 @@ class Scene:
         return run([sys.executable, "-m", "cvsync", *arguments], reach | environment)
 
 
-def write_manifest(folder: Path, images: int, *, base: str = "https://pictures.test", bad: int = 0) -> Path:
-    """Write so many rows, an image with a box each; every ``bad``-th URL leads nowhere."""
+def write_manifest(folder: Path, images: int, *, base: str = "https://pictures.test", bad: int = 0,
+                   column: str = "url") -> Path:  # fmt: skip
+    """Write so many rows, an image with a box each; every ``bad``-th URL, or path, leads nowhere."""
     path = folder / "manifest.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow((column, *COLUMNS[1:]))
         for n in range(images):
             name = f"missing-{n}" if bad and n % bad == bad - 1 else f"{n:07}"
             writer.writerow((f"{base}/{name}.png", f"tag {n % TAGS}", *BOX.values()))
     return path
 
 
+def make_folder() -> Path:
+    """Make a folder that lasts until this process ends."""
+    folder = Path(mkdtemp())
+    atexit.register(rmtree, folder)
+    return folder
+
+
+@cache
+def make_project() -> tuple[Path, str]:
+    """Make a project and its tags, once for all scenes; the emulator's folder and the project's id."""
+    data = make_folder()
+    with EmulatorProcess(data, quota="none") as emulator:
+        base = f"{emulator.url}/customvision/v3.3/training/projects"
+        project: str = _call("POST", f"{base}?name=benchmark&domainId={DETECTION}")["id"]
+        for n in range(TAGS):
+            _call("POST", f"{base}/{project}/tags?name=tag%20{n}")
+    return data, project
+
+
 @contextmanager
 def open_scene(*, tps: float | None = None, latency: float | None = None, fetch: bool = False,
                faults: Sequence[str] = (), files: Path | None = None,
                data: Path | None = None) -> Iterator[Scene]:  # fmt: skip
-    """Start an emulator in a process of its own; faults and rate cap begin once the project is there.
+    """Start an emulator in a process of its own, on a copy of a project that is empty.
 
     Args:
         tps: The rate cap in calls a second, a token bucket; None: no cap.
@@ -109,18 +126,16 @@ def open_scene(*, tps: float | None = None, latency: float | None = None, fetch:
         files: A folder that it serves under ``/files/``.
         data: Where its state stays when it is over; None: nowhere.
     """
-    with tempfile.TemporaryDirectory() as name:
+    made, project = make_project()
+    with TemporaryDirectory() as name:
         folder = Path(name)
-        where = {"data": data or folder / "emulator", "quota": "none", "fetch": fetch, "files": files}
-        with EmulatorProcess(**where) as emulator:
-            base = f"{emulator.url}/customvision/v3.3/training/projects"
-            project = _call("POST", f"{base}?name=benchmark&domainId={DETECTION}")["id"]
-            for n in range(TAGS):
-                _call("POST", f"{base}/{project}/tags?name=tag%20{n}")
+        data = data or folder / "emulator"
+        copytree(made, data, dirs_exist_ok=True)
         with EmulatorProcess(
-            **where, tps=tps, tps_kind="bucket" if tps else None, latency=latency, faults=faults
-        ) as emulator:
-            yield Scene(emulator.url, project, folder)
+            data, quota="none", fetch=fetch, files=files, tps=tps, tps_kind="bucket" if tps else None,
+            latency=latency, faults=faults,
+        ) as emulator:  # fmt: skip
+            yield Scene(emulator.url, project, folder, data)
 
 
 def draw_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
@@ -131,15 +146,8 @@ def draw_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
         Image.fromarray(pixels).save(folder / f"{n:07}.png", compress_level=1)
 
 
-def _call(method: str, url: str, body: object = None) -> Any:
-    content = json.dumps(body).encode() if body is not None else b"" if method == "POST" else None
-    headers = {"Training-Key": KEY, "Content-Type": "application/json"}
-    request = urllib.request.Request(url, content, headers, method=method)
-    while True:
-        try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
-                return json.loads(answer.read() or b"null")
-        except HTTPError as error:
-            if error.code != HTTPStatus.TOO_MANY_REQUESTS:
-                raise
-            time.sleep(float(error.headers["Retry-After"]))  # the cap holds for whoever looks, too
+def _call(method: str, url: str) -> Any:
+    headers = {"Training-Key": KEY}
+    request = urllib.request.Request(url, b"" if method == "POST" else None, headers, method=method)
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return json.loads(answer.read() or b"null")

@@ -8,17 +8,17 @@ tags are there already.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.effort import Effort
 from benchmarks.process import Ran, run
-from benchmarks.scene import Scene, draw_pictures, open_scene, write_manifest
+from benchmarks.scene import Scene, draw_pictures, make_folder, open_scene, write_manifest
 from benchmarks.tables import Table, median
 
 CREATE = "CreateImagesFromUrls"
@@ -26,7 +26,10 @@ BATCH = 64
 SHORT_SECONDS, REPEATS = 10, 3
 ONE_A_CALL = "SDK, one image a call"
 CLIENTS = ("cvsync", "SDK loop", "SDK, 8 threads", "coco2customvision", ONE_A_CALL)
-WAITING = ("SDK loop", "coco2customvision", ONE_A_CALL)
+ONE_AFTER_THE_OTHER = ("SDK loop", "coco2customvision", ONE_A_CALL)
+LONG_SECONDS = 2.0
+"""Who waits so long for an answer does hardly anything else, whatever the client."""
+AT_ONCE = 5
 BAD_EVERY = 100
 THROTTLED = f"{CREATE}:status,status=429,retry_after=1,rate=0.05,seed=0"
 LOST = f"{CREATE}:reset_after,rate=0.01,seed=0"
@@ -70,21 +73,33 @@ class Upload:
         return (self.images - self.missing) / self.ran.seconds
 
 
+Found = dict[tuple[Setting, str], list[Upload]]
+"""The runs of each client in each setting."""
+
+
 def upload(client: str, setting: Setting) -> Upload:
     """Have a client upload in a scene of its own."""
     if client == ONE_A_CALL:
         setting = replace(setting, images=min(setting.images, setting.alone))
-    with TemporaryDirectory() as name:
-        pictures = Path(name)
-        if setting.bad:
-            draw_pictures(pictures, setting.images, PICTURE)
-        with open_scene(
-            tps=setting.tps, latency=setting.latency, faults=setting.faults,
-            fetch=bool(setting.bad), files=pictures if setting.bad else None,
-        ) as scene:  # fmt: skip
-            base = f"{scene.url}/files" if setting.bad else "https://pictures.test"
-            manifest = write_manifest(scene.folder, setting.images, base=base, bad=setting.bad)
-            return judge(scene, setting, run_client(client, scene, manifest), base)
+    pictures = draw_once(setting.images) if setting.bad else None
+    with open_scene(
+        tps=setting.tps,
+        latency=setting.latency,
+        faults=setting.faults,
+        fetch=bool(setting.bad),
+        files=pictures,
+    ) as scene:
+        base = f"{scene.url}/files" if setting.bad else "https://pictures.test"
+        manifest = write_manifest(scene.folder, setting.images, base=base, bad=setting.bad)
+        return judge(scene, setting, run_client(client, scene, manifest))
+
+
+@cache
+def draw_once(images: int) -> Path:
+    """Draw the pictures that clients name, the same for all."""
+    folder = make_folder()
+    draw_pictures(folder, images, PICTURE)
+    return folder
 
 
 def run_client(client: str, scene: Scene, manifest: Path) -> Ran:
@@ -95,21 +110,20 @@ def run_client(client: str, scene: Scene, manifest: Path) -> Ran:
     return run(command)
 
 
-def judge(scene: Scene, setting: Setting, ran: Ran, base: str) -> Upload:
+def judge(scene: Scene, setting: Setting, ran: Ran) -> Upload:
     """Compare what the project holds with what the manifest names."""
     bad = setting.images // setting.bad if setting.bad else 0
     wanted = setting.images - bad
     by_status = scene.calls().get(CREATE, {})
     calls, throttled = sum(by_status.values()), by_status.get("429", 0)
     held = scene.held()
-    assert all(source.startswith(base) for source in held.sources)
     return Upload(
         ran, wanted, wanted - held.images, max(0, wanted - held.regions), max(0, held.regions - held.images),
         calls, throttled,
     )  # fmt: skip
 
 
-def repeat(client: str, setting: Setting) -> list[Upload]:
+def repeat(setting: Setting, client: str) -> list[Upload]:
     """Run a client three times if a run is short, else once."""
     runs = [upload(client, setting)]
     while len(runs) < setting.repeats and runs[0].ran.seconds < SHORT_SECONDS:
@@ -117,17 +131,32 @@ def repeat(client: str, setting: Setting) -> list[Upload]:
     return runs
 
 
-def compare(setting: Setting, clients: Sequence[str] = CLIENTS) -> Table:
-    """Measure all clients in one setting.
+def waits(setting: Setting, client: str) -> bool:
+    """Tell whether a client only waits, so that others may do so beside it.
 
-    Those that wait for each answer do nothing most of the time, and run at the same time, each with an
-    emulator of its own; but where it downloads and decodes, which takes all processors.
+    One that works, or whose emulator downloads and decodes what many calls name, has the machine to itself.
     """
-    waiting = [client for client in clients if client in WAITING and not setting.bad]
-    found = {client: repeat(client, setting) for client in clients if client not in waiting}
-    with ThreadPoolExecutor(max(1, len(waiting))) as pool:
-        found |= dict(zip(waiting, pool.map(lambda client: [upload(client, setting)], waiting), strict=True))
-    figures = {client: _figures(client, found[client], setting) for client in clients}
+    if setting.bad:
+        return client == ONE_A_CALL
+    return client in ONE_AFTER_THE_OTHER or setting.latency >= LONG_SECONDS
+
+
+def measure(given: Sequence[Setting], clients: Sequence[str] = CLIENTS) -> Found:
+    """Run all clients in all settings: first who works, one by one, then who waits, some at once.
+
+    Each has an emulator of its own. The longest waits begin first, so that the short ones fit beside them.
+    """
+    pairs = list(product(given, clients))
+    waiting = [pair for pair in pairs if waits(*pair)]
+    waiting.sort(key=lambda pair: (pair[1] not in ONE_AFTER_THE_OTHER, -pair[0].latency))
+    found = {pair: repeat(*pair) for pair in pairs if pair not in waiting}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return found | dict(zip(waiting, pool.map(lambda pair: repeat(*pair), waiting), strict=True))
+
+
+def show(setting: Setting, found: Mapping[str, list[Upload]]) -> Table:
+    """Show what all clients did in one setting."""
+    figures = {client: _figures(client, runs, setting) for client, runs in found.items()}
     columns = [*next(iter(figures.values()))]
     rows = [[client, *row.values()] for client, row in figures.items()]
     bars = {_arrived(client, found[client]): row["images/s"] for client, row in figures.items()}
@@ -135,7 +164,7 @@ def compare(setting: Setting, clients: Sequence[str] = CLIENTS) -> Table:
         setting.title,
         ["client", *columns],
         rows,
-        [*_notes(setting)],
+        [*_notes(setting, found)],
         bars,
         "images a second",
         setting.picture,
@@ -167,15 +196,20 @@ def _figures(client: str, runs: list[Upload], setting: Setting) -> dict[str, Any
     }
 
 
-def _notes(setting: Setting) -> Iterator[str]:
+def _notes(setting: Setting, found: Mapping[str, list[Upload]]) -> Iterator[str]:
     yield f"One image a call: {setting.alone} images, the seconds scaled to {setting.images:,}."
     if setting.bad:
         yield (
             f"One URL in {setting.bad} leads nowhere and does not count as lost; "
             "here the emulator downloads and decodes, from itself."
         )
-    else:
-        yield "The clients that wait for each answer ran at the same time, each with its own emulator."
+    waiting = {client: runs for client, runs in found.items() if waits(setting, client)}
+    ran = [u.ran for runs in waiting.values() for u in runs]
+    share = 100 * sum(r.cpu for r in ran) / sum(r.seconds for r in ran)
+    yield (
+        f"Clients that mostly wait ran beside others that do, at most {AT_ONCE} at once, each with its own "
+        f"emulator: {'; '.join(waiting)}. Each used {share:.0f} % of a processor, on average."
+    )
 
 
 def settings(effort: Effort) -> Iterator[Setting]:
@@ -217,4 +251,7 @@ def cross() -> Iterator[Setting]:
 
 def tables(effort: Effort) -> Iterator[Table]:
     """Measure everything."""
-    yield from map(compare, settings(effort))
+    given = list(settings(effort))
+    found = measure(given)
+    for setting in given:
+        yield show(setting, {client: found[setting, client] for client in CLIENTS})

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from benchmarks import cost, large, nightly, scaling
-from benchmarks.process import run
-from benchmarks.scene import open_scene, write_manifest
+from benchmarks import upload as compared
+from benchmarks.process import Ran, run
+from benchmarks.scene import Held, open_scene, write_manifest
 from benchmarks.tables import Goal, Table
-from benchmarks.upload import CREATE, Setting, upload
+from benchmarks.upload import (
+    AT_ONCE,
+    CLIENTS,
+    CREATE,
+    ONE_A_CALL,
+    ONE_AFTER_THE_OTHER,
+    Setting,
+    Upload,
+    measure,
+    show,
+    upload,
+)
 
 
 def test_ran_tells_exit_code_output_time_and_memory() -> None:
@@ -54,17 +69,63 @@ def test_batch_that_a_client_gives_up_is_counted_as_lost(client: str, lost: int)
     assert (found.throttled, found.calls) == (1, {"cvsync": 4, "coco2customvision": 2}.get(client, 3))
 
 
-def test_look_at_the_end_waits_for_the_cap_as_clients_do() -> None:
+def test_look_at_the_end_neither_waits_nor_counts_as_a_call() -> None:
     with open_scene(tps=2) as scene:
-        seen = [scene.call("GET", "images?take=1") for _ in range(4)]
+        scene.run_cvsync("push", write_manifest(scene.folder, 70), "--quota", "none", "-q")
+        before = scene.calls()
+        seen = {scene.held() for _ in range(4)}
 
-    assert seen == [[]] * 4
+        assert seen == {Held(70, 70)}
+        assert scene.calls() == before
+
+
+def test_scenes_share_nothing_but_a_project_that_is_empty() -> None:
+    with open_scene() as one, open_scene() as other:
+        one.run_cvsync("push", write_manifest(one.folder, 3), "--quota", "none", "-q")
+
+        assert (one.held(), other.held()) == (Held(3, 3), Held(0, 0))
 
 
 def test_urls_that_lead_nowhere_do_not_count_as_lost() -> None:
     found = upload("cvsync", Setting("bad", 100, 0.001, bad=50))
 
     assert (found.images, found.missing, found.boxes_missing, found.ran.code) == (98, 0, 0, 3)
+
+
+FAST, LONG = Setting("fast", 640, 0.2), Setting("long", 640, 2.0)
+BAD = replace(FAST, title="bad", bad=100)
+
+
+def test_only_clients_that_wait_run_beside_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    running: set[tuple[str, str]] = set()
+    met: set[frozenset[tuple[str, str]]] = set()
+    ran = Ran(0, 1.0, 0.1, 0, "", "")
+
+    def work(client: str, setting: Setting) -> Upload:
+        running.add((setting.title, client))
+        met.add(frozenset(running))
+        time.sleep(0.02)
+        running.remove((setting.title, client))
+        return Upload(ran, 640, 0, 0, 0, 10, 0)
+
+    monkeypatch.setattr(compared, "upload", work)
+    found = measure([FAST, LONG, BAD])
+
+    alone = set(product(("fast", "bad"), CLIENTS)) - {("fast", c) for c in ONE_AFTER_THE_OTHER}
+    alone.remove(("bad", ONE_A_CALL))
+    assert {pair for pair in alone if any(pair in at_once for at_once in met if len(at_once) > 1)} == set()
+    assert max(map(len, met)) == AT_ONCE
+    assert {pair: len(runs) for pair, runs in found.items()} == dict.fromkeys(
+        product((FAST, LONG, BAD), CLIENTS), 3
+    )
+
+
+def test_table_says_who_ran_beside_others_and_what_that_took() -> None:
+    runs = [Upload(Ran(0, 2.0, 0.5, 0, "", ""), 640, 0, 0, 0, 10, 0)]
+
+    (_, note) = show(FAST, {"cvsync": runs, "SDK loop": runs}).notes
+
+    assert note.endswith("with its own emulator: SDK loop. Each used 25 % of a processor, on average.")
 
 
 def test_nightly_change_touches_one_row_in_a_hundred(tmp_path: Path) -> None:
