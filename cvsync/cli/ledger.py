@@ -70,7 +70,8 @@ def show(**options: Any) -> int:
     from cvsync.cli import exits
     from cvsync.cli.session import execute
     from cvsync.events import tell, without_query
-    from cvsync.flows.status import read_known, require_project
+    from cvsync.flows.project import require_project
+    from cvsync.flows.status import read_known
 
     common, _ = split_common(options)
     wanted = common.required_project()

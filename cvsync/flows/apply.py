@@ -10,7 +10,7 @@ from cvsync.errors import GuardError, MissingProjectError
 from cvsync.events import tell
 from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.plan import summary
-from cvsync.flows.project import find_with_type
+from cvsync.flows.project import require_with_type
 from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.service import Service
 from cvsync.manifest import recall
@@ -46,10 +46,11 @@ async def apply_plan(
         raise GuardError(
             f"the plan was made for {saved.destination}, not for {service.destination}; nothing was sent"
         )
-    both = await find_with_type(service.client, saved.plan.project_id)
-    if both is None:
-        raise MissingProjectError(f"the plan's project {saved.plan.project_id} is gone; nothing was sent")
-    found, type_ = both
+    try:
+        found, type_ = await require_with_type(service, saved.plan.project_id)
+    except MissingProjectError:
+        said = f"the plan's project {saved.plan.project_id} is gone; nothing was sent"
+        raise MissingProjectError(said) from None
     if project is not None and project != found.name and project.lower() != found.id:
         raise GuardError(f"the plan was made for {found.name!r}, not for {project!r}; nothing was sent")
     with hold(service, found.id, settings) as carrier:

@@ -14,11 +14,11 @@ from cvsync.flows.carry import Report, hold
 from cvsync.flows.copied_tags import CopiedTags
 from cvsync.flows.desired import Desired, fit
 from cvsync.flows.plan import Aim, Prepared, find_or_create, prepare
-from cvsync.flows.project import NewProject
+from cvsync.flows.project import NewProject, require_project
 from cvsync.flows.push import make_equal
 from cvsync.flows.service import Service
 from cvsync.flows.source import renamed_tags, wanted_labels
-from cvsync.flows.status import read_known, require_project
+from cvsync.flows.status import read_known
 from cvsync.flows.wanted import Wanted, read_wanted
 from cvsync.model import Domain, Project, ProjectType, Tag
 from cvsync.plan import NewTag, Prune

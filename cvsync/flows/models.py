@@ -13,8 +13,8 @@ from cvsync.api.failures import Failure, classify
 from cvsync.errors import MissingKeyError, ServiceError
 from cvsync.flows.iterations import choose_iteration
 from cvsync.flows.pictures import Picture
+from cvsync.flows.project import require_with_type
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_with_type
 from cvsync.labels import fold
 from cvsync.model import Iteration, Project, ProjectType
 from cvsync.predictions import ImagePrediction

@@ -13,16 +13,15 @@ import pyarrow.compute as pc
 
 from cvsync.api.listing import fetch_contents, fetch_snapshot
 from cvsync.api.versions import METADATA_SINCE, is_at_least
-from cvsync.errors import ManifestError, SettingsError
+from cvsync.errors import ManifestError, MissingProjectError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.desired import Desired, refuse_metadata, want
 from cvsync.flows.project import (
     NewProject,
     choose_domain,
     choose_type,
-    find_with_type,
     make_project,
-    no_project,
+    require_with_type,
 )
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
@@ -185,13 +184,13 @@ async def find_or_create(
     Raises:
         UnsupportedError: There is metadata, and the API version has none.
     """
-    found = await find_with_type(service.client, aim.project)
-    if found is not None:
-        project, type_ = found
-    elif aim.create is None:
-        raise await no_project(service.client, aim.project, "--create-project makes it")
-    else:
-        project, type_ = None, choose_type(service.client, aim.create, inferred=inferred)
+    project: Project | None = None
+    try:
+        project, type_ = await require_with_type(service, aim.project, remedy="--create-project makes it")
+    except MissingProjectError:
+        if aim.create is None:
+            raise
+        type_ = choose_type(service.client, aim.create, inferred=inferred)
     desired = want(type_)
     refuse_metadata(desired, service.client.api_version)
     _refuse_if_strict(aim, desired.problems)

@@ -47,7 +47,44 @@ async def find_project(client: Client, wanted: str) -> Project | None:
     Raises:
         SettingsError: Several projects have that name.
     """
-    projects = await client.get_projects()
+    return _find(await client.get_projects(), wanted)
+
+
+async def require_project(service: Service, wanted: str, *, remedy: str = "") -> Project:
+    """Find a project that must exist, by id or by name.
+
+    Args:
+        service: Where it should be.
+        wanted: Its id or name.
+        remedy: What to do if it is not there, for the message.
+
+    Raises:
+        MissingProjectError: It does not exist; the message names the one that may have been meant.
+        SettingsError: Several projects have that name.
+    """
+    projects = await service.client.get_projects()
+    project = _find(projects, wanted)
+    if project is None:
+        raise _missing(projects, wanted, remedy)
+    return project
+
+
+async def require_with_type(
+    service: Service, wanted: str, *, remedy: str = ""
+) -> tuple[Project, ProjectType]:
+    """Find a project that must exist, and tell what it learns; the service is asked for both at once.
+
+    Takes and raises what ``require_project`` does.
+    """
+    client = service.client
+    project, domains = await both(require_project(service, wanted, remedy=remedy), client.get_domains())
+    for domain in domains:
+        if domain.id == project.settings.domain_id:
+            return project, type_of(project, domain)
+    return project, await project_type(client, project)  # of a domain that new projects cannot have
+
+
+def _find(projects: Sequence[Project], wanted: str) -> Project | None:
     for project in projects:
         if project.id == wanted.lower():
             return project
@@ -58,9 +95,8 @@ async def find_project(client: Client, wanted: str) -> Project | None:
     return named[0] if named else None
 
 
-async def no_project(client: Client, wanted: str, remedy: str = "") -> MissingProjectError:
-    """Say that there is no such project, and which one may have been meant."""
-    names = {fold(project.name): project.name for project in await client.get_projects()}
+def _missing(projects: Sequence[Project], wanted: str, remedy: str) -> MissingProjectError:
+    names = {fold(project.name): project.name for project in projects}
     near = get_close_matches(fold(wanted), names, n=1)
     said = f"there is no project {wanted!r}"
     if near:
@@ -68,17 +104,6 @@ async def no_project(client: Client, wanted: str, remedy: str = "") -> MissingPr
     if remedy:
         said += f"{' ' if near else '; '}{remedy}"
     return MissingProjectError(said)
-
-
-async def find_with_type(client: Client, wanted: str) -> tuple[Project, ProjectType] | None:
-    """Find a project, and tell what it learns; the service is asked for both at once."""
-    project, domains = await both(find_project(client, wanted), client.get_domains())
-    if project is None:
-        return None
-    for domain in domains:
-        if domain.id == project.settings.domain_id:
-            return project, type_of(project, domain)
-    return project, await project_type(client, project)  # of a domain that new projects cannot have
 
 
 async def make_project(service: Service, name: str, new: NewProject, *, inferred: ProjectType) -> Project:

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from cvsync.api.listing import Selection, fetch_images
 from cvsync.errors import GuardError
 from cvsync.events import tell
+from cvsync.flows.project import require_project
 from cvsync.flows.pulled_labels import Names, held_of, left_out, with_files, with_links
 from cvsync.flows.service import Service
-from cvsync.flows.status import read_known, require_project
+from cvsync.flows.status import read_known
 from cvsync.flows.wanted import Wanted, read_selected, select
 from cvsync.labels import Labels, one_chunk
 from cvsync.manifest import Format, Loss, Written, can_hold_all, refuse_unfit, write_beside

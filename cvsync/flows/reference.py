@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from cvsync.api.listing import fetch_contents
 from cvsync.flows.desired import want
 from cvsync.flows.digests import Found, hash_images, hash_places, places_of
+from cvsync.flows.project import require_with_type
 from cvsync.flows.service import Service
 from cvsync.flows.source import renamed_labels, renamed_tags
-from cvsync.flows.status import require_with_type
 from cvsync.labels import Labels
 from cvsync.manifest import Name, Problem, Reading, read, shown
 from cvsync.model import ProjectType, Tag

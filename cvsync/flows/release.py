@@ -19,10 +19,10 @@ from cvsync.flows.carry import hold
 from cvsync.flows.export import Exporter, ExportTarget
 from cvsync.flows.iterations import choose_iteration, in_service
 from cvsync.flows.judge import Gate, Judgement, judge
+from cvsync.flows.project import require_project, require_with_type
 from cvsync.flows.publish import Publication, Publisher
 from cvsync.flows.released import Released
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_project, require_with_type
 from cvsync.flows.train import Training, TrainOptions
 from cvsync.model import Iteration, Project, ProjectType
 from cvsync.plan.saved import fingerprint_state

@@ -13,10 +13,9 @@ from cvsync.events import tell
 from cvsync.flows.carry import Report, hold
 from cvsync.flows.digests import hash_images
 from cvsync.flows.migrate import MigrateRequest, migrate
-from cvsync.flows.project import find_project
+from cvsync.flows.project import find_project, require_project
 from cvsync.flows.rebuild import match_content
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_project
 from cvsync.known import KnownImages
 from cvsync.model import Project
 from cvsync.run.names import new_run_id

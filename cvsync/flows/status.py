@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvsync.api.listing import fetch_snapshot
-from cvsync.flows.project import find_project, find_with_type, no_project
+from cvsync.flows.project import require_with_type
 from cvsync.flows.service import Service
 from cvsync.known import KnownImages
 from cvsync.labels import Labels
-from cvsync.model import Project, ProjectType
+from cvsync.model import Project
 from cvsync.plan.drift import find_drift
 from cvsync.plan.sides import Sides
 
@@ -71,27 +71,3 @@ def read_known(service: Service, project: Project) -> KnownImages:
         return KnownImages.empty()
     with service.open_ledger(project.id) as ledger:
         return ledger.known()
-
-
-async def require_project(service: Service, wanted: str) -> Project:
-    """Find a project that must exist.
-
-    Raises:
-        MissingProjectError: It does not.
-    """
-    project = await find_project(service.client, wanted)
-    if project is None:
-        raise await no_project(service.client, wanted)
-    return project
-
-
-async def require_with_type(service: Service, wanted: str) -> tuple[Project, ProjectType]:
-    """Find a project that must exist, and tell what it learns.
-
-    Raises:
-        MissingProjectError: It does not exist.
-    """
-    found = await find_with_type(service.client, wanted)
-    if found is None:
-        raise await no_project(service.client, wanted)
-    return found

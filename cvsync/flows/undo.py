@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from cvsync.api.listing import fetch_images
 from cvsync.errors import SettingsError
 from cvsync.flows.carry import Report, hold
+from cvsync.flows.project import require_with_type
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_with_type
 from cvsync.labels import METADATA, TEXT, fold
 from cvsync.model import Image, Project, ProjectType
 from cvsync.plan import Action, Box, Kind, Label, NewTag, Plan

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from cvsync.api.listing import fetch_contents
 from cvsync.events import tell, without_query
 from cvsync.flows.digests import hash_images
+from cvsync.flows.project import require_with_type
 from cvsync.flows.reference import Reference, of_manifests, of_project
 from cvsync.flows.service import Service
-from cvsync.flows.status import read_known, require_with_type
+from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
 from cvsync.labels import Labels, fold
 from cvsync.manifest import Name, Problem, Reading

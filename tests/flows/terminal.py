@@ -85,8 +85,12 @@ class Terminal:
 
     def writes(self) -> dict[str, int]:
         """The write calls since the last `forget`, by operation."""
+        return {name: count for name, count in self.calls().items() if name.startswith(WRITES)}
+
+    def calls(self) -> dict[str, int]:
+        """The calls since the last `forget`, by operation."""
         counts = self._ask("_emulator/requests")["by_operation"]
-        return {name: sum(by.values()) for name, by in counts.items() if name.startswith(WRITES)}
+        return {name: sum(by.values()) for name, by in counts.items()}
 
     def forget(self) -> None:
         self._ask("_emulator/reset", "POST")

@@ -91,10 +91,13 @@ def test_a_renamed_tag_is_no_edit_and_a_removed_one_leaves_its_images(pushed: Te
 
 
 def test_project_that_may_have_been_meant_is_named(pushed: Terminal) -> None:
+    pushed.forget()
+
     ran = pushed.run("plan", pushed.manifest(pushed.rows(1)), "-p", "Shelff")
 
     assert ran.code == 7
     assert "there is no project 'Shelff'; did you mean 'shelf'? --create-project makes it" in ran.err
+    assert pushed.calls()["GetProjects"] == 1
 
 
 @pytest.mark.parametrize(

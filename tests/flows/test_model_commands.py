@@ -60,8 +60,8 @@ def test_again_there_is_nothing_to_do(terminal: Terminal) -> None:
 
     assert ran.code == 0
     assert terminal.writes() == {}
-    counts = terminal._ask("_emulator/requests")["by_operation"]
-    assert not {"TrainProject", "PublishIteration", "UnpublishIteration", "ExportIteration"} & set(counts)
+    made = {"TrainProject", "PublishIteration", "UnpublishIteration", "ExportIteration"}
+    assert not made & set(terminal.calls())
     assert ran.out.startswith("nothing to do\nmodel: Iteration 1 (")
     assert "nothing changed since the training of Iteration 1" in ran.err
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_done(
         terminal.run(*arguments)
 
     assert says in str(getattr(caught.value, "message", caught.value))
-    assert terminal._ask("_emulator/requests")["total"] == 0
+    assert terminal.calls() == {}
 
 
 @pytest.mark.parametrize("verb", ["push", "train"])
@@ -183,7 +183,7 @@ def test_name_that_is_empty_is_refused_before_anything_is_done(terminal: Termina
 
     assert ran.code == 2
     assert "--publish '': give a name" in ran.err
-    assert terminal._ask("_emulator/requests")["total"] == 0
+    assert terminal.calls() == {}
 
 
 def test_missing_model_is_not_found(terminal: Terminal) -> None:

@@ -40,6 +40,5 @@ def predictions(ran: Ran) -> list[dict[str, Any]]:
 
 def calls(terminal: Terminal) -> dict[str, int]:
     """The predictions since the last `forget`, by operation."""
-    counts = terminal._ask("_emulator/requests")["by_operation"]
     kinds = ("Quick", "Classify", "Detect")
-    return {name: sum(by.values()) for name, by in counts.items() if name.startswith(kinds)}
+    return {name: count for name, count in terminal.calls().items() if name.startswith(kinds)}

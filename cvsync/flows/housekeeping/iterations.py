@@ -8,8 +8,8 @@ from cvsync.errors import GuardError
 from cvsync.events import tell
 from cvsync.flows.housekeeping.agreement import Agree
 from cvsync.flows.iterations import find_iteration, in_service, trained_order
+from cvsync.flows.project import require_project
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_project
 from cvsync.model import Iteration
 from cvsync.run.lock import hold_lock
 from cvsync.run.names import new_run_id

@@ -13,9 +13,8 @@ from cvsync.errors import GuardError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.housekeeping.agreement import Agree
 from cvsync.flows.iterations import in_service
-from cvsync.flows.project import NewProject, find_project, make_project
+from cvsync.flows.project import NewProject, find_project, make_project, require_project
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_project
 from cvsync.model import Domain, Project, ProjectType
 from cvsync.run.lock import hold_lock
 from cvsync.run.names import new_run_id

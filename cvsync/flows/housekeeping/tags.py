@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from cvsync.errors import MissingTagError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.housekeeping.agreement import Agree
+from cvsync.flows.project import require_project
 from cvsync.flows.service import Service
-from cvsync.flows.status import require_project
 from cvsync.labels import fold
 from cvsync.model import Tag
 from cvsync.run.lock import hold_lock
