@@ -21,7 +21,7 @@ from cvsync.run.marker import marker_filter, own_metadata
 from cvsync.run.posting import Posted, pair, post_images, size_of
 from cvsync.run.relabel import Relabels, labels_of_image, sums_of_images
 from cvsync.run.settle import Duplicate, relabel
-from cvsync.run.sums import TagAndBox
+from cvsync.run.sums import TagAndBox, fingerprints
 from cvsync.run.tags import Tags
 from cvsync.run.verdict import Fate, Verdict, fate, verdict, words
 from cvsync.run.work import Job, Ticket, Work
@@ -251,16 +251,18 @@ class Creations:
     async def _settle(self, ticket: Ticket) -> None:
         """Find out what became of a batch, and bring it to an end.
 
-        Where its images carry a marker and none is there, it was not carried out and is sent as if for the
-        first time. Else it is sent without labels: a duplicate tells which image is which key's, and the
-        labels are compared.
+        Where its images carry a marker and none is there once it cannot be at work any more, it was not
+        carried out and is sent as if for the first time. Else it is sent without labels: a duplicate tells
+        which image is which key's, and the labels are compared.
         """
         work, error = self._work, None
         while True:
-            await work.wait_out(ticket)
-            if work.stop.requested:
-                return
-            ours = await self._find(ticket)
+            ours = await self._find_whole(ticket)
+            if ours is None:
+                await work.wait_out(ticket)
+                if work.stop.requested:
+                    return
+                ours = await self._find(ticket)
             is_bare = bool(ours) or ticket.marker is None
             ticket.batch = await self._linked(ticket.batch)
             await work.next_attempt(ticket, error)
@@ -279,6 +281,18 @@ class Creations:
             work.tell_settled(ticket, applied=bool(ours) if ticket.marker else was_there)
             await self._take(ticket, sent, ours=ours)
             return
+
+    async def _find_whole(self, ticket: Ticket) -> dict[str, Image] | None:
+        """Read a batch's images while it may be at work yet; None unless they are all there with all labels.
+
+        Then it has nothing left to do, and nothing is waited for.
+        """
+        if ticket.marker is None or not self._work.may_be_at_work(ticket):
+            return None
+        found = await self._look(ticket.marker)
+        sent = [self._tags.identified(self._sent(action)) for action in ticket.batch.actions]
+        there = sums_of_images([*found.values()], self._plan.type)
+        return found if sorted(there.values()) == sorted(fingerprints(sent)) else None
 
     async def _find(self, ticket: Ticket) -> dict[str, Image]:
         """Read the images that a batch in doubt made, until their number stands still."""

@@ -197,11 +197,17 @@ class Work:
         """Tell that it is known what became of a batch: whether it had been carried out."""
         self.tell("batch_settled", batch=ticket.batch_id, kind=ticket.batch.kind.words, applied=applied)
 
+    def may_be_at_work(self, ticket: Ticket) -> bool:
+        """Tell whether the service may still be at work on a request without an answer."""
+        return self._left(ticket) > 0
+
     async def wait_out(self, ticket: Ticket) -> None:
         """Wait until a request without an answer cannot be at work any more."""
-        left = ticket.since + self.settings.grace - self.clock()
-        if left > 0:
-            await self.sleep(left)
+        if self.may_be_at_work(ticket):
+            await self.sleep(self._left(ticket))
+
+    def _left(self, ticket: Ticket) -> float:
+        return ticket.since + self.settings.grace - self.clock()
 
     async def next_attempt(self, ticket: Ticket, error: ServiceError | TransportError | None) -> None:
         """Commit that a batch in doubt leaves once more; wait first if the last attempt failed.

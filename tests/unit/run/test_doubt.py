@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from bench import FIVE, Bench, five
 from plans import box, create
 
+from cvsync.api.transport import Request, Transport
 from cvsync.errors import TransportError
 from cvsync.plan.actions import Action, Kind
+
+
+@dataclass
+class Growing:
+    """A Transport whose first look at images finds one of them, or its boxes, not there yet."""
+
+    inner: Transport
+    lack: str
+    looks: int = 0
+
+    async def send(self, request: Request) -> Any:
+        answer = await self.inner.send(request)
+        if request.operation != "GetImages":
+            return answer
+        self.looks += 1
+        first, *others = answer
+        missing = [] if self.lack == "image" else [first | {"regions": []}]
+        return answer if self.looks > 1 else [*missing, *others]
 
 
 @pytest.mark.parametrize("when", ["lost", "never"])
@@ -46,7 +67,7 @@ async def test_settling_costs_two_calls_more_at_most(bench: Bench, markers: bool
 
 
 async def test_doubt_does_not_hold_up_the_others_and_waits_for_its_grace(bench: Bench) -> None:
-    bench.trouble("CreateImagesFromUrls", "lost")
+    bench.trouble("CreateImagesFromUrls", "never")
     plan = bench.plan(*(create(f"{n}") for n in range(200)))
 
     await bench.apply(plan, grace=7.0)
@@ -60,6 +81,28 @@ async def test_doubt_does_not_hold_up_the_others_and_waits_for_its_grace(bench: 
         "batch_settled",
         "batch_done",
     ]
+    assert bench.clock.slept == [7.0]
+
+
+async def test_batch_that_did_all_that_it_was_to_do_is_not_waited_for(bench: Bench) -> None:
+    bench.trouble("CreateImagesFromUrls", "lost")
+
+    await bench.apply(five(bench), grace=7.0)
+
+    assert await bench.by_key() == FIVE
+    assert bench.clock.slept == []
+
+
+@pytest.mark.parametrize("lack", ["image", "box"])
+async def test_batch_that_may_have_more_to_do_is_waited_for(bench: Bench, lack: str) -> None:
+    """Its images are all there but for one, or but for a box: what lacks may come yet."""
+    await bench.apply(bench.plan(tags=["fork"]))
+    bench.trouble("CreateImagesFromUrls", "lost")
+    bench.transport = Growing(bench.transport, lack)
+
+    await bench.apply(five(bench), grace=7.0)
+
+    assert await bench.by_key() == FIVE
     assert bench.clock.slept == [7.0]
 
 

@@ -121,7 +121,7 @@ async def test_images_of_keys_that_left_the_manifest_stay_strangers_without_mark
     assert "up to 3 images" in str(warning["text"])
 
 
-@pytest.mark.parametrize(("wait", "slept"), [(0.0, [9.5]), (8.0, [1.5]), (20.0, [])])
+@pytest.mark.parametrize(("wait", "slept"), [(0.0, [10.0]), (8.0, [2.0]), (20.0, [])])
 async def test_a_dead_run_s_request_may_still_be_at_work(
     bench: Bench, wait: float, slept: list[float]
 ) -> None:
