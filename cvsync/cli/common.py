@@ -44,6 +44,8 @@ class Common:
     config: Path | None = None
     """The file of profiles; None: it is searched for."""
     profile: str | None = None
+    endpoint_name: str = "--endpoint"
+    """What says the endpoint, for messages."""
     key_names: KeyNames | None = None
     """Where the keys stand; None: in the environment, or where the profile says."""
     overruled: tuple[str, ...] = ()
@@ -89,7 +91,8 @@ class Common:
         found = load_profile(self.config, profile)
         said = {name: value for name, value in found.values.items() if name in _TAKEN}
         keys = replace(found.keys, training=(), prediction=())
-        return replace(self, **{**own, **said, "profile": profile, "key_names": keys})
+        of_profile = {"profile": profile, "key_names": keys, "endpoint_name": f"profile {profile}: endpoint"}
+        return replace(self, **{**own, **said, **of_profile})
 
 
 _COMMON = (
@@ -214,7 +217,7 @@ def common_options(command: F) -> F:
 
 def split_common(options: dict[str, Any]) -> tuple[Common, dict[str, Any]]:
     """Take the shared options out of a command's, while it is invoked."""
-    names = Common.__dataclass_fields__.keys() - {"key_names", "overruled"}
+    names = Common.__dataclass_fields__.keys() - {"key_names", "overruled", "endpoint_name"}
     own = {name: value for name, value in options.items() if name not in names}
     told = tuple(overruled(click.get_current_context(), ("endpoint", "project")))
     return Common(**{name: options[name] for name in names}, overruled=told), own

@@ -259,14 +259,17 @@ def _prediction_endpoint(common: Common) -> str | None:
 
 
 def _endpoint(common: Common) -> str:
+    name = common.endpoint_name
+    if not common.endpoint and name != Common.endpoint_name:
+        raise SettingsError(f"{name} is missing in cvsync.toml")
     if not common.endpoint:
         raise SettingsError(
             "which resource? Give -e/--endpoint URL or set CVSYNC_ENDPOINT; "
             "`--endpoint local` needs no account"
         )
     if not common.endpoint.startswith(("http://", "https://")):
-        raise SettingsError(f"--endpoint {common.endpoint!r} is neither `local` nor an http(s) URL")
-    return _only_host("--endpoint", common.endpoint)
+        raise SettingsError(f"{name} {common.endpoint!r} is neither `local` nor an http(s) URL")
+    return _only_host(name, common.endpoint)
 
 
 def _only_host(option: str, url: str) -> str:

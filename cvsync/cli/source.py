@@ -116,7 +116,7 @@ def _resource(source: Source, common: Common) -> Common:
         raise SettingsError(f"--from-endpoint {source.from_endpoint!r} is no http(s) URL")
     return replace(
         common, endpoint=source.from_endpoint, api_version=source.from_api_version or common.api_version,
-        auth="key", key_names=KeyNames(training=SOURCE, prediction=()),
+        endpoint_name="--from-endpoint", auth="key", key_names=KeyNames(training=SOURCE, prediction=()),
     )  # fmt: skip
 
 

@@ -200,6 +200,7 @@ def test_from_the_command_line_to_another_resource(
     [
         (("--from-endpoint", "old.example.com"), "is no http(s) URL"),
         (("--from-endpoint", "http://127.0.0.1:9"), "set CVSYNC_FROM_TRAINING_KEY"),
+        (("--from-endpoint", "http://127.0.0.1:9/customvision/v3.3"), "--from-endpoint is more than"),
         (("--from-api-version", "v2.2"), "give its --from-endpoint too"),
     ],
 )

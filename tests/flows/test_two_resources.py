@@ -75,6 +75,16 @@ def test_a_key_of_the_environment_is_not_sent_to_a_second_resource(two: Path) ->
     assert "profile bare says nothing of a key" in out
 
 
+def test_what_is_wrong_with_the_endpoint_of_a_second_profile_is_said_of_it(two: Path) -> None:
+    with two.open("a") as file:
+        file.write('[profile.odd]\nendpoint = "odd.test"\n[profile.none]\nproject = "shelf"\n')
+    for name, why in (("odd", "'odd.test' is neither `local` nor"), ("none", "is missing")):
+        compare = ("verify", "--source", "copy", "--from-profile", name, "--profile", "old", "--json")
+        code, out = run(two, *compare)
+
+        assert (code, f"profile {name}: endpoint {why}" in out) == (2, True)
+
+
 def test_a_project_that_the_environment_says_instead_of_the_profile_is_told(two: Path) -> None:
     code, out = run(two, "tag", "ls", "--profile", "old", "--json", CVSYNC_PROJECT="another")
 
