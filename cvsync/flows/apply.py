@@ -36,7 +36,8 @@ async def apply_plan(
     must be of it.
 
     Raises:
-        PlanError: The file is no plan.
+        SettingsError: The file is no plan.
+        PlanError: It is one of another cvsync.
         GuardError: The plan is for another project, or the project has changed since; nothing was sent.
         MissingProjectError: The project is gone.
         LockedError: Another run works on this project.

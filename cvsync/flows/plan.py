@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -127,7 +128,9 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
     if manifest is None:
         raise SettingsError("only a plan made from manifests can be saved: links of images are over too soon")
     if not prepared.plan.project_id:
-        raise SettingsError("a plan can be saved only for a project that exists; create it first")
+        name = shlex.quote(prepared.snapshot.project.name)
+        create = f"cvsync project create {name} --type {prepared.plan.type}"
+        raise SettingsError(f"a plan can be saved only for a project that exists; `{create}` makes it")
     saved = SavedPlan(
         _placed(prepared.plan), service.destination, fingerprint_state(prepared.snapshot),
         manifest=remember(manifest),

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cvsync import __version__
-from cvsync.errors import PlanError
+from cvsync.errors import PlanError, SettingsError
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
 from cvsync.labels import as_column, one_chunk
@@ -100,17 +100,18 @@ def read_plan(path: Path) -> SavedPlan:
     """Read a plan from a file.
 
     Raises:
-        PlanError: It is no plan, or of a newer or earlier cvsync.
+        SettingsError: It is no plan.
+        PlanError: It is of a newer or earlier cvsync.
     """
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise PlanError(
+        raise SettingsError(
             f"{path} cannot be read as a plan: {getattr(error, 'strerror', None) or error}"
         ) from error
     entry = (table.schema.metadata or {}).get(_ENTRY)
     if entry is None:
-        raise PlanError(f"{path} is no plan; `cvsync plan MANIFEST -o {path}` makes one")
+        raise SettingsError(f"{path} is no plan; `cvsync plan MANIFEST -o {path}` makes one")
     facts: dict[str, Any] = orjson.loads(entry)
     if facts["format"] > FORMAT:
         raise PlanError(f"{path} was made by cvsync {facts['made_by']}; update cvsync to apply it")

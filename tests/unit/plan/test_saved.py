@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from make import make_labels, make_snapshot
 
-from cvsync.errors import GuardError, PlanError
+from cvsync.errors import GuardError, PlanError, SettingsError
 from cvsync.known import KnownImages
 from cvsync.model import ProjectType, Tag
 from cvsync.plan import Kind, Plan, Prune, diff
@@ -49,7 +49,7 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "p.plan"
     path.write_bytes(content)
 
-    with pytest.raises(PlanError, match="cannot be read as a plan"):
+    with pytest.raises(SettingsError, match="cannot be read as a plan"):
         read_plan(path)
 
 
@@ -70,7 +70,7 @@ def test_another_parquet_file_is_no_plan(tmp_path: Path) -> None:
 
     pq.write_table(make_labels([("a", "x")]).table, tmp_path / "m.parquet")
 
-    with pytest.raises(PlanError, match="is no plan"):
+    with pytest.raises(SettingsError, match="is no plan"):
         read_plan(tmp_path / "m.parquet")
 
 
