@@ -86,6 +86,8 @@ def migrate(source: str, copy: str, to: str | None, server_side: bool, dry_run: 
     from cvsync.flows import migrate as flow
     from cvsync.flows.server_side import copy_by_services
 
+    if options["domain"] and not options["create_project"]:
+        raise click.UsageError("--domain is of a new project; give --create-project too")
     base, options = split_common(options)
     base = replace(base, project=copy)
     common = replace(base.at(to), project=copy) if to else base

@@ -138,13 +138,14 @@ async def _meet(source: Service, service: Service, request: MigrateRequest, *, d
         source.observer, "source", project=origin.id, title=origin.name, type=str(contents.type),
         images=len(contents), labels=contents.labels.num_rows, tags=len(contents.tags),
     )  # fmt: skip
+    asked = request.create
     if request.create is not None:
         request = replace(request, create=await _like(source.client, service.client, origin, request.create))
 
     def want(of_copy: ProjectType) -> Desired:
         return _want(contents, of_copy, is_whole=request.wanted.is_everything)
 
-    project, desired = await find_or_create(service, request, contents.type, want, dry=dry)
+    project, desired = await find_or_create(service, request, contents.type, want, asked=asked, dry=dry)
     if (source.destination, origin.id) == (service.destination, project.id):
         raise SettingsError(f"project {origin.name} cannot be copied onto itself; name another one")
     return _Met(origin, selection, contents, project, desired)

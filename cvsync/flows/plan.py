@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,10 +17,12 @@ from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ManifestError, MissingProjectError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.desired import Desired, refuse_metadata, want
+from cvsync.flows.held_back import held_back, tell_kept
 from cvsync.flows.project import (
     NewProject,
     choose_domain,
     choose_type,
+    compare_project,
     make_project,
     require_with_type,
 )
@@ -40,13 +42,6 @@ from cvsync.plan.saved import SavedPlan, fingerprint_state, write_plan
 from cvsync.plan.scope import TagScope
 from cvsync.snapshot import Snapshot
 from cvsync.whole import PRIVATE, open_whole
-
-_HELD_BACK = (
-    "nothing is deleted, since refused rows do not say which image they are of: mend them or take them out "
-    "(--delete-despite-errors deletes what no other row names)"
-)
-_KEPT = "{} is removed, since refused rows do not say which image they are of: mend them or take them out"
-_NAMED = 5  # tags in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,11 +164,19 @@ async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Pr
     manifest = await read_manifest(service, request.manifests, request.reading)
     _refuse_if_strict(request, manifest.problems)
     inferred = infer_type(manifest.labels)
-    return await find_or_create(service, request, inferred, lambda type_: want(manifest, type_), dry=dry)
+    return await find_or_create(
+        service, request, inferred, lambda type_: want(manifest, type_), asked=request.create, dry=dry
+    )
 
 
 async def find_or_create(
-    service: Service, aim: Aim, inferred: ProjectType, want: Callable[[ProjectType], Desired], *, dry: bool
+    service: Service,
+    aim: Aim,
+    inferred: ProjectType,
+    want: Callable[[ProjectType], Desired],
+    *,
+    asked: NewProject | None,
+    dry: bool,
 ) -> tuple[Project, Desired]:
     """Find or make the project, and see what it can hold of what is wanted.
 
@@ -182,6 +185,7 @@ async def find_or_create(
         aim: Which project, and whether it may be made.
         inferred: The type that a new one gets, unless the user says otherwise.
         want: Gives what a project of a type should hold.
+        asked: What the user says of a new project; where there is one, it is told what of that it is not.
         dry: Whether nothing may be touched: a new project then has no id.
 
     Raises:
@@ -194,6 +198,9 @@ async def find_or_create(
         if aim.create is None:
             raise
         type_ = choose_type(service.client, aim.create, inferred=inferred)
+    else:
+        if asked is not None:
+            await compare_project(service, project, type_, asked)
     desired = want(type_)
     refuse_metadata(desired, service.client.api_version)
     _refuse_if_strict(aim, desired.problems)
@@ -213,7 +220,7 @@ async def prepare(
 ) -> Prepared:
     """Diff what is wanted with the project as it is now, and see that the plan keeps within bounds."""
     hidden = desired.hidden_tags(known)
-    prune = _prune(service, aim, hidden)
+    prune = aim.prune if aim.deletes_despite_errors else held_back(service, aim.prune, hidden)
     others = desired.others(known) if prune is not Prune.KEEP else frozenset()
     metadata = desired.metadata
     if project.id:
@@ -229,8 +236,8 @@ async def prepare(
     for name in aim.scope.unknown(desired.labels, snapshot):
         tell(service.observer, "warning", text=f"neither the manifest nor the project has a tag {name!r}")
     pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to
-    if hidden - {""} and len(snapshot.labels):
-        tell(service.observer, "warning", text=_KEPT.format(_tags_of(hidden)))
+    if len(snapshot.labels):
+        tell_kept(service, hidden)
     plan = diff(
         desired.labels, snapshot, known, prune=prune, on_drift=aim.on_drift, scope=aim.scope,
         renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete | others, kept=hidden,
@@ -248,23 +255,6 @@ async def prepare(
     check_quota(plan, aim.tier)
     tell(service.observer, "plan_summary", **summary(plan))
     return Prepared(plan, desired.with_problems(contradictions), snapshot)
-
-
-def _prune(service: Service, aim: Aim, hidden: Collection[str | None]) -> Prune:
-    """Say what may be deleted: nothing while a refused row may be of what would go."""
-    if aim.prune is Prune.KEEP or aim.deletes_despite_errors or not hidden:
-        return aim.prune
-    tell(service.observer, "warning", text=_HELD_BACK)
-    return Prune.KEEP
-
-
-def _tags_of(hidden: Collection[str | None]) -> str:
-    """Say which labels are meant."""
-    if None in hidden:
-        return "no label"
-    names = sorted(repr(name) for name in hidden if name)
-    more = f" and {len(names) - _NAMED} more tags" if len(names) > _NAMED else ""
-    return f"no label {', '.join(names[:_NAMED])}{more}"
 
 
 def summary(plan: Plan) -> dict[str, int | float]:

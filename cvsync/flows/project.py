@@ -106,6 +106,26 @@ def _missing(projects: Sequence[Project], wanted: str, remedy: str) -> MissingPr
     return MissingProjectError(said)
 
 
+async def compare_project(service: Service, project: Project, type_: ProjectType, asked: NewProject) -> None:
+    """Tell what a project that is there already has otherwise than is asked of a new one.
+
+    Raises:
+        SettingsError: The one has boxes where the other has none, so that no label would fit.
+    """
+    if asked.type not in (None, type_):
+        text = f"project {project.name!r} is {type_}, and --type says {asked.type}"
+        if ProjectType.DETECTION in (type_, asked.type):
+            raise SettingsError(f"{text}; is it the right project?")
+        tell(service.observer, "warning", text=f"{text}, which is of new projects")
+    domain_id = project.settings.domain_id
+    if asked.domain is None or domain_id is None or asked.domain.casefold() == domain_id:
+        return
+    domain = await service.client.get_domain(domain_id)
+    if asked.domain.casefold() != domain.name.casefold():
+        text = f"project {project.name!r} starts from domain {domain.name}, and --domain says {asked.domain}"
+        tell(service.observer, "warning", text=f"{text}, which is of new projects")
+
+
 async def make_project(service: Service, name: str, new: NewProject, *, inferred: ProjectType) -> Project:
     """Create a project, and tell it; no two runs of this machine make the same one.
 
