@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from benchmarks.memory import peak
 from cvsync.cli import process
@@ -102,59 +101,17 @@ def with_duckdb(folder: Path) -> Callable[[], Counts]:
 
 def with_cvsync(folder: Path) -> Callable[[], Counts]:
     """What a push does: reads and validates the manifest, then diffs it into a plan with its actions."""
-    import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    from cvsync.known import SCHEMA as KNOWN
-    from cvsync.known import KnownImages
-    from cvsync.labels import as_column, one_chunk
+    from benchmarks.present import read_known, read_project
     from cvsync.manifest import read
-    from cvsync.model import Project, ProjectType, Tag
-    from cvsync.parallel import each
     from cvsync.plan import Kind, diff
-    from cvsync.snapshot import IMAGES, LABELS, Snapshot
-
-    path = folder / "project.parquet"
-
-    def page(number: int) -> tuple[pa.Array, Any, list[pa.Array]]:
-        """Give the ids of a page's images, for each label its image's position among them, and the labels."""
-        file = pq.ParquetFile(path, read_dictionary=["tag"])
-        table = file.read_row_group(number, use_threads=False)
-        ids = one_chunk(table.column("image_id"))
-        is_new = np.append(True, np.asarray(pc.not_equal(ids[1:], ids[:-1])))
-        columns = [one_chunk(table.column(name)) for name in ("tag", *BOX)]
-        return ids.filter(pa.array(is_new)), np.cumsum(is_new, dtype=np.int32) - np.int32(1), columns
-
-    def snapshot() -> Snapshot:
-        """Give what a listing gives, page by page: images in a row, each with its labels."""
-        pages = each(page, range(pq.ParquetFile(path).num_row_groups))
-        images, positions, count, last = [], [], 0, None
-        for ids, position, _ in pages:
-            goes_on = int(ids[0] == last)  # an image's labels may lie on two pages
-            positions.append(position + np.int32(count - goes_on))
-            images.append(ids[goes_on:])
-            count, last = count + len(ids) - goes_on, ids[-1]
-        tag, *box = (pa.chunked_array(parts) for parts in zip(*(labels for *_, labels in pages), strict=True))
-        image = pa.array(np.concatenate(positions))
-        columns = [image, one_chunk(tag.unify_dictionaries()), pa.nulls(len(image), pa.string())]
-        columns += each(one_chunk, box)
-        size = pa.nulls(count, pa.int32())
-        return Snapshot(
-            Project("p", "p"), ProjectType.DETECTION,
-            [Tag(name, name) for name in pc.unique(tag).to_pylist()],
-            pa.Table.from_arrays([pa.concat_arrays(images), size, size], schema=IMAGES),
-            pa.Table.from_arrays(list(map(as_column, columns, LABELS.types)), schema=LABELS),
-        )  # fmt: skip
 
     def run() -> Counts:
         manifest = read([folder / "manifest.parquet"])
         assert not manifest.problems
-        ledger = pq.read_table(folder / "ledger.parquet").combine_chunks()
-        blank = [pa.nulls(len(ledger), KNOWN.field(name).type) for name in ("fingerprint", "version")]
-        known = KnownImages(pa.Table.from_arrays([ledger["key"], ledger["image_id"], *blank], schema=KNOWN))
-        present = snapshot()
+        known = read_known(folder / "ledger.parquet")
+        present = read_project(folder / "project.parquet")
         pa.default_memory_pool().release_unused()  # as the flow does
         plan = diff(manifest.labels, present, known)
         kinds = plan.table.column("kind").to_numpy()

@@ -19,7 +19,7 @@ from cvsync.parallel import look_up
 from cvsync.plan.actions import Conflict, Extent, Kind, NewTag, Plan
 from cvsync.plan.adopt import Unmanaged, adopt, with_adopted
 from cvsync.plan.coded import Mask, fingerprints
-from cvsync.plan.drift import OnDrift, find_drift, refuse_drift
+from cvsync.plan.drift import Drift, OnDrift, find_drift, refuse_drift
 from cvsync.plan.learned import learn
 from cvsync.plan.match import Rows, unmatched
 from cvsync.plan.metadata import metadata_changes
@@ -94,22 +94,12 @@ def diff(
     """
     scope = scope or TagScope()
     sides = Sides(desired, snapshot, known, incomplete, kept, renames, tags)
-    adopted = adopt(sides) if unmanaged is Unmanaged.ADOPT else KNOWN_SCHEMA.empty_table()
-    if len(adopted):
-        sides = replace(sides, known=with_adopted(known, adopted))
+    sides, adopted = _with_unmanaged(sides, unmanaged)
     meant = scope.of_labels(desired)
     new_tags = sides.new_tags()
     drift = find_drift(sides)
     changes = _label_changes(sides, meant, scope.of_snapshot(snapshot), tolerance)
-    lost = np.flatnonzero(drift.lost)
-    touched = np.flatnonzero(changes.touched)
-    edited = touched[drift.images[touched]]
-    if on_drift is OnDrift.STOP:
-        refuse_drift(sides, edited, lost)
-    is_new = sides.key_image < 0
-    if on_drift is OnDrift.PROJECT:
-        is_new &= ~drift.lost
-        changes = changes.without(sides, drift.images)
+    changes, is_new, drifted = _settle_drift(sides, changes, drift, on_drift)
     told = metadata_changes(sides, metadata)
     table = join(
         [
@@ -117,8 +107,6 @@ def diff(
             metadata_rows(sides, told, metadata),
         ]
     )
-    changed = changes.touched.copy()
-    changed[sides.key_image[told]] = True
     # An edit that stays must be seen as one next time, too.
     untold = drift.images & ~changes.touched & (on_drift is OnDrift.PROJECT or not scope.is_everything)
     return Plan(
@@ -127,16 +115,56 @@ def diff(
         new_tags=_used(new_tags, table, tags),
         renames=sides.tag_renames,
         table=table,
-        unchanged=int(sides.named.sum()) - int(changed.sum()),
+        unchanged=_unchanged(sides, changes, told),
         unknown=int((sides.known_row < 0).sum()),
         unmanaged=len(snapshot) - int(sides.managed.sum()),
         adopted=_foreign(adopted, desired),
         twins=sides.twins,
-        drifted=len(edited) + len(lost),
+        drifted=drifted,
         conflicts=changes.conflicts,
         before=Extent(len(snapshot), len(snapshot.tags)),
         learned=pa.concat_tables([adopted, learn(sides, untold=untold)]),
     )
+
+
+def _with_unmanaged(sides: Sides, unmanaged: Unmanaged) -> tuple[Sides, pa.Table]:
+    """Adopt unmanaged images if that is wanted; give what the ledger should know of them, too."""
+    if unmanaged is Unmanaged.LEAVE:
+        return sides, KNOWN_SCHEMA.empty_table()
+    adopted = adopt(sides)
+    if len(adopted):
+        sides = replace(sides, known=with_adopted(sides.known, adopted))
+    return sides, adopted
+
+
+def _settle_drift(
+    sides: Sides, changes: _Changes, drift: Drift, on_drift: OnDrift
+) -> tuple[_Changes, Mask, int]:
+    """Decide what becomes of edits by others.
+
+    Returns:
+        The changes that stay; for each key whether its image is to be created; and how many edits the
+        changes would undo.
+
+    Raises:
+        GuardError: ``on_drift`` is STOP and there are some.
+    """
+    lost, touched = np.flatnonzero(drift.lost), np.flatnonzero(changes.touched)
+    edited = touched[drift.images[touched]]
+    if on_drift is OnDrift.STOP:
+        refuse_drift(sides, edited, lost)
+    is_new = sides.key_image < 0
+    if on_drift is OnDrift.PROJECT:
+        is_new &= ~drift.lost
+        changes = changes.without(sides, drift.images)
+    return changes, is_new, len(edited) + len(lost)
+
+
+def _unchanged(sides: Sides, changes: _Changes, told: Rows) -> int:
+    """Count the images of the manifest of which neither a label nor metadata changes."""
+    changed = changes.touched.copy()
+    changed[sides.key_image[told]] = True
+    return int(sides.named.sum()) - int(changed.sum())
 
 
 def _foreign(adopted: pa.Table, desired: Labels) -> int:
