@@ -55,7 +55,7 @@ async def undo(
         settings: How the images are sent.
 
     Raises:
-        SettingsError: That run saved nothing.
+        SettingsError: That run saved nothing, or it is damaged.
         MissingProjectError: There is no such project.
         LockedError: Another run works on this project.
         ServiceError: The service refused the run as a whole.
@@ -73,7 +73,7 @@ def _read(trash: Path, run_id: str) -> list[_Saved]:
     """Read what a run saved.
 
     Raises:
-        SettingsError: It saved nothing.
+        SettingsError: It saved nothing, or it is damaged.
     """
     files = sorted((trash / run_id).glob("*.parquet")) if run_id and Path(run_id).name == run_id else []
     if not files:
@@ -82,13 +82,24 @@ def _read(trash: Path, run_id: str) -> list[_Saved]:
         raise SettingsError(f"run {run_id!r} of this project saved nothing that could be undone{there}")
     rows: dict[str, list[dict[str, Any]]] = {}
     for file in files:
-        for row in pq.read_table(file).to_pylist():
+        for row in _rows_in(file):
             # An image that was saved twice, since the first deletion was refused, is the later one.
             found = rows.setdefault(row["image_id"], [])
             if found and found[0]["from"] != file:
                 found.clear()
             found.append(row | {"from": file})
     return [_saved(image_rows) for image_rows in rows.values()]
+
+
+def _rows_in(file: Path) -> list[dict[str, Any]]:
+    try:
+        found: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+    except pa.ArrowException as error:
+        raise SettingsError(
+            f"{file} is damaged, so nothing was brought back; put it back from a copy, or move it away to bring "
+            "back what the run's other files hold"
+        ) from error
+    return found
 
 
 def _saved(rows: Sequence[Mapping[str, Any]]) -> _Saved:

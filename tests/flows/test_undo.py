@@ -139,3 +139,11 @@ async def test_nothing_saved_is_said_with_the_runs_that_did_save(shelf: Shelf, d
     for wrong in ("20260101T000000Z-abcdef", "../trash", ""):
         with pytest.raises(SettingsError, match=f"saved nothing .*: {deleted.run_id}"):
             await undone(shelf, wrong)
+
+
+async def test_a_damaged_file_is_named(shelf: Shelf, deleted: Report) -> None:
+    (file,) = shelf.state.rglob(f"{deleted.run_id}/*.parquet")
+    file.write_bytes(file.read_bytes()[:100])
+
+    with pytest.raises(SettingsError, match=f"{file} is damaged"):
+        await undone(shelf, deleted.run_id)
