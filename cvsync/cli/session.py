@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cvsync.cli import exits, process
 from cvsync.cli.ending import EarlyEndError, Ending, exit_now
+from cvsync.cli.endpoints import endpoint_url
 from cvsync.cli.jobs.listening import pass_on
 from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.keys import KeyNames, prediction_key, training_key
@@ -32,7 +32,6 @@ Output = TextOutput | JsonOutput
 Files = tuple[Path, str]
 Flow = Callable[["Service", Files | None], Awaitable[int]]
 
-_BEHIND_HOST = re.compile(r"/customvision(?:/|$)|[?#]", re.IGNORECASE)
 _FIRST_LOCK_WAIT, _LONGEST_LOCK_WAIT = 1.0, 16.0
 
 
@@ -253,9 +252,7 @@ def _settings(common: Common, endpoint: str) -> Settings:
 
 def _prediction_endpoint(common: Common) -> str | None:
     url = common.prediction_endpoint
-    if url and not url.startswith(("http://", "https://")):
-        raise SettingsError(f"--prediction-endpoint {url!r} is no http(s) URL")
-    return _only_host("--prediction-endpoint", url) if url else None
+    return endpoint_url("--prediction-endpoint", url) if url else None
 
 
 def _endpoint(common: Common) -> str:
@@ -267,14 +264,4 @@ def _endpoint(common: Common) -> str:
             "which resource? Give -e/--endpoint URL or set CVSYNC_ENDPOINT; "
             "`--endpoint local` needs no account"
         )
-    if not common.endpoint.startswith(("http://", "https://")):
-        raise SettingsError(f"{name} {common.endpoint!r} is neither `local` nor an http(s) URL")
-    return _only_host(name, common.endpoint)
-
-
-def _only_host(option: str, url: str) -> str:
-    """Refuse what stands behind the host in the portal's URLs of single operations."""
-    host = _BEHIND_HOST.split(url, maxsplit=1)[0]
-    if host != url:
-        raise SettingsError(f"{option} is more than the resource's endpoint; give {host} alone")
-    return url
+    return endpoint_url(name, common.endpoint, or_local=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cvsync.cli.endpoints import endpoint_url
 from cvsync.cli.keys import SOURCE, KeyNames
 from cvsync.cli.options import LOCAL, Common
 from cvsync.cli.session import open_resource
@@ -112,10 +113,9 @@ def _resource(source: Source, common: Common) -> Common:
         if source.from_api_version not in (None, common.api_version):
             raise SettingsError("--from-api-version is of another resource; give its --from-endpoint too")
         return common
-    if not source.from_endpoint.startswith(("http://", "https://")):
-        raise SettingsError(f"--from-endpoint {source.from_endpoint!r} is no http(s) URL")
+    endpoint = endpoint_url("--from-endpoint", source.from_endpoint)
     return replace(
-        common, endpoint=source.from_endpoint, api_version=source.from_api_version or common.api_version,
+        common, endpoint=endpoint, api_version=source.from_api_version or common.api_version,
         endpoint_name="--from-endpoint", auth="key", key_names=KeyNames(training=SOURCE, prediction=()),
     )  # fmt: skip
 
