@@ -37,7 +37,7 @@ def test_version_loads_no_verb() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines()[-1] == "['cvsync.cli.exits', 'cvsync.cli.main']"
+    assert done.stdout.splitlines()[-1] == "['cvsync.cli.exits', 'cvsync.cli.main', 'cvsync.cli.streams']"
 
 
 def test_commands_do_without_pandas_and_leave_it_to_whoever_wants_it_later() -> None:

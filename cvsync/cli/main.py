@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from cvsync import __version__
-from cvsync.cli import exits
+from cvsync.cli import exits, streams
 
 VERBS = {
     "apply": "push",
@@ -72,11 +72,13 @@ def run() -> None:
     """Run the command line and exit with its code."""
     # Arrow looks when it is loaded, which the first verb does; `process` says why.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    streams.repair()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+        _tell_end(code, error.format_message())
     except click.Abort:
         code = 130
     except Exception as error:  # of options, before anything began
@@ -85,4 +87,17 @@ def run() -> None:
             raise
         click.echo(f"cvsync: {reason}", err=True)
         code = exits.exit_code(error)
+        _tell_end(code, reason)
     sys.exit(code)
+
+
+def _tell_end(code: int, reason: str) -> None:
+    """Tell programs of a command that did not come to its first event how it ended."""
+    if "--json" not in sys.argv and not os.environ.get("CVSYNC_JSON"):
+        return
+    from cvsync.cli.jsonl import JsonOutput
+    from cvsync.events import Event
+    from cvsync.run.names import new_run_id
+
+    output = JsonOutput(run=new_run_id(), destination=None)
+    output(Event("run_end", {"exit_code": code, "totals": {}, "reason": reason}))

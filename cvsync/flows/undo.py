@@ -96,8 +96,8 @@ def _rows_in(file: Path) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = pq.read_table(file).to_pylist()
     except pa.ArrowException as error:
         raise SettingsError(
-            f"{file} is damaged, so nothing was brought back; put it back from a copy, or move it away to bring "
-            "back what the run's other files hold"
+            f"{file} is damaged, so nothing was brought back; put it back from a copy, or move it away to "
+            "bring back what the run's other files hold"
         ) from error
     return found
 
