@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import orjson
@@ -30,6 +30,9 @@ class JsonOutput:
     def error(self, message: str) -> None:
         """Say on stderr what went wrong; ``run_end`` says it on stdout."""
         sys.stderr.write(f"cvsync: {message}\n")
+
+    def until_then(self, totals: Mapping[str, object]) -> None:
+        """Nothing: ``run_end`` has the totals."""
 
     def close(self) -> None:
         """Nothing is held."""

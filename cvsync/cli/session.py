@@ -78,6 +78,8 @@ class _Told:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._totals: dict[str, object] = {}
+        self.has_result = False
+        """Whether the command came to its end and showed what it did, though it may have been stopped."""
         self.error = output.error
 
     def __call__(self, event: Event) -> None:
@@ -89,6 +91,8 @@ class _Told:
         """Tell the end, and say what went wrong."""
         facts: dict[str, object] = {"exit_code": code, "totals": self._totals}
         self._tell(Event("run_end", facts | ({"reason": reason} if reason else {})))
+        if reason and not self.has_result:
+            self._output.until_then(self._totals)
         self._output.close()
         if reason:
             self._output.error(reason)
@@ -117,6 +121,7 @@ async def _drive(
         async with open_resource(common, told, stop, manifests, keys=keys) as (service, files):
             free = _when_free(flow, common.lock_timeout, told)
             code = await free(replace(service, run_id=run_id, judge=_judge(ending)), files)
+            told.has_result = True
     except asyncio.CancelledError:
         if ending.cause is None:
             raise

@@ -38,6 +38,11 @@ class TextOutput:
         """Say what went wrong and what to do."""
         self._say(f"cvsync: {message}", always=True)
 
+    def until_then(self, totals: Mapping[str, Any]) -> None:
+        """Say what was done by a command that did not come to show its result."""
+        if any(totals.get(name) for name in _DONE):
+            self._say(f"until then: {result_line(totals)}")
+
     def close(self) -> None:
         """Put whatever shows progress away."""
         self._put_bar_away()
@@ -200,10 +205,8 @@ class TextOutput:
     def _on_iteration_removed(self, facts: Mapping[str, Any]) -> None:
         self._say(f"removed {facts['iteration']}, to make room")
 
-    def _on_run_end(self, facts: Mapping[str, Any]) -> None:
+    def _on_run_end(self, _facts: Mapping[str, Any]) -> None:
         self.close()
-        if "reason" in facts and any(facts["totals"].get(name) for name in _DONE):
-            self._say(f"until then: {result_line(facts['totals'])}")  # a run that came through says it itself
         if self._refused > SHOWN:
             self._say(f"… and {self._refused - SHOWN:,} more refused", always=True)
 

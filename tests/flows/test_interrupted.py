@@ -100,6 +100,7 @@ def test_deadline_ends_a_run_with_what_is_in_flight_finished(
 
     assert done.return_value == 5
     assert "the deadline came; run the same command again" in done.stderr
+    assert (done.stdout + done.stderr).count("64 images created") == 1
     ((_, code, reason),) = served.runs()
     assert (code, str(reason)[:17]) == (5, "the deadline came")
     assert served.in_doubt() == 0
