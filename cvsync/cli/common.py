@@ -203,7 +203,13 @@ _COMMON = (
         help="How long to wait while another run is at work on the project.",
     ),
     click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line."),
-    click.option("-q", "--quiet", is_flag=True, envvar="CVSYNC_QUIET", help="Say only what went wrong."),
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        envvar="CVSYNC_QUIET",
+        help="Say only what went wrong, and show only what is asked for.",
+    ),
     click.option("-v", "--verbose", is_flag=True, envvar="CVSYNC_VERBOSE", help="List everything."),
 )
 

@@ -103,6 +103,7 @@ def rebuild(manifests: tuple[str, ...], **options: Any) -> int:
     """
     from cvsync.cli import exits
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_done
     from cvsync.events import tell
     from cvsync.flows.rebuild import rebuild as flow
 
@@ -112,11 +113,8 @@ def rebuild(manifests: tuple[str, ...], **options: Any) -> int:
     async def run(service: Service, _: object) -> int:
         done = await flow(service, wanted, manifests)
         tell(service.observer, "totals", **asdict(done))
-        if not common.json:
-            click.echo(
-                f"{done.keys:,} keys found again, {done.absent:,} not in the project, "
-                f"{done.unreadable:,} unreadable"
-            )
-        return exits.REFUSED if done.unreadable or done.rows_refused else exits.OK
+        code = exits.REFUSED if done.unreadable or done.rows_refused else exits.OK
+        found = f"{done.keys:,} keys found again, {done.absent:,} not in the project"
+        return show_done(common, code, [f"{found}, {done.unreadable:,} unreadable"])
 
     return execute(common, run, command="ledger rebuild", manifests=manifests)

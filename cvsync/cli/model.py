@@ -87,6 +87,7 @@ def unpublish(name: str, **options: Any) -> int:
     """
     from cvsync.cli import exits
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_done
     from cvsync.flows.release import unpublish_iteration
 
     common, _ = split_common(options)
@@ -94,9 +95,8 @@ def unpublish(name: str, **options: Any) -> int:
 
     async def run(service: Service, _: tuple[Path, str] | None) -> int:
         iteration = await unpublish_iteration(service, project, name)
-        if not common.json:
-            click.echo(f"{iteration.name} is published no more as {iteration.publish_name}")
-        return exits.OK
+        what = f"{iteration.name} is published no more as {iteration.publish_name}"
+        return show_done(common, exits.OK, [what])
 
     return execute(common, run, command="unpublish")
 
@@ -129,15 +129,13 @@ def _release(common: Common, request: ReleaseRequest, *, command: str) -> int:
     from cvsync.cli import exits
     from cvsync.cli.release_text import released_lines
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_done
     from cvsync.flows.release import release_project
 
     project = common.required_project()
 
     async def run(service: Service, _: tuple[Path, str] | None) -> int:
         released = await release_project(service, project, request)
-        if not common.json:
-            for line in released_lines(released):
-                click.echo(line)
-        return exits.OK
+        return show_done(common, exits.OK, released_lines(released))
 
     return execute(common, run, command=command)

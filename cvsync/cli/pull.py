@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ def pull(**options: Any) -> int:
     """
     from cvsync.cli import exits
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_done
     from cvsync.flows.pull import PullRequest
     from cvsync.flows.pull import pull as flow
 
@@ -55,27 +57,26 @@ def pull(**options: Any) -> int:
 
     async def run(service: Service, _: object) -> int:
         report = await flow(service, request)
-        if not common.json:
-            _show(report)
-        return exits.REFUSED if report.pulled.refused else exits.OK
+        if not common.json and not common.quiet:
+            for loss in report.left_out:
+                click.echo(f"left out: {loss}", err=True)
+        return show_done(common, exits.REFUSED if report.pulled.refused else exits.OK, _lines(report))
 
     return execute(common, run, command="pull")
 
 
-def _show(report: PullReport) -> None:
+def _lines(report: PullReport) -> Iterator[str]:
     pulled = report.pulled
-    for loss in report.left_out:
-        click.echo(f"left out: {loss}", err=True)
     parts = [
         f"{pulled.fetched:,} images fetched ({pulled.bytes / 1e6:,.1f} MB)" if pulled.fetched else "",
         f"{report.there + pulled.found:,} there already" if report.there + pulled.found else "",
         f"{len(pulled.refused):,} refused" if pulled.refused else "",
     ]
-    click.echo(", ".join(part for part in parts if part) or "no image fetched")
+    yield ", ".join(part for part in parts if part) or "no image fetched"
     if report.gone:
         what = "deleted" if report.pruned else "kept; --prune deletes them"
-        click.echo(f"{len(report.gone):,} images are gone from the project: {what}")
+        yield f"{len(report.gone):,} images are gone from the project: {what}"
     if report.written is not None:
         what = f"{report.written.labels:,} labels of {report.written.images:,} images"
         form = report.written.format
-        click.echo(f"wrote {report.written.path}: {what} as {form.name} ({form.holds.precision})")
+        yield f"wrote {report.written.path}: {what} as {form.name} ({form.holds.precision})"

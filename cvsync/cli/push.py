@@ -172,6 +172,7 @@ def _show_plan(
 ) -> int:
     from cvsync.cli import exits
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_done
     from cvsync.flows import plan as flow
 
     async def run(service: Service, _: Files | None) -> int:
@@ -179,8 +180,7 @@ def _show_plan(
         show_plan(common, service, prepared.plan, request.tier)
         if output is not None:
             flow.save_plan(service, prepared, output)
-            if not common.json:
-                click.echo(f"saved: {output}; `cvsync apply {output}` carries it out")
+            show_done(common, exits.OK, [f"saved: {output}; `cvsync apply {output}` carries it out"])
         if prepared.desired.problems:
             return exits.REFUSED
         return exits.DIFFERENT if tell_difference and not prepared.plan.is_empty else exits.OK
@@ -207,12 +207,11 @@ def show_report(common: Common, report: Report) -> int:
     """Show what came of a run, and give the exit code."""
     from cvsync.cli import exits, text
     from cvsync.cli.release_text import released_lines
+    from cvsync.cli.showing import show_done
 
-    if not common.json:
-        click.echo(text.result_line(report.counts))
-        if report.released is not None:
-            for line in released_lines(report.released):
-                click.echo(line)
-        if report.rejects:
-            click.echo(f"rejects: {report.rejects}")
-    return exits.OK if report.is_complete else exits.REFUSED
+    lines = [text.result_line(report.counts)]
+    if report.released is not None:
+        lines += released_lines(report.released)
+    if report.rejects:
+        lines.append(f"rejects: {report.rejects}")
+    return show_done(common, exits.OK if report.is_complete else exits.REFUSED, lines)

@@ -27,6 +27,7 @@ def undo(run_id: str, **options: Any) -> int:
     """
     from cvsync.cli import exits, text
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_done
     from cvsync.flows.undo import undo as flow
 
     common, _ = split_common(options)
@@ -34,8 +35,7 @@ def undo(run_id: str, **options: Any) -> int:
 
     async def run(service: Service, _: tuple[Path, str] | None) -> int:
         report = await flow(service, project, run_id)
-        if not common.json:
-            click.echo(text.result_line(report.counts))
-        return exits.OK if report.is_complete else exits.REFUSED
+        code = exits.OK if report.is_complete else exits.REFUSED
+        return show_done(common, code, [text.result_line(report.counts)])
 
     return execute(common, run, command="undo")

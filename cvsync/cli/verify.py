@@ -63,6 +63,7 @@ def verify(
     from cvsync.cli import exits
     from cvsync.cli.report import SUFFIXES, report_lines, write_report
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_done
     from cvsync.flows.verify import VerifyRequest
     from cvsync.flows.verify import verify as flow
 
@@ -85,11 +86,10 @@ def verify(
     async def run(service: Service, _: object) -> int:
         async with open_source(other, common, service, common) as reference:
             found = await flow(service, request, source=reference)
-        if not common.json:
-            for line in report_lines(found, everything=common.verbose):
-                click.echo(line)
+        code = exits.OK if found.is_equal else exits.DIFFERENT
+        show_done(common, code, report_lines(found, everything=common.verbose))
         if report is not None:
             write_report(found, report)
-        return exits.OK if found.is_equal else exits.DIFFERENT
+        return code
 
     return execute(common, run, command="verify", manifests=manifests)

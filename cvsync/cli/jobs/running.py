@@ -28,6 +28,7 @@ from cvsync.cli.jobs.record import (
     write_private,
 )
 from cvsync.cli.offline import Output, run_offline
+from cvsync.cli.showing import show_done
 from cvsync.errors import CvsyncError
 from cvsync.events import tell
 from cvsync.plan.quota import Tier
@@ -215,6 +216,5 @@ class _Run:
         write_private(page, markdown(record, before).encode())
         reason = {} if record.reason is None else {"reason": record.reason}
         tell(self.output, "job_end", job=record.job, exit_code=code, report=str(page), **reason)
-        if not self.common.json:
-            click.echo(f"report: {page}")
+        show_done(self.common, code, [f"report: {page}"])
         remove(self.folder, earlier[KEPT - 1 :])
