@@ -25,7 +25,8 @@ from cvsync.limits import CALLS_PER_SECOND
 
 PROOF_SECONDS = 1.0  # caps are of calls a second: what was let in for so long can be let in again
 STARTING = 2.0  # times that, while nothing is known
-HOLD_CUT = 0.75  # at most, at the first 429: the burst before it may have met an empty bucket
+HOLD_CUT = 0.8  # at most, at the first 429: the burst before it may have met an empty bucket
+HOLD_MORE = CALLS_PER_SECOND  # 429s in the second after it that say nothing new; a bucket's would not end
 LEARNT_SHARE = 0.95  # of a remembered rate, to begin with
 
 
@@ -99,6 +100,17 @@ class Sent:
     is_throttled: bool = False
 
 
+@dataclass(slots=True)
+class _Hold:
+    """The first 429, which ended the start."""
+
+    at: float
+    least: float
+    """The rate is not cut farther for it."""
+    more: int = 0
+    """429s of calls that left after it, in its second."""
+
+
 class RateLaw:
     """The rate of one class of calls to one resource, in calls a second.
 
@@ -127,8 +139,7 @@ class RateLaw:
         self._busy = 0.0  # seconds of calls that waited, since the last 429
         self._admitted = 0  # calls since the last 429
         self._cut_at = -math.inf
-        self._is_first_cut = False
-        self._held_at_least = 0.0
+        self._hold: _Hold | None = None  # from the first 429 to the next cut
         self._rise_from: float | None = None
         self._is_doubted = False  # whether the last 429 took a rise back
         self._sends: deque[Sent] = deque()
@@ -233,19 +244,34 @@ class RateLaw:
         if sent.at > self._cut_at:
             self._recent.append(True)
             speed = self._speed() if self._phase is Phase.SEARCH else 0.0
-            self._cut(sent, speed)
-            self._cut_at, self._busy, self._admitted = now, 0.0, 0
-        elif self._is_first_cut:
-            # The burst at the start is judged by all of its answers, not by the first.
-            self._hold(min(self.rate, self._measured(self._cut_at, 1.0)))
+            self._cut_at = now
+            self._cut(sent, now, speed)
+            self._busy, self._admitted = 0.0, 0
+        elif self._hold is not None:
+            self._refused_again(sent, now, self._hold)
 
-    def _cut(self, sent: Sent, speed: float) -> None:
+    def _refused_again(self, sent: Sent, now: float, hold: _Hold) -> None:
+        """Take in a 429 that came with the first, or in its second.
+
+        The burst of the start is judged by all of its answers, not by the first. Where a cap is of each
+        second of a clock, the rest of that second is refused at any rate.
+        """
+        if sent.at <= hold.at:
+            self._change(max(hold.least, min(self.rate, self._measured(hold.at, PROOF_SECONDS))), Reason.HOLD)
+            return
+        hold.more += 1
+        if hold.more == HOLD_MORE:
+            self._cut_at = now
+
+    def _cut(self, sent: Sent, now: float, speed: float) -> None:
         rise_from, self._rise_from = self._rise_from, None
-        self._is_first_cut = self._phase is Phase.START
+        self._hold = None
         if self._phase is Phase.START:
             self._search()
-            self._held_at_least = (1 - HOLD_CUT) * self.rate
-            self._hold(min((1 - SEARCH_CUT) * self.rate, self._measured(sent.at, 1.0)))
+            self._hold = _Hold(now, least=(1 - HOLD_CUT) * self.rate)
+            self._cut_at = now + PROOF_SECONDS
+            found = min((1 - SEARCH_CUT) * self.rate, self._measured(sent.at, PROOF_SECONDS))
+            self._change(max(self._hold.least, found), Reason.HOLD)
         elif sum(self._recent) >= CLUSTER:
             self._recent.clear()
             self._search()
@@ -272,9 +298,6 @@ class RateLaw:
                 self._step = 0  # the cap is somewhere on the way
             self._settle()
         self._is_doubted = False
-
-    def _hold(self, rate: float) -> None:
-        self._change(max(self._held_at_least, rate), Reason.HOLD)
 
     def _settle(self) -> None:
         if self._phase is Phase.SEARCH:

@@ -42,7 +42,16 @@ def test_unknown_cap_is_found_and_filled(kind: str, cap: int, *, retry_after: bo
     check_fill(kind, cap, SHORT[cap], seed=1, retry_after=retry_after)
 
 
-@pytest.mark.parametrize(("cap", "first_seconds", "minute"), [(2, 12, 20), (10, 8, 14), (50, 30, 45)])
+@pytest.mark.parametrize("retry_after", [True, False], ids=["retry-after", "bare"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_published_cap_is_used_within_seconds(kind: str, *, retry_after: bool) -> None:
+    seen = run(fill(kind, 10, MINUTE, seed=1, retry_after=retry_after))
+
+    assert seen.count(0, 10) / (10 * 10) >= 0.8
+    assert seen.count(0, MINUTE) / (10 * MINUTE) >= 0.9
+
+
+@pytest.mark.parametrize(("cap", "first_seconds", "minute"), [(2, 12, 18), (10, 9, 16), (50, 35, 52)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_cap_is_found_without_a_storm(kind: str, cap: int, first_seconds: int, minute: int) -> None:
     """There must be some: they are the only word on the cap. The most in five seconds and in sixty."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvsync.api.law import CLUSTER, LEARNT_SHARE, SLOWEST, STARTING, STEPS, RateLaw, Reason
+from cvsync.api.law import CLUSTER, HOLD_MORE, LEARNT_SHARE, SLOWEST, STARTING, STEPS, RateLaw, Reason
 from cvsync.limits import CALLS_PER_SECOND
 
 
@@ -100,6 +100,36 @@ def test_all_answers_to_the_first_burst_count() -> None:
         calls.law.throttled(sent, 0.1)
 
     assert calls.law.rate == pytest.approx(4)
+
+
+def test_rest_of_the_second_of_the_first_429_says_nothing_new() -> None:
+    """A cap of ten in each second of a clock refuses whatever comes after a burst of ten."""
+    calls = Calls()
+    for _ in range(10):
+        calls.law.admitted(calls.law.sent(0.0, is_paced=False), 0.05)
+    calls.now = 0.1
+    calls.refuse()
+    held = calls.law.rate
+
+    while calls.now < 0.9:
+        calls.refuse()
+
+    assert held == 9
+    assert calls.law.rate == pytest.approx(held, rel=0.02), "but that it goes on to search"
+
+
+def test_429s_without_end_after_the_first_one_are_news() -> None:
+    """A bucket that let a burst in on top of its rate goes on refusing."""
+    calls = Calls()
+    calls.pass_time(1.5)
+    calls.refuse()
+    held = calls.law.rate
+
+    for _ in range(HOLD_MORE + 1):
+        calls.refuse()
+
+    assert calls.now < 3
+    assert calls.law.rate < held
 
 
 def test_search_climbs_and_gets_faster() -> None:
