@@ -16,6 +16,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from benchmarks import cost, files, labels, large, migrate, nightly, plots, pull, scaling, startup, upload
@@ -26,8 +27,7 @@ HERE = Path(__file__).parent
 SEED = 0
 PARTS: dict[str, Callable[..., Iterator[Table]]] = {
     "start-up": startup.tables,
-    "upload by URL": upload.tables,
-    "a large upload": large.tables,
+    "upload by URL": partial(upload.tables, meanwhile=large.tables),
     "upload of bytes": files.tables,
     "nightly": nightly.tables,
     "reading and diffing": labels.tables,

@@ -8,9 +8,10 @@ tags are there already.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -29,7 +30,7 @@ CLIENTS = ("cvsync", "SDK loop", "SDK, 8 threads", "coco2customvision", ONE_A_CA
 ONE_AFTER_THE_OTHER = ("SDK loop", "coco2customvision", ONE_A_CALL)
 LONG_SECONDS = 2.0
 """Who waits so long for an answer does hardly anything else, whatever the client."""
-AT_ONCE = 5
+IDLE_AT_ONCE, WAIT_AT_ONCE = 5, 3
 BAD_EVERY = 100
 THROTTLED = f"{CREATE}:status,status=429,retry_after=1,rate=0.05,seed=0"
 LOST = f"{CREATE}:reset_after,rate=0.01,seed=0"
@@ -123,35 +124,47 @@ def judge(scene: Scene, setting: Setting, ran: Ran) -> Upload:
     )  # fmt: skip
 
 
-def repeat(setting: Setting, client: str) -> list[Upload]:
-    """Run a client three times if a run is short, else once."""
+def repeat(pair: tuple[Setting, str]) -> list[Upload]:
+    """Run a client in a setting, three times if a run is short, else once."""
+    setting, client = pair
     runs = [upload(client, setting)]
     while len(runs) < setting.repeats and runs[0].ran.seconds < SHORT_SECONDS:
         runs.append(upload(client, setting))
     return runs
 
 
-def waits(setting: Setting, client: str) -> bool:
-    """Tell whether a client only waits, so that others may do so beside it.
+class Kind(Enum):
+    """How busy a client is in a setting, and so what may run beside it."""
 
-    One that works, or whose emulator downloads and decodes what many calls name, has the machine to itself.
-    """
+    WORKS = "works"  # nothing: it has the machine to itself
+    WAITS = "waits"  # others that do, as it makes one call after the other
+    IDLES = "idles"  # whatever waits, as an answer takes seconds, which is long for any client
+
+
+def kind_of(setting: Setting, client: str) -> Kind:
+    """Say how busy a client is; where many calls have the emulator download and decode, it works."""
     if setting.bad:
-        return client == ONE_A_CALL
-    return client in ONE_AFTER_THE_OTHER or setting.latency >= LONG_SECONDS
+        return Kind.WAITS if client == ONE_A_CALL else Kind.WORKS
+    if setting.latency >= LONG_SECONDS:
+        return Kind.IDLES
+    return Kind.WAITS if client in ONE_AFTER_THE_OTHER else Kind.WORKS
 
 
-def measure(given: Sequence[Setting], clients: Sequence[str] = CLIENTS) -> Found:
-    """Run all clients in all settings: first who works, one by one, then who waits, some at once.
+def measure(given: Sequence[Setting], meanwhile: Callable[[], object] = bool) -> Found:
+    """Run all clients in all settings, each with an emulator of its own.
 
-    Each has an emulator of its own. The longest waits begin first, so that the short ones fit beside them.
+    First those that work, one by one; then those that idle, some at once, and beside them what is to be done
+    meanwhile, and those that wait, fewer at once.
     """
-    pairs = list(product(given, clients))
-    waiting = [pair for pair in pairs if waits(*pair)]
-    waiting.sort(key=lambda pair: (pair[1] not in ONE_AFTER_THE_OTHER, -pair[0].latency))
-    found = {pair: repeat(*pair) for pair in pairs if pair not in waiting}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return found | dict(zip(waiting, pool.map(lambda pair: repeat(*pair), waiting), strict=True))
+    pairs = list(product(given, CLIENTS))
+    works, waits, idles = ([pair for pair in pairs if kind_of(*pair) is kind] for kind in Kind)
+    found = {pair: repeat(pair) for pair in works}
+    idles.sort(key=lambda pair: pair[1] not in ONE_AFTER_THE_OTHER)  # who takes longest begins first
+    with ThreadPoolExecutor(IDLE_AT_ONCE) as many, ThreadPoolExecutor(WAIT_AT_ONCE) as few:
+        idle = many.map(repeat, idles)
+        meanwhile()
+        wait = few.map(repeat, waits)
+        return found | dict(zip((*idles, *waits), (*idle, *wait), strict=True))
 
 
 def show(setting: Setting, found: Mapping[str, list[Upload]]) -> Table:
@@ -203,12 +216,12 @@ def _notes(setting: Setting, found: Mapping[str, list[Upload]]) -> Iterator[str]
             f"One URL in {setting.bad} leads nowhere and does not count as lost; "
             "here the emulator downloads and decodes, from itself."
         )
-    waiting = {client: runs for client, runs in found.items() if waits(setting, client)}
+    waiting = {client: runs for client, runs in found.items() if kind_of(setting, client) is not Kind.WORKS}
     ran = [u.ran for runs in waiting.values() for u in runs]
     share = 100 * sum(r.cpu for r in ran) / sum(r.seconds for r in ran)
     yield (
-        f"Clients that mostly wait ran beside others that do, at most {AT_ONCE} at once, each with its own "
-        f"emulator: {'; '.join(waiting)}. Each used {share:.0f} % of a processor, on average."
+        f"Clients that mostly wait ran beside others that do, each with its own emulator: "
+        f"{'; '.join(waiting)}. Each used {share:.0f} % of a processor, on average."
     )
 
 
@@ -249,9 +262,10 @@ def cross() -> Iterator[Setting]:
         yield Setting(title, images, latency, tps, **fault)
 
 
-def tables(effort: Effort) -> Iterator[Table]:
-    """Measure everything."""
-    given = list(settings(effort))
-    found = measure(given)
+def tables(effort: Effort, meanwhile: Callable[[Effort], Iterable[Table]]) -> Iterator[Table]:
+    """Measure everything, and meanwhile, as clients wait for seconds, something else whose clients wait."""
+    given, others = list(settings(effort)), list[Table]()
+    found = measure(given, lambda: others.extend(meanwhile(effort)))
     for setting in given:
         yield show(setting, {client: found[setting, client] for client in CLIENTS})
+    yield from others

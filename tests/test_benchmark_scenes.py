@@ -17,7 +17,6 @@ from benchmarks.process import Ran, run
 from benchmarks.scene import Held, open_scene, write_manifest
 from benchmarks.tables import Goal, Table
 from benchmarks.upload import (
-    AT_ONCE,
     CLIENTS,
     CREATE,
     ONE_A_CALL,
@@ -99,25 +98,27 @@ BAD = replace(FAST, title="bad", bad=100)
 def test_only_clients_that_wait_run_beside_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
     running: set[tuple[str, str]] = set()
     met: set[frozenset[tuple[str, str]]] = set()
-    ran = Ran(0, 1.0, 0.1, 0, "", "")
 
     def work(client: str, setting: Setting) -> Upload:
         running.add((setting.title, client))
         met.add(frozenset(running))
-        time.sleep(0.02)
+        time.sleep(setting.latency / 20)
         running.remove((setting.title, client))
-        return Upload(ran, 640, 0, 0, 0, 10, 0)
+        return Upload(Ran(0, 1.0, 0.1, 0, "", ""), 640, 0, 0, 0, 10, 0)
+
+    def meanwhile() -> None:
+        met.add(frozenset({("another", "client"), *running}))
 
     monkeypatch.setattr(compared, "upload", work)
-    found = measure([FAST, LONG, BAD])
+    found = measure([FAST, LONG, BAD], meanwhile)
 
-    alone = set(product(("fast", "bad"), CLIENTS)) - {("fast", c) for c in ONE_AFTER_THE_OTHER}
-    alone.remove(("bad", ONE_A_CALL))
-    assert {pair for pair in alone if any(pair in at_once for at_once in met if len(at_once) > 1)} == set()
-    assert max(map(len, met)) == AT_ONCE
-    assert {pair: len(runs) for pair, runs in found.items()} == dict.fromkeys(
-        product((FAST, LONG, BAD), CLIENTS), 3
-    )
+    beside_others = set().union(*(pairs for pairs in met if len(pairs) > 1))
+    idle = set(product(["long"], CLIENTS))
+    assert beside_others == idle | {
+        ("another", "client"), ("bad", ONE_A_CALL), *product(["fast"], ONE_AFTER_THE_OTHER)
+    }  # fmt: skip
+    assert {("another", "client"), *idle} in met
+    assert [len(runs) for runs in found.values()] == [3] * 15
 
 
 def test_table_says_who_ran_beside_others_and_what_that_took() -> None:
