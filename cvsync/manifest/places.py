@@ -140,6 +140,14 @@ class Place:
                 places.append(place)
         return places
 
+    @property
+    def unreadable(self) -> int:
+        """How many files below a folder of this machine nobody could open, since their name is no UTF-8."""
+        if not self.is_local:
+            return 0
+        found = self.files.get_file_info(pa.fs.FileSelector(self.path, recursive=True))
+        return sum(not _has_readable_path(info) for info in found)
+
     def child(self, *parts: str) -> Place:
         """Name a file below a folder, whether it is there or not."""
         return replace(self, name=posixpath.join(self.name, *parts), path=posixpath.join(self.path, *parts))

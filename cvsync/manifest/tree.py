@@ -144,6 +144,8 @@ def tree_rows(
         which: For each row the position of its file in them.
         known: What else ``Rows`` has.
     """
+    if count := folder.unreadable:
+        known["notes"] = (*known.get("notes", ()), f"{count:,} files left out whose name is no UTF-8")
     files = pa.DictionaryArray.from_arrays(pa.array(which, pa.int32()), pa.array(sources, pa.string()))
     return Rows(folder.name, folder.path, table, numbers, sources=files, is_local=folder.is_local, **known)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,13 @@ def test_a_folder_of_images_with_metadata_is_a_table(tmp_path: Path) -> None:
     write(tmp_path, "file_name,label\na.png,cat\n", "metadata.csv")
 
     assert labels_of(tmp_path) == [("a.png", "cat")]
+
+
+def test_files_that_nobody_can_open_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, make_png(1), "cat/1.png")
+    (tmp_path / "cat" / os.fsdecode(b"\xff.png")).write_bytes(make_png(2))
+
+    manifest = read_one(tmp_path)
+
+    assert len(manifest.labels) == 1
+    assert "1 files left out whose name is no UTF-8" in manifest.convention
