@@ -71,7 +71,7 @@ def load_config(given: Path | None) -> Config:
         looked = " or ".join(map(str, _places()))
         raise SettingsError(f"no {NAME}: looked for {looked}; --config FILE names another")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def _find(variables: tuple[str, ...], names: KeyNames, file: Path | None, variab
     if variable is not None:
         if not os.environ.get(variable):
             raise SettingsError(f"profile {names.profile} takes its key from {variable}, which is not set")
-        return os.environ[variable]
+        return os.environ[variable].strip()
     return None
 
 
@@ -86,14 +87,21 @@ def _of_environment(variables: tuple[str, ...]) -> str | None:
     for file_variable in (f"{name}_FILE" for name in variables[:1]):
         if os.environ.get(file_variable):
             return _read(Path(os.environ[file_variable]), file_variable)
-    return next((os.environ[name] for name in variables if os.environ.get(name)), None)
+    # What makes a variable of a file, as of a secret, often takes its last line end along.
+    return next((key for name in variables if (key := os.environ.get(name, "").strip())), None)
 
 
 def _read(file: Path, told_by: str) -> str:
     try:
-        return file.read_text(encoding="utf-8").strip()
+        content = file.read_bytes()
+        # Windows PowerShell writes UTF-16, and other programs of Windows a mark before UTF-8.
+        is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        key = content.decode("utf-16" if is_wide else "utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         if LIKE_A_KEY.fullmatch(file.name.strip()):  # and would be shown, as a file that is not there
             raise SettingsError(f"{told_by} names no file that can be read, but looks like a key") from None
         reason = getattr(error, "strerror", None) or "is no text"
         raise SettingsError(f"{told_by} {file}: {reason}") from error
+    if not key:
+        raise SettingsError(f"{told_by} {file}: is empty")
+    return key

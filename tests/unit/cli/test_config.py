@@ -34,6 +34,10 @@ def test_file_is_the_named_one_or_in_the_folder_or_the_users(
         load_config(tmp_path / "none.toml")
 
 
+def test_a_file_from_windows_is_read(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "\ufeff[profile.a]\r\ntps = 1\r\n")).profiles == {"a": {"tps": 1}}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

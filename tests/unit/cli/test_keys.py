@@ -38,13 +38,33 @@ def test_a_file_comes_before_a_variable_and_that_before_older_names(
     assert found == ["of an old name", "of a fallback", "of a variable", "of a file"]
 
 
+@pytest.mark.parametrize(
+    "content", ["the key\r\n".encode("utf-16"), b"\xef\xbb\xbfthe key\r\n", b" the key\n"]
+)
+def test_a_file_is_as_any_system_writes_it(
+    content: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_bytes(content)
+    monkeypatch.setenv("CVSYNC_TRAINING_KEY_FILE", str(tmp_path / "key"))
+
+    assert keys.training_key(KeyNames()) == "the key"
+
+
+def test_the_line_end_of_a_variable_is_no_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CVSYNC_TRAINING_KEY", "the key\r\n")
+
+    assert keys.training_key(KeyNames()) == "the key"
+
+
 def test_only_the_training_key_must_be_there() -> None:
     assert keys.prediction_key(KeyNames()) is None
     with pytest.raises(SettingsError, match="CVSYNC_TRAINING_KEY_FILE"):
         keys.training_key(KeyNames())
 
 
-@pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"\xff\xfe", "is no text")])
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "No such file"), (b"\x80", "is no text"), (b"\xff\xfe\n\0", "is empty")]
+)
 def test_a_file_that_cannot_be_read_is_named(
     content: bytes | None, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
