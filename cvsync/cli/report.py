@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def report_lines(found: Verification, *, everything: bool = False) -> Iterator[str]:
     """Tell what was found, for people; of each kind only the first few differences unless ``everything``."""
     named, there = found.images
-    labels = [sum(side) for side in zip(*found.tags.values(), strict=True)] or [0, 0]
+    labels = found.labels
     yield f"compared {found.reference}"
     yield f"with project {found.project} ({found.project_id})"
     yield f"  images  {named:,} named, {there:,} there"

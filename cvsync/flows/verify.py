@@ -74,6 +74,12 @@ class Verification:
     differences: tuple[Difference, ...]
 
     @property
+    def labels(self) -> tuple[int, int]:
+        """Named, and there."""
+        named, there = (sum(side[n] for side in self.tags.values()) for n in (0, 1))
+        return named, there
+
+    @property
     def is_equal(self) -> bool:
         """Whether nothing differs."""
         return not self.differences
@@ -108,7 +114,9 @@ async def verify(service: Service, request: VerifyRequest, *, source: Service | 
         reference = await of_project(source or service, request.source, request.tag_map)
     snapshot = await fetch_contents(service.client, project, type_)
     known = read_known(service, project)
-    return await _compare(service, request, reference, snapshot, known)
+    found = await _compare(service, request, reference, snapshot, known)
+    _tell(service, found)
+    return found
 
 
 async def _compare(
@@ -118,23 +126,18 @@ async def _compare(
     content = _Content(service, project, reference)
     if request.sample is None:
         known = await content.match(wanted, snapshot, known)
-    prune = Prune.KEEP if request.extra_is_fine else Prune.DELETE_ALL
-    plan = diff(wanted, snapshot, known, prune=prune, incomplete=reference.incomplete)
     pairs = _pairs(wanted, snapshot, known)
-    of_tags = _of_tags(reference, snapshot)
-    if request.extra_is_fine:
-        of_tags = (d for d in of_tags if d.kind is not Differs.TAG_EXTRA)
-    differences = [*_of_rows(reference.problems), *of_tags, *label_differences(plan)]
+    chosen = _sampled(pairs, request)
     present = snapshot.to_labels()
-    differences += metadata_differences(without_marks(wanted), present, pairs)
-    chosen = pairs
-    if request.sample is not None and request.sample < len(pairs):
-        keys = sorted(pairs)
-        picked = np.random.default_rng(request.seed).choice(len(keys), request.sample, replace=False)
-        chosen = {keys[i]: pairs[keys[i]] for i in picked.tolist()}
-    differences += await content.differences(chosen, wanted)
+    differences = [
+        *_of_rows(reference.problems),
+        *_of_tags(reference, snapshot, extra_is_fine=request.extra_is_fine),
+        *_of_labels(request, reference, snapshot, known),
+        *metadata_differences(without_marks(wanted), present, pairs),
+        *await content.differences(chosen, wanted),
+    ]
     here, there = count_tags(wanted), count_tags(present)
-    found = Verification(
+    return Verification(
         reference=reference.name,
         project=project.name,
         project_id=project.id,
@@ -143,6 +146,9 @@ async def _compare(
         compared=len(chosen),
         differences=tuple(differences),
     )
+
+
+def _tell(service: Service, found: Verification) -> None:
     for difference in found.differences:
         tell(
             service.observer, "difference", kind=str(difference.kind), image=difference.image,
@@ -150,9 +156,17 @@ async def _compare(
         )  # fmt: skip
     tell(
         service.observer, "verified", equal=found.is_equal, images=list(found.images),
-        labels=[sum(here.values()), sum(there.values())], compared=found.compared, counts=dict(found.counts),
+        labels=list(found.labels), compared=found.compared, counts=dict(found.counts),
     )  # fmt: skip
-    return found
+
+
+def _sampled(pairs: dict[str, str], request: VerifyRequest) -> dict[str, str]:
+    """Pick those whose bytes are compared."""
+    if request.sample is None or request.sample >= len(pairs):
+        return pairs
+    keys = sorted(pairs)
+    picked = np.random.default_rng(request.seed).choice(len(keys), request.sample, replace=False)
+    return {keys[i]: pairs[keys[i]] for i in picked.tolist()}
 
 
 def _pairs(wanted: Labels, snapshot: Snapshot, known: KnownImages) -> dict[str, str]:
@@ -233,7 +247,15 @@ def _of_rows(problems: Sequence[Problem]) -> Iterator[Difference]:
         yield Difference(Differs.ROW, where, None, f"{problem.code} {problem.message}")
 
 
-def _of_tags(reference: Reference, snapshot: Snapshot) -> Iterator[Difference]:
+def _of_labels(
+    request: VerifyRequest, reference: Reference, snapshot: Snapshot, known: KnownImages
+) -> Iterator[Difference]:
+    prune = Prune.KEEP if request.extra_is_fine else Prune.DELETE_ALL
+    plan = diff(reference.labels, snapshot, known, prune=prune, incomplete=reference.incomplete)
+    return label_differences(plan)
+
+
+def _of_tags(reference: Reference, snapshot: Snapshot, *, extra_is_fine: bool) -> Iterator[Difference]:
     there = {fold(tag.name): tag for tag in snapshot.tags}
     if reference.tags is None:
         for name in count_tags(reference.labels):
@@ -253,5 +275,5 @@ def _of_tags(reference: Reference, snapshot: Snapshot) -> Iterator[Difference]:
             if mine != its:
                 yield Difference(Differs.TAG_DIFFERS, tag.name, None, f"{what}: {mine!r}, not {its!r}")
     for name, tag in there.items():
-        if name not in here:
+        if name not in here and not extra_is_fine:
             yield Difference(Differs.TAG_EXTRA, tag.name)
