@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import click
 
+from cvsync.cli import exits
 from cvsync.errors import SettingsError
 
-NOT_AGREED = 130  # as if the command had been interrupted: nothing was done
+NOT_AGREED = exits.INTERRUPTED  # nothing was done, as if it had come at once
 
 
 def asking(*, yes: bool) -> Callable[[str], bool]:

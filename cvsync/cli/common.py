@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -214,11 +214,16 @@ _COMMON = (
 )
 
 
-def common_options(command: F) -> F:
-    """Add the shared options to a command; it is given them as ``common``."""
-    for option in reversed(_COMMON):
+def add_options(options: Sequence[Callable[[F], F]], command: F) -> F:
+    """Add options to a command; its help lists them in this order, before those that it has."""
+    for option in reversed(options):
         command = option(command)
     return command
+
+
+def common_options(command: F) -> F:
+    """Add the shared options to a command; ``split_common`` takes them out again."""
+    return add_options(_COMMON, command)
 
 
 def split_common(options: dict[str, Any]) -> tuple[Common, dict[str, Any]]:

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from cvsync.cli import exits
+
 if TYPE_CHECKING:
     from cvsync.run.workers import Stop
 
@@ -76,7 +78,7 @@ class Ending:
     def on_deadline(self) -> None:
         """Take the deadline."""
         if self._cause is None:
-            self._cause = EarlyEndError("the deadline came", 5)
+            self._cause = EarlyEndError("the deadline came", exits.LATER)
             self._end(at_once=False)
 
     def _end(self, *, at_once: bool) -> None:

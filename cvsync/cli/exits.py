@@ -27,29 +27,31 @@ OK = 0
 UNEXPECTED = 1
 USAGE = 2
 REFUSED = 3
-LATER = 5
 MANIFEST = 4
+LATER = 5
+GUARD = 6
+NOT_FOUND = 7
+LOCKED = 8
+MODEL = 9
 DIFFERENT = 10
 INTERRUPTED = 130
 TERMINATED = 143
 _CODES: tuple[tuple[type[CvsyncError], int], ...] = (  # the first that fits
     (SettingsError, USAGE),
     (UnsupportedError, USAGE),
-    (ManifestError, 4),
-    (TransportError, 5),
-    (OverdueError, 5),
-    (GuardError, 6),
-    (PlanError, 6),
-    (MissingProjectError, 7),
-    (MissingTagError, 7),
-    (MissingIterationError, 7),
-    (AuthError, 7),
-    (NotFoundError, 7),
-    (LockedError, 8),
-    (TrainingError, 9),
+    (ManifestError, MANIFEST),
+    (TransportError, LATER),
+    (OverdueError, LATER),
+    (GuardError, GUARD),
+    (PlanError, GUARD),
+    (MissingProjectError, NOT_FOUND),
+    (MissingTagError, NOT_FOUND),
+    (MissingIterationError, NOT_FOUND),
+    (AuthError, NOT_FOUND),
+    (NotFoundError, NOT_FOUND),
+    (LockedError, LOCKED),
+    (TrainingError, MODEL),
 )
-
-
 _QUOTAS = (  # the service's codes for what cvsync itself refuses where it knows of the limit
     "BadRequestExceedProjectLimit", "BadRequestExceedTagPerProjectLimit",
     "BadRequestExceedIterationPerProjectLimit", "BadRequestExceededQuota",
@@ -59,7 +61,7 @@ _QUOTAS = (  # the service's codes for what cvsync itself refuses where it knows
 def exit_code(error: BaseException) -> int:
     """Give the exit code of an error; ``UNEXPECTED`` for what cvsync did not raise on purpose."""
     if isinstance(error, ServiceError) and error.code in _QUOTAS:
-        return 6
+        return GUARD
     if isinstance(error, ServiceError) and error.is_transient:
         return LATER
     if not isinstance(error, CvsyncError) and explain(error):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cvsync.errors import SettingsError
 
 if TYPE_CHECKING:
+    from cvsync.flows.carry import Files
     from cvsync.manifest import Name
 
 NEEDS = "this needs cvsync's `local` extra: pip install 'cvsync[local]'"
@@ -24,7 +25,7 @@ class LocalResource:
     url: str
     training_key: str = field(repr=False)
     prediction_key: str = field(repr=False)
-    files: tuple[Path, str] | None
+    files: Files | None
     """The folder that it serves, with the URL of that."""
 
 

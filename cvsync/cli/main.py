@@ -80,7 +80,7 @@ def run() -> None:
         code = error.exit_code
         _tell_end(code, error.format_message())
     except click.Abort:
-        code = 130
+        code = exits.INTERRUPTED
     except Exception as error:  # of options, before anything began
         reason = exits.explain(error)
         if reason is None:

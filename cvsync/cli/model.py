@@ -93,7 +93,7 @@ def unpublish(name: str, **options: Any) -> int:
     common, _ = split_common(options)
     project = common.required_project()
 
-    async def run(service: Service, _: tuple[Path, str] | None) -> int:
+    async def run(service: Service, _: object) -> int:
         iteration = await unpublish_iteration(service, project, name)
         what = f"{iteration.name} is published no more as {iteration.publish_name}"
         return show_done(common, exits.OK, [what])
@@ -134,7 +134,7 @@ def _release(common: Common, request: ReleaseRequest, *, command: str) -> int:
 
     project = common.required_project()
 
-    async def run(service: Service, _: tuple[Path, str] | None) -> int:
+    async def run(service: Service, _: object) -> int:
         released = await release_project(service, project, request)
         return show_done(common, exits.OK, released_lines(released))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.common import LOCAL, Common, common_options, split_common
+from cvsync.cli.common import LOCAL, Common, F, add_options, common_options, split_common
 from cvsync.cli.writable import WritableFile
 from cvsync.run.settings import BODY_BYTES, GRACE, Adopt, RunSettings
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from cvsync.flows.models import ModelChoice
     from cvsync.manifest import Reading
     from cvsync.model import ProjectType
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
     "LOCAL",
@@ -92,10 +89,8 @@ _READING = (
 
 
 def reading_options(command: F) -> F:
-    """Add the options that say how manifests are to be read."""
-    for option in reversed(_READING):
-        command = option(command)
-    return command
+    """Add the options that say how manifests are to be read; ``take_reading`` takes them out again."""
+    return add_options(_READING, command)
 
 
 def take_reading(options: dict[str, Any], **more: Any) -> Reading:
@@ -207,7 +202,11 @@ _MANIFEST = (
 
 
 def take_renames(option: str, texts: tuple[str, ...]) -> dict[str, str]:
-    """Read what an option says of tags and their other names, as ``OLD=NEW``."""
+    """Read what an option says of tags and their other names, as ``OLD=NEW``.
+
+    Raises:
+        click.UsageError: It is not written so.
+    """
     pairs = {}
     for text in texts:
         old, equals, new = (part.strip() for part in text.partition("="))
@@ -219,9 +218,7 @@ def take_renames(option: str, texts: tuple[str, ...]) -> dict[str, str]:
 
 def manifest_options(command: F) -> F:
     """Add what ``push`` and ``plan`` have in common."""
-    for option in reversed(_MANIFEST):
-        command = option(command)
-    return reading_options(command)
+    return reading_options(add_options(_MANIFEST, command))
 
 
 _RUN = (
@@ -286,9 +283,7 @@ _RUN_FIELDS = (
 
 def run_options(command: F) -> F:
     """Add how a run goes about its work; ``split_run`` takes it out again."""
-    for option in reversed(_RUN):
-        command = option(command)
-    return command
+    return add_options(_RUN, command)
 
 
 def split_run(options: dict[str, Any]) -> tuple[RunSettings, dict[str, Any]]:
@@ -320,9 +315,7 @@ _MODEL = (
 
 def model_options(command: F) -> F:
     """Add the options that say which model answers; ``take_model`` takes them out again."""
-    for option in reversed(_MODEL):
-        command = option(command)
-    return command
+    return add_options(_MODEL, command)
 
 
 def take_model(common: Common, options: dict[str, Any]) -> ModelChoice:

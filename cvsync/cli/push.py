@@ -23,13 +23,11 @@ from cvsync.cli.release_options import end_options, take_ends, take_training, tr
 from cvsync.cli.writable import WritableFile, refuse_manifest
 
 if TYPE_CHECKING:
-    from cvsync.flows.carry import Report
+    from cvsync.flows.carry import Files, Report
     from cvsync.flows.plan import PlanRequest
     from cvsync.flows.service import Service
     from cvsync.plan import Plan
     from cvsync.plan.quota import Tier
-
-Files = tuple[Path, str]
 
 
 @click.command()

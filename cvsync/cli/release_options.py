@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.common import LOCAL, Common, F
+from cvsync.cli.common import LOCAL, Common, F, add_options
 from cvsync.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -123,28 +122,22 @@ _ENDS = (
 
 def training_options(command: F) -> F:
     """Add how to train; ``take_training`` takes it out again."""
-    return _with(_TRAINING, command)
+    return add_options(_TRAINING, command)
 
 
 def gate_options(command: F) -> F:
     """Add what a model must be like; ``take_gate`` takes it out again."""
-    return _with(_GATE, command)
+    return add_options(_GATE, command)
 
 
 def resource_option(command: F) -> F:
     """Add where to publish; ``take_publication`` takes it out again."""
-    return _with(_RESOURCE, command)
+    return add_options(_RESOURCE, command)
 
 
 def end_options(command: F) -> F:
     """Add what a model must be like and what becomes of it; ``take_ends`` takes it out again."""
-    return gate_options(_with(_ENDS, command))
-
-
-def _with(options: tuple[Callable[[F], F], ...], command: F) -> F:
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return gate_options(add_options(_ENDS, command))
 
 
 def take_training(options: dict[str, Any]) -> TrainOptions:

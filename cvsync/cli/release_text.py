@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cvsync.flows.released import Released
 
-_MEASURES = ("precision", "recall", "ap")
+MEASURES = ("precision", "recall", "ap")
 
 
 def released_lines(released: Released) -> Iterator[str]:
@@ -26,7 +26,7 @@ def judgement_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     width = max([len("tag"), len("all"), *(len(tag["tag"]) for tag in tags)])
     yield f"  {'tag':<{width}}  precision  recall      AP"
     for row in [*tags, {"tag": "all", **facts}]:
-        precision, recall, ap = (_share(row[measure]) for measure in _MEASURES)
+        precision, recall, ap = (_share(row[measure]) for measure in MEASURES)
         yield f"  {row['tag']:<{width}}  {precision:>9}  {recall:>6}  {ap:>6}"
 
 

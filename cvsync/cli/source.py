@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cvsync.cli.common import LOCAL, Common, F, add_options
 from cvsync.cli.endpoints import endpoint_url
 from cvsync.cli.keys import SOURCE, KeyNames
-from cvsync.cli.options import LOCAL, Common
 from cvsync.cli.session import open_resource
 from cvsync.errors import SettingsError
 from cvsync.settings import API_VERSIONS
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option(
@@ -60,9 +58,7 @@ def source_options(*names: str) -> Callable[[F], F]:
     )
 
     def add(command: F) -> F:
-        for option in reversed((profile, *_OPTIONS)):
-            command = option(command)
-        return command
+        return add_options((profile, *_OPTIONS), command)
 
     return add
 

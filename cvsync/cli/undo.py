@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +32,7 @@ def undo(run_id: str, **options: Any) -> int:
     common, _ = split_common(options)
     project = common.required_project()
 
-    async def run(service: Service, _: tuple[Path, str] | None) -> int:
+    async def run(service: Service, _: object) -> int:
         report = await flow(service, project, run_id)
         code = exits.OK if report.is_complete else exits.REFUSED
         return show_done(common, code, [text.result_line(report.counts)])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cvsync.cli.common import F, add_options
+
 if TYPE_CHECKING:
     from cvsync.flows.wanted import Wanted
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option(
@@ -36,9 +35,7 @@ _OPTIONS = (
 
 def wanted_options(command: F) -> F:
     """Add the options that say which images are meant; ``take_wanted`` reads them."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return add_options(_OPTIONS, command)
 
 
 def take_wanted(options: dict[str, Any]) -> Wanted:

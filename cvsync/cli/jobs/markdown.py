@@ -6,26 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from cvsync.cli import exits
 from cvsync.cli.jobs.record import JobRecord, changes
+from cvsync.cli.release_text import MEASURES
 from cvsync.cli.report import escape
 
 MEANINGS = {
-    0: "done",
-    2: "the configuration is wrong",
-    3: "finished, but something was refused",
-    4: "a manifest cannot be read; nothing was sent",
-    5: "a temporary fault, or the deadline; the next run goes on",
-    6: "a guard refused",
-    7: "not allowed or not found",
-    8: "another run was at work",
-    9: "training, the gate or an export failed; the data is in",
-    10: "differences found",
-    130: "interrupted; the next run goes on",
-    143: "terminated; the next run goes on",
+    exits.OK: "done",
+    exits.USAGE: "the configuration is wrong",
+    exits.REFUSED: "finished, but something was refused",
+    exits.MANIFEST: "a manifest cannot be read; nothing was sent",
+    exits.LATER: "a temporary fault, or the deadline; the next run goes on",
+    exits.GUARD: "a guard refused",
+    exits.NOT_FOUND: "not allowed or not found",
+    exits.LOCKED: "another run was at work",
+    exits.MODEL: "training, the gate or an export failed; the data is in",
+    exits.DIFFERENT: "differences found",
+    exits.INTERRUPTED: "interrupted; the next run goes on",
+    exits.TERMINATED: "terminated; the next run goes on",
 }
 _SHOWN = 20  # refused rows
-
-MEASURES = ("precision", "recall", "ap")
 
 Rows = Sequence[Sequence[object]]
 Facts = Mapping[str, Any]
