@@ -24,6 +24,7 @@ from cvsync.run.origins import MANIFEST
 from cvsync.run.settings import RunSettings
 from cvsync.run.work import Work
 
+_DONE, _REFUSED = 0, 3  # exit codes, as the table of the command line has them
 Files = tuple[Path, str]
 """A folder that the service can read under a URL: paths below it are sent as URLs."""
 
@@ -147,7 +148,7 @@ def _note_end(service: Service, carrier: Carrier, error: BaseException | None) -
     work.tell("totals", run_id=work.run_id, **totals)
     end = service.judge(error)
     if end is None:
-        code = 0 if report.is_complete else 3
+        code = _DONE if report.is_complete else _REFUSED
         work.ledger.end_run(work.run_id, exit_code=code, totals=totals, reason=work.stop.reason or None)
     else:
         work.ledger.end_run(work.run_id, exit_code=end.exit_code, totals=totals, reason=end.reason)

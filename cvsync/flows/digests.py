@@ -58,7 +58,7 @@ def hash_places(service: Service, places: Iterable[tuple[str, Place]]) -> AsyncI
 
     async def digest(place: Place) -> str:
         if isinstance(place, Path):
-            return await asyncio.to_thread(_hash_file, place)
+            return await asyncio.to_thread(hash_file, place)
         return await service.downloader.digest(place)
 
     return _hash(service, places, digest, fatal=lambda _: False)
@@ -110,6 +110,7 @@ async def _hash(
         await asyncio.gather(*pending, return_exceptions=True)
 
 
-def _hash_file(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Give the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

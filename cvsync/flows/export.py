@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import time
 from collections.abc import Callable, MutableMapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from cvsync.errors import AuthError, OverdueError, ServiceError, SettingsError, TooLargeError, TrainingError
 from cvsync.events import tell
 from cvsync.flows.archive import why_unusable
+from cvsync.flows.digests import hash_file
 from cvsync.flows.service import Service
 from cvsync.flows.train import waits
 from cvsync.model import Export, Iteration, Project
@@ -117,7 +117,7 @@ class Exporter:
         if why is not None:
             part.unlink()
             raise TrainingError(f"the export of {self.iteration.name} for {target} is unusable: {why}")
-        digest = await asyncio.to_thread(digest_of, part)
+        digest = await asyncio.to_thread(hash_file, part)
         is_known = str(target) in self._known()  # as made for this iteration
         if not is_known and await asyncio.to_thread(_is_another, path, digest):
             text = f"{path} was there, of another model, and is replaced (--export-dir keeps them apart)"
@@ -229,19 +229,13 @@ def _furthest(target: ExportTarget, exports: Sequence[Export]) -> Export | None:
     return max(filter(target.is_of, exports), key=lambda e: _PROGRESS.get(e.status, 0), default=None)
 
 
-def digest_of(path: Path) -> str:
-    """Give the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _is_there(path: Path, digest: str | None) -> bool:
-    return digest is not None and path.exists() and _sum_of(path).exists() and digest_of(path) == digest
+    return digest is not None and path.exists() and _sum_of(path).exists() and hash_file(path) == digest
 
 
 def _is_another(path: Path, digest: str) -> bool:
     """Tell whether a file of other content is there: projects and iterations may share their names."""
-    return path.is_file() and digest_of(path) != digest
+    return path.is_file() and hash_file(path) != digest
 
 
 def _sum_of(path: Path) -> Path:

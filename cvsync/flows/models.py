@@ -19,6 +19,15 @@ from cvsync.labels import fold
 from cvsync.model import Iteration, Project, ProjectType
 from cvsync.predictions import ImagePrediction
 
+OUT_OF_REACH = "BadRequestImageUrl"  # the code of a URL that the service cannot download
+_WORDS = {
+    OUT_OF_REACH: "the service could not download it",
+    "BadRequestImageFormat": "not a readable jpg, png, bmp or gif",
+    "BadRequestImageSizeBytes": "too many bytes",
+    "BadRequestImageDimensions": "a side is too long, or the picture too narrow",
+}
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
@@ -162,20 +171,8 @@ async def choose_model(service: Service, choice: ModelChoice) -> Model:
     return Model(client, project, type_, iteration, choice.published, choice.store, [verb])
 
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
 def _is_of_picture(error: ServiceError) -> bool:
     return error.code.startswith("BadRequestImage") or error.status == 413
-
-
-OUT_OF_REACH = "BadRequestImageUrl"  # the code of a URL that the service cannot download
-_WORDS = {
-    OUT_OF_REACH: "the service could not download it",
-    "BadRequestImageFormat": "not a readable jpg, png, bmp or gif",
-    "BadRequestImageSizeBytes": "too many bytes",
-    "BadRequestImageDimensions": "a side is too long, or the picture too narrow",
-}
 
 
 def _words(error: ServiceError) -> str:

@@ -41,13 +41,25 @@ class NewProject:
     """Where its models are to run, where the API version lets one say so."""
 
 
-async def find_project(client: Client, wanted: str) -> Project | None:
-    """Find a project by id or by name.
+def find_among(projects: Sequence[Project], wanted: str) -> Project | None:
+    """Find a project by id or by name in a list of them.
 
     Raises:
         SettingsError: Several projects have that name.
     """
-    return _find(await client.get_projects(), wanted)
+    for project in projects:
+        if project.id == wanted.lower():
+            return project
+    named = [project for project in projects if project.name == wanted]
+    if len(named) > 1:
+        ids = ", ".join(project.id for project in named)
+        raise SettingsError(f"{len(named)} projects are named {wanted!r}; give one of their ids: {ids}")
+    return named[0] if named else None
+
+
+async def find_project(client: Client, wanted: str) -> Project | None:
+    """Find a project by id or by name; raises as ``find_among`` does."""
+    return find_among(await client.get_projects(), wanted)
 
 
 async def require_project(service: Service, wanted: str, *, remedy: str = "") -> Project:
@@ -63,7 +75,7 @@ async def require_project(service: Service, wanted: str, *, remedy: str = "") ->
         SettingsError: Several projects have that name.
     """
     projects = await service.client.get_projects()
-    project = _find(projects, wanted)
+    project = find_among(projects, wanted)
     if project is None:
         raise _missing(projects, wanted, remedy)
     return project
@@ -82,17 +94,6 @@ async def require_with_type(
         if domain.id == project.settings.domain_id:
             return project, type_of(project, domain)
     return project, await project_type(client, project)  # of a domain that new projects cannot have
-
-
-def _find(projects: Sequence[Project], wanted: str) -> Project | None:
-    for project in projects:
-        if project.id == wanted.lower():
-            return project
-    named = [project for project in projects if project.name == wanted]
-    if len(named) > 1:
-        ids = ", ".join(project.id for project in named)
-        raise SettingsError(f"{len(named)} projects are named {wanted!r}; give one of their ids: {ids}")
-    return named[0] if named else None
 
 
 def _missing(projects: Sequence[Project], wanted: str, remedy: str) -> MissingProjectError:

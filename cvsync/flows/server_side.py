@@ -13,7 +13,7 @@ from cvsync.events import tell
 from cvsync.flows.carry import Report, hold
 from cvsync.flows.digests import hash_images
 from cvsync.flows.migrate import MigrateRequest, migrate
-from cvsync.flows.project import find_project, require_project
+from cvsync.flows.project import find_among, require_project
 from cvsync.flows.rebuild import match_content
 from cvsync.flows.service import Service
 from cvsync.known import KnownImages
@@ -89,7 +89,8 @@ async def _import(
     source: Service, service: Service, origin: Project, request: MigrateRequest, sleep: Sleep
 ) -> Project:
     """Begin the import; one that is under way under the wanted name is it."""
-    there = await find_project(service.client, request.project)
+    projects = await service.client.get_projects()
+    there = find_among(projects, request.project)
     if there is not None:
         if there.status == _IMPORTING:
             return there
@@ -97,7 +98,7 @@ async def _import(
             f"there is a project {request.project!r} already, and --server-side always makes a new one; "
             "without it, the project is brought up to date"
         )
-    before = {project.id for project in await service.client.get_projects()}
+    before = {project.id for project in projects}
     exported = await source.client.export_project(origin.id)
     named = is_at_least(service.client.api_version, IMPORT_NAME_SINCE)
 
