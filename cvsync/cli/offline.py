@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from cvsync.cli import exits, process
 from cvsync.cli.jsonl import JsonOutput
+from cvsync.cli.terminating import Terminated, terminating
 from cvsync.cli.text import TextOutput
 from cvsync.events import Event
 from cvsync.run.names import new_run_id
@@ -29,7 +30,8 @@ def run_offline(
     process.arrange()
     code, reason = exits.UNEXPECTED, None
     try:
-        code = work(output)
+        with terminating():
+            code = work(output)
     except Exception as error:
         reason = exits.explain(error)
         if reason is None:
@@ -38,6 +40,8 @@ def run_offline(
     except KeyboardInterrupt:
         code, reason = exits.INTERRUPTED, "interrupted"
         raise
+    except Terminated:
+        code, reason = exits.TERMINATED, "terminated"
     finally:
         output(Event("run_end", {"exit_code": code, "totals": {}} | ({"reason": reason} if reason else {})))
         output.close()

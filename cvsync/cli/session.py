@@ -17,6 +17,7 @@ from cvsync.cli.jobs.listening import pass_on
 from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.keys import KeyNames, prediction_key, training_key
 from cvsync.cli.options import LOCAL, Common
+from cvsync.cli.terminating import Terminated, terminating
 from cvsync.cli.text import TextOutput
 from cvsync.errors import LockedError, SettingsError
 from cvsync.events import Event, Observer, tell
@@ -59,7 +60,8 @@ def execute(
         tell(told, "warning", text=text)
     code, reason = exits.UNEXPECTED, None
     try:
-        code = asyncio.run(_drive(common, flow, told, manifests, run_id, keys=keys or common.keys))
+        with terminating():
+            code = asyncio.run(_drive(common, flow, told, manifests, run_id, keys=keys or common.keys))
     except EarlyEndError as error:
         code, reason = error.exit_code, str(error)
     except Exception as error:
@@ -67,6 +69,10 @@ def execute(
         if reason is None:
             raise
         code = exits.exit_code(error)
+    except KeyboardInterrupt:  # before there was a loop that takes it
+        code, reason = exits.INTERRUPTED, "interrupted"
+    except Terminated:
+        code, reason = exits.TERMINATED, "terminated"
     finally:
         told.end(code, reason)
     return code

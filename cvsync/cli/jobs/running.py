@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +28,7 @@ from cvsync.cli.jobs.record import (
 )
 from cvsync.cli.offline import Output, run_offline
 from cvsync.cli.showing import show_done
+from cvsync.cli.terminating import Terminated, terminate, terminating
 from cvsync.errors import CvsyncError
 from cvsync.events import tell
 from cvsync.plan.quota import Tier
@@ -86,24 +86,6 @@ def _invoke(command: click.Command, job: Job, words: Sequence[str], options: dic
         return command.invoke(context)
 
 
-class _Terminated(BaseException):
-    """SIGTERM came while no step was there to take it."""
-
-
-def _terminate(*_: object) -> None:
-    raise _Terminated
-
-
-@contextmanager
-def _terminating() -> Iterator[None]:
-    """Have SIGTERM end the job in order; put back, in the end, what it did before."""
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 @dataclass
 class _Run:
     job: Job
@@ -124,12 +106,12 @@ class _Run:
         self.record.save(self.folder)
         code = exits.UNEXPECTED
         try:
-            with _terminating():
+            with terminating():
                 code = self._steps()
         except KeyboardInterrupt:
             code = exits.INTERRUPTED
             self._say(_BETWEEN.format(how="interrupted"))
-        except _Terminated:
+        except Terminated:
             code = exits.TERMINATED
             self._say(_BETWEEN.format(how="terminated"))
         finally:
@@ -199,7 +181,7 @@ class _Run:
             record.reason, code = f"{step.place}: {error}", exits.exit_code(error)
             self.output.error(record.reason)
         finally:
-            signal.signal(signal.SIGTERM, _terminate)  # a verb's event loop leaves it as Python has it
+            signal.signal(signal.SIGTERM, terminate)  # a verb's event loop leaves it as Python has it
         assert isinstance(code, int)
         return code
 
