@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from cvsync.errors import ManifestError
 from cvsync.labels import TEXT, Labels, one_chunk
 from cvsync.manifest.columns import FEW_TEXTS, find_columns
 from cvsync.manifest.encode import SAMPLE, Part, encode_part, is_mixed, join
@@ -20,6 +21,7 @@ from cvsync.manifest.rows import Rows
 from cvsync.manifest.schema import VERSION, own_table
 from cvsync.manifest.target import Target
 from cvsync.manifest.unfold import unfold
+from cvsync.manifest.unreadable import naming_bad_text, why_no_parquet
 from cvsync.parallel import together
 
 _ROWS = 1 << 16  # whose texts are held as they stand
@@ -32,7 +34,12 @@ def read_parquet(place: Place, reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It cannot be read, or lacks a column.
     """
-    file = pa.parquet.ParquetFile(place.open())
+    if place.packed:
+        raise ManifestError(place.name, [why_no_parquet(place, "it is packed")])
+    try:
+        file = pa.parquet.ParquetFile(place.open())
+    except pa.ArrowInvalid as error:
+        raise ManifestError(place.name, [why_no_parquet(place, str(error).splitlines()[0])]) from error
     schema = file.schema_arrow
     columns = find_columns(place.name, schema.names, reading)
     names = [schema.names[position] for position in columns.values()]
@@ -45,7 +52,8 @@ def read_parquet(place: Place, reading: Reading) -> list[Rows]:
         names={field: name.strip() for field, name in zip(columns, names, strict=True)},
         is_local=place.is_local,
     )
-    return [unfold(rows)]
+    with naming_bad_text(rows):
+        return [unfold(rows)]
 
 
 def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: list[str]) -> pa.Table:

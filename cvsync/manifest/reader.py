@@ -20,6 +20,7 @@ from cvsync.manifest.refused import joined
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Texts
 from cvsync.manifest.tidy import tidy
+from cvsync.manifest.unreadable import naming_bad_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
     parts = []
     while read_rows:  # each is let go once it is checked
         rows = read_rows.pop(0)
-        with told(rows.source):
+        with told(rows.source), naming_bad_text(rows):
             parts.append(check(rows, reading, common=common))
     tidied = tidy(Labels(_joined([part.labels.table for part in parts])), places=_places(parts))
     pa.default_memory_pool().release_unused()  # all this took more than what it comes to

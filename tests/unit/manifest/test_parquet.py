@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,10 +64,59 @@ def test_numbers_of_any_type_are_numbers(tmp_path: Path) -> None:
     assert [row[name] for name in ("tag", *types)] == ["7", 0, 0, 1, 1]
 
 
-def test_a_column_that_can_be_no_text_is_told(tmp_path: Path) -> None:
-    pq.write_table(
-        pa.table({"url": pa.array([b"\xff\xfe"], pa.binary()), "tag": ["a"]}), tmp_path / "m.parquet"
-    )
+def bad_text() -> pa.Array:
+    """A column of texts whose second is none, as some writers leave them."""
+    ends = pa.array([0, 4, 6], pa.int32()).buffers()[1]
+    return pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"fork\xff\xfe")])
 
-    with pytest.raises(ManifestError, match="cannot be read"):
-        read_one(tmp_path / "m.parquet")
+
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"url": pa.array([b"https://x.test/1.jpg", b"\xff\xfe"], pa.binary()), "tag": ["a", "b"]}, "url"),
+        ({"url": URLS[:2], "tag": pa.array([b"fork", b"\xff\xfe"], pa.binary())}, "tag"),
+        ({"url": URLS[:2], "label": bad_text()}, "label"),
+        ({"url": URLS[:2], "tag": ["a", "b"], "site": pa.array([None, b"\xff"])}, "site"),
+    ],
+)
+def test_a_cell_that_is_no_text_is_named(tmp_path: Path, columns: dict[str, Any], named: str) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "m.parquet")
+
+    with pytest.raises(ManifestError, match=f"column '{named}', row 2 is not UTF-8"):
+        read_one(tmp_path / "m.parquet", metadata=("site",) if named == "site" else ())
+
+
+def packed() -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"url": URLS[:1], "tag": ["a"]}), sink)
+    return gzip.compress(sink.getvalue().to_pybytes())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"url,tag\nhttps://x.test/1.jpg,a\n", "looks like a CSV table; name it .csv, or give --from csv"),
+        (
+            b'{"url":"https://x.test/1.jpg","tag":"a"}',
+            "looks like JSON Lines; name it .jsonl, or give --from",
+        ),
+        (b"<html></html>", "looks like text; give it the ending of what it is"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "and is something else"),
+        (b"PAR1 and then nothing", "is damaged or cut off; copy it again"),
+        (b"", "is empty"),
+        (packed(), "is a packed Parquet file, .* unpack it"),
+    ],
+)
+def test_what_is_named_as_parquet_and_is_none_is_told(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "m.parquet"
+    path.write_bytes(content)
+
+    with pytest.raises(ManifestError, match=said):
+        read_one(path)
+
+
+def test_a_table_that_is_named_as_parquet_is_read_where_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "m.parquet"
+    path.write_bytes(b"url,tag\nhttps://x.test/1.jpg,a\n")
+
+    assert len(read_one(path, format="csv").labels) == 1
