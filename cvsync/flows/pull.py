@@ -20,7 +20,7 @@ from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.flows.wanted import Wanted, read_selected, select
 from cvsync.labels import Labels, one_chunk
-from cvsync.manifest import Format, Loss, Written, can_hold_all, refuse_unfit, write_beside
+from cvsync.manifest import Format, Loss, Written, can_hold_all, others_beside, refuse_unfit, write_beside
 from cvsync.model import Image, Project
 from cvsync.run.links import Links
 from cvsync.run.names import new_run_id
@@ -88,7 +88,7 @@ async def pull(service: Service, request: PullRequest) -> PullReport:
     selection = await select(service, project, request.wanted)
     names = Names(read_known(service, project))
     source, run_id = f"{service.destination} {project.id}", service.run_id or new_run_id()
-    with open_pulled(request.folder, source, run_id=run_id) as folder:
+    with open_pulled(request.folder, source, run_id=run_id, has_images=request.images) as folder:
         return await _Pull(service, request, project, selection, names, folder).run()
 
 
@@ -235,6 +235,11 @@ class _Pull:
             precision=written.format.holds.precision, labels=written.labels, images=written.images,
             left_out=[{"what": loss.what, "count": loss.count} for loss in report.left_out],
         )  # fmt: skip
+        for path in others_beside(written.path):
+            text = (
+                f"{path} is of an earlier pull and stays as it was; delete it, or name the one that is meant"
+            )
+            tell(observer, "warning", text=text)
         tell(
             observer, "totals", images_fetched=pulled.fetched, bytes_fetched=pulled.bytes,
             images_there=report.there + pulled.found, images_gone=len(report.gone),

@@ -8,11 +8,19 @@ from cvsync.manifest.problems import Oddity, Problem, Problems
 from cvsync.manifest.reader import Manifest, read
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rejects import rejects_suffix, write_refused, write_rejects
-from cvsync.manifest.writer import Written, can_hold_all, format_of, refuse_unfit, write, write_beside
+from cvsync.manifest.writer import (
+    Written,
+    can_hold_all,
+    format_of,
+    others_beside,
+    refuse_unfit,
+    write,
+    write_beside,
+)
 
 __all__ = [
     "FORMATS", "Box", "Format", "Loss", "Manifest", "Name", "Oddity", "Problem", "Problems", "Reading",
-    "Units", "Written", "absolute", "can_hold_all", "format_of", "is_remote", "read", "recall",
-    "refuse_unfit", "rejects_suffix", "remember", "shown", "write", "write_beside", "write_refused",
+    "Units", "Written", "absolute", "can_hold_all", "format_of", "is_remote", "others_beside", "read",
+    "recall", "refuse_unfit", "rejects_suffix", "remember", "shown", "write", "write_beside", "write_refused",
     "write_rejects",
 ]  # fmt: skip

@@ -107,6 +107,13 @@ def name_in(folder: Path, form: Format) -> Path:
     return folder if form.is_folder else folder / f"manifest.{_SUFFIX_OF.get(form.name, form.name)}"
 
 
+def others_beside(written: Path) -> list[Path]:
+    """Find the manifests of other formats that lie beside one, as ``write_beside`` names them."""
+    folder = written if written.is_dir() else written.parent
+    names = {name_in(folder, form) for form in FORMATS.values() if form.write and not form.is_folder}
+    return sorted(path for path in names - {written} if path.is_file())
+
+
 def can_hold_all(format: str) -> bool:
     """Tell whether a format has a place for all labels, whatever they are."""
     return FORMATS[format].holds.lacks == "nothing"

@@ -127,13 +127,14 @@ class PulledFolder:
 
 
 @contextmanager
-def open_pulled(root: Path, source: str, *, run_id: str) -> Iterator[PulledFolder]:
+def open_pulled(root: Path, source: str, *, run_id: str, has_images: bool = True) -> Iterator[PulledFolder]:
     """Open a folder to pull into, or make it; nobody else pulls into it meanwhile.
 
     Args:
         root: The folder.
         source: What is pulled, written into a new folder and compared with an old one's.
         run_id: Names the run to others who want the folder.
+        has_images: Whether images are pulled, and need a folder.
 
     Raises:
         SettingsError: Something else is in the folder.
@@ -145,7 +146,8 @@ def open_pulled(root: Path, source: str, *, run_id: str) -> Iterator[PulledFolde
     with hold_lock(state, run_id=run_id):
         path = state / "pulled.jsonl"
         recorded = read_record(path, source)
-        (root / IMAGES).mkdir(exist_ok=True)
+        if has_images:
+            (root / IMAGES).mkdir(exist_ok=True)
         for part in (*state.glob(f"*{_PART}"), *(root / IMAGES).glob(f"*{_PART}")):
             part.unlink()  # of a pull that was killed
         write_record(path, source, recorded)
@@ -165,7 +167,7 @@ def suffix_of(start: bytes) -> str | None:
 def _compared(images: Path, recorded: pa.Table) -> tuple[pa.Array, pa.Array]:
     """Tell of which recorded files there is one now, and which are as they were."""
     rows = Rows(_SEEN)
-    for entry in os.scandir(images):
+    for entry in os.scandir(images) if images.is_dir() else ():
         now = entry.stat(follow_symlinks=False)
         rows.add((entry.name, now.st_size, now.st_mtime_ns))
     seen = rows.table()

@@ -200,7 +200,7 @@ def test_labels_alone_are_pulled_without_a_download(filled: Terminal, form: str)
     pushed = filled.run("push", pulled)
 
     assert done.code == 0
-    assert not [*(pulled / "images").iterdir()]
+    assert not (pulled / "images").exists()
     assert b"sig=" not in next(pulled.glob("manifest.*")).read_bytes()
     assert (pushed.code, pushed.out) == (0, "nothing to do\n")
     assert filled.writes() == {}
@@ -294,3 +294,25 @@ def test_what_was_left_out_is_not_counted_as_written(terminal: Terminal) -> None
 
     assert "left out: 1 labels whose tag cannot be written" in done.err
     assert "1 labels of 2 images as voc" in done.out
+
+
+def test_a_manifest_of_an_earlier_pull_in_another_format_is_told(filled: Terminal) -> None:
+    pulled = filled.folder / "out"
+    filled.run("pull", "-o", pulled)
+
+    other = filled.run("pull", "-o", pulled, "-f", "csv")
+    folder = filled.run("pull", "-o", pulled, "-f", "voc")
+
+    assert f"warning: {pulled / 'manifest.parquet'} is of an earlier pull and stays as it was" in other.err
+    assert f"{pulled / 'manifest.csv'} is of" not in other.err
+    assert folder.err.count("is of an earlier pull") == 2
+
+
+def test_labels_alone_need_no_folder_for_images(filled: Terminal) -> None:
+    pulled = filled.folder / "out"
+
+    for _ in range(2):
+        assert filled.run("pull", "-o", pulled, "-f", "csv", "--no-images").code == 0
+        assert sorted(path.name for path in pulled.iterdir()) == [".cvsync", "manifest.csv"]
+    assert filled.run("pull", "-o", pulled, "-f", "csv").code == 0
+    assert len([*(pulled / "images").iterdir()]) == 12
