@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from shutil import copytree, rmtree
 from tempfile import TemporaryDirectory, mkdtemp
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"  # General, object detection
 TAGS = 10
 BOX = {"left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}
 COLUMNS = ("url", "tag", *BOX)
+_ONE_STARTS = Lock()
+"""Scenes that are wanted at the same time start in turn, and so do not hold up each other's clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +129,21 @@ def open_scene(*, tps: float | None = None, latency: float | None = None, fetch:
         files: A folder that it serves under ``/files/``.
         data: Where its state stays when it is over; None: nowhere.
     """
-    made, project = make_project()
     with TemporaryDirectory() as name:
         folder = Path(name)
         data = data or folder / "emulator"
-        copytree(made, data, dirs_exist_ok=True)
-        with EmulatorProcess(
+        emulator = EmulatorProcess(
             data, quota="none", fetch=fetch, files=files, tps=tps, tps_kind="bucket" if tps else None,
             latency=latency, faults=faults,
-        ) as emulator:  # fmt: skip
+        )  # fmt: skip
+        with _ONE_STARTS:
+            made, project = make_project()
+            copytree(made, data, dirs_exist_ok=True)
+            emulator.start()
+        try:
             yield Scene(emulator.url, project, folder, data)
+        finally:
+            emulator.stop()
 
 
 def draw_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:

@@ -150,7 +150,7 @@ def kind_of(setting: Setting, client: str) -> Kind:
     return Kind.WAITS if client in ONE_AFTER_THE_OTHER else Kind.WORKS
 
 
-def measure(given: Sequence[Setting], meanwhile: Callable[[], object] = bool) -> Found:
+def measure(given: Sequence[Setting], meanwhile: Callable[[], None]) -> Found:
     """Run all clients in all settings, each with an emulator of its own.
 
     First those that work, one by one; then those that idle, some at once, and beside them what is to be done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -27,6 +28,7 @@ from benchmarks.upload import (
     show,
     upload,
 )
+from cvsync.emulator import EmulatorProcess
 
 
 def test_ran_tells_exit_code_output_time_and_memory() -> None:
@@ -83,6 +85,24 @@ def test_scenes_share_nothing_but_a_project_that_is_empty() -> None:
         one.run_cvsync("push", write_manifest(one.folder, 3), "--quota", "none", "-q")
 
         assert (one.held(), other.held()) == (Held(3, 3), Held(0, 0))
+
+
+def test_scenes_that_are_wanted_at_once_start_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    starting: list[int] = []
+    start = EmulatorProcess.start
+
+    def watched(emulator: EmulatorProcess) -> None:
+        starting.append(len(starting))
+        start(emulator)
+        assert starting.pop() == 0
+
+    def visit(_: int) -> Held:
+        with open_scene() as scene:
+            return scene.held()
+
+    monkeypatch.setattr(EmulatorProcess, "start", watched)
+    with ThreadPoolExecutor(3) as pool:
+        assert [*pool.map(visit, range(3))] == [Held(0, 0)] * 3
 
 
 def test_urls_that_lead_nowhere_do_not_count_as_lost() -> None:
