@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,6 @@ import pyarrow as pa
 from cvsync.events import without_query
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.labels import BOX, METADATA, TEXT
-from cvsync.lean import lean_dataclass
 from cvsync.model import ProjectType
 
 
@@ -38,6 +37,7 @@ class Kind(IntEnum):
 
 
 _KINDS = tuple(Kind)
+T = TypeVar("T", bound=tuple[Any, ...])
 
 SCHEMA = pa.schema(
     [
@@ -72,8 +72,7 @@ class Box(NamedTuple):
         return "[" + " ".join(f"{v:.4g}" for v in self) + "]"
 
 
-@lean_dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """A tag of an image, with its box if it has one."""
 
     tag: str
@@ -112,16 +111,14 @@ class TagRename:
         return f"{self.old} to {self.new}{told}" if self.old != self.new else f"{self.old}{told}"
 
 
-@lean_dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a label stands in a manifest."""
 
     source: str
     row: int
 
 
-@lean_dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One intended change of one image."""
 
     kind: Kind
@@ -273,8 +270,7 @@ def _actions(table: pa.Table, *, step: int = 1024) -> Iterator[Action]:
         last = min(max(last, first + 1), len(starts))
         begin, end = int(starts[first]), int(ends[last - 1])
         columns = {name: _values(table.column(name).slice(begin, end - begin)) for name in table.column_names}
-        bounds = (starts[first:last] - begin).tolist(), (ends[first:last] - begin).tolist()
-        yield from _build(columns, zip(*bounds, strict=True))
+        yield from _build(columns, (starts[first:last] - begin).tolist(), (ends[first:last] - begin).tolist())
         first = last
 
 
@@ -288,38 +284,54 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     return values
 
 
-def _build(columns: dict[str, list[Any]], bounds: Iterable[tuple[int, int]]) -> Iterator[Action]:
-    """Build an action of the rows between each two bounds."""
-    kinds, keys, ids, urls, paths, versions, tags, regions, sources, numbers = (
-        columns[name]
-        for name in (
-            "kind", "key", "image_id", "url", "path", "version", "tag", "region_id", "source", "row",
-        )
-    )  # fmt: skip
-    metadata = [
-        (name.removeprefix(METADATA), values) for name, values in columns.items() if name.startswith(METADATA)
-    ]
-    metadata.sort(key=lambda pair: pair[0])
+def _build(columns: dict[str, list[Any]], heads: list[int], ends: list[int]) -> Iterator[Action]:
+    """Build an action of the rows from each head to its end; all are of one kind."""
+    rows = list(map(slice, heads, ends))
+    boxes = [box if box[0] is not None else None for box in _all(Box, *(columns[name] for name in BOX))]
+    labels = [label if label[0] is not None else None for label in _all(Label, columns["tag"], boxes)]
+    sources = [source or "" for source in columns["source"]]
+    origins = [origin if origin[1] is not None else None for origin in _all(Origin, sources, columns["row"])]
+    return _all(
+        Action,
+        [_KINDS[columns["kind"][0]]] * len(heads),
+        _of(heads, columns["key"]),
+        _filled(rows, labels),
+        *(_of(heads, columns[name]) for name in ("image_id", "url", "path", "version")),
+        _metadata(columns, heads),
+        _regions(rows, columns),
+        _filled(rows, origins),
+    )
 
-    boxes = map(Box._make, zip(*(columns[name] for name in BOX), strict=True))
-    labels = [
-        None if tag is None else Label(tag, None if box.left is None else box)
-        for tag, box in zip(tags, boxes, strict=True)
+
+def _of(heads: list[int], column: list[Any]) -> list[Any]:
+    return [column[head] for head in heads]
+
+
+def _filled(rows: list[slice], column: Iterable[T | None]) -> Iterable[tuple[T, ...]]:
+    """Give what the rows of each action hold."""
+    whole = tuple(column)
+    held = [whole[some] for some in rows]
+    return [tuple(filter(None, some)) for some in held] if None in whole else cast(list[tuple[T, ...]], held)
+
+
+def _regions(rows: list[slice], columns: dict[str, list[Any]]) -> Iterable[tuple[str | None, ...]]:
+    regions = tuple(columns["region_id"])
+    return [regions[some] for some in rows] if any(regions) else [()] * len(rows)
+
+
+def _metadata(columns: dict[str, list[Any]], heads: list[int]) -> Iterable[tuple[tuple[str, str], ...]]:
+    names = sorted(name for name in columns if name.startswith(METADATA))
+    if not names:
+        return [()] * len(heads)
+    pairs = [(name.removeprefix(METADATA), columns[name]) for name in names]
+    return [
+        tuple([(name, values[head]) for name, values in pairs if values[head] is not None]) for head in heads
     ]
-    origins = [
-        None if n is None else Origin(source or "", n) for source, n in zip(sources, numbers, strict=True)
-    ]
-    for head, end in bounds:
-        some = tuple(filter(None, labels[head:end]))
-        yield Action(
-            _KINDS[kinds[head]],
-            keys[head],
-            some,
-            ids[head],
-            urls[head],
-            paths[head],
-            versions[head],
-            tuple([(name, values[head]) for name, values in metadata if values[head] is not None]),
-            tuple(regions[head:end]) if some else (),
-            tuple(filter(None, origins[head:end])),
-        )
+
+
+def _all(kind: type[T], *columns: Iterable[Any]) -> Iterator[T]:
+    """Build a NamedTuple of each row of some columns.
+
+    By ``tuple.__new__``, which is all that its own constructor does but for a line of Python.
+    """
+    return map(partial(tuple.__new__, kind), zip(*columns, strict=True))

@@ -65,7 +65,7 @@ class Creations:
         for planned in self._plan.actions(kind):
             action = planned
             if planned.metadata:
-                action = replace(planned, metadata=own_metadata(planned.metadata))
+                action = planned._replace(metadata=own_metadata(planned.metadata))
             if action.url is not None and self._fetching.is_wanted(action.url):
                 self._full += self._fetching.put(self._fetch, action)
             elif action.url is None and (reason := why_unusable(locate(action))):

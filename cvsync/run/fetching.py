@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
@@ -102,7 +101,7 @@ class Fetching:
                     said = f"status {error.status}" if isinstance(error, ServiceError) else "no answer"
                     return f"the service could not download it, and neither could cvsync: {said}"
                 await work.sleep(work.settings.retry_wait)
-        return replace(action, url=None, path=str(file.resolve()))
+        return action._replace(url=None, path=str(file.resolve()))
 
     async def _download(self, action: Action, file: Path) -> None:
         work = self._work

@@ -32,7 +32,7 @@ class MetadataChanges:
         """Pack the images of the plan."""
         packs = Packs[None](Kind.SET_METADATA, IDS_PER_URL)
         for action in self._plan.actions(Kind.SET_METADATA):
-            for batch in packs.put(None, replace(action, metadata=own_metadata(action.metadata))):
+            for batch in packs.put(None, action._replace(metadata=own_metadata(action.metadata))):
                 yield self._set, batch
         for batch in packs.rest():
             yield self._set, batch

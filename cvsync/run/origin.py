@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Origin:
     async def current(self, actions: Sequence[Action]) -> tuple[Action, ...]:
         """Give actions by URL the links that hold now; an image that is gone keeps the one that it had."""
         links = await self.links.current_of([a.key or "" for a in actions if a.url is not None])
-        return tuple(replace(a, url=links[a.key or ""] or a.url) if a.url is not None else a for a in actions)
+        return tuple(a._replace(url=links[a.key or ""] or a.url) if a.url is not None else a for a in actions)
 
     async def download(self, action: Action, file: Path, *, most: int) -> None:
         """Fetch an image into a file, by a link that holds.

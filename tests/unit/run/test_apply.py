@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +194,7 @@ async def test_tags_are_removed_tag_by_tag(start_bench: StartBench) -> None:
 
 async def test_duplicates_get_the_labels_that_they_lack_and_keep_the_others(bench: Bench) -> None:
     await placed(bench, create("a", box("fork"), box("fork", 0.2)), tags=["fork", "spoon"])
-    again = replace(create("b", box("fork"), box("spoon")), url="https://pictures.test/a")
+    again = create("b", box("fork"), box("spoon"))._replace(url="https://pictures.test/a")
 
     outcomes = await bench.apply(bench.plan(again))
 
@@ -215,7 +214,7 @@ async def test_labels_of_adopted_images_are_replaced_where_that_is_wanted(
     bench = await start_bench(type_)
     label = box if type_ is ProjectType.DETECTION else Label
     await placed(bench, create("a", label("fork")), tags=["fork", "spoon"])
-    again = replace(create("b", label("spoon")), url="https://pictures.test/a")
+    again = create("b", label("spoon"))._replace(url="https://pictures.test/a")
 
     await bench.apply(bench.plan(again, unmanaged=1), adopt=Adopt.REPLACE)
 

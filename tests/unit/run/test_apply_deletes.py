@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -36,7 +35,7 @@ async def test_replaced_image_is_new_and_the_old_one_is_saved_and_gone(bench: Be
 
 async def test_replacement_of_one_twin_leaves_the_image_of_the_other(bench: Bench) -> None:
     await placed(bench, create("a", box("fork")), tags=["fork"])
-    twin = replace(create("b", box("fork")), url="https://pictures.test/a")
+    twin = create("b", box("fork"))._replace(url="https://pictures.test/a")
     await bench.apply(bench.plan(twin))
     ids = bench.ids()
     assert ids["a"] == ids["b"]
@@ -121,7 +120,7 @@ async def test_image_that_cannot_be_saved_is_not_deleted(start_bench: StartBench
 
 async def test_image_that_is_another_key_s_by_now_is_not_deleted(bench: Bench) -> None:
     ids = await placed(bench, create("old", box("fork")), tags=["fork"])
-    renamed = replace(create("new", box("fork")), url="https://pictures.test/old")
+    renamed = create("new", box("fork"))._replace(url="https://pictures.test/old")
 
     outcomes = await bench.apply(
         bench.plan(renamed, Action(Kind.DELETE_IMAGE, "old", image_id=ids["old"]), unmanaged=1)
