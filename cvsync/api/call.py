@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from cvsync.api.transport import Request, Transport
+from cvsync.api.transport import Read, Request, Transport
 from cvsync.api.versions import (
     check_version,
     is_at_least,
@@ -39,17 +39,19 @@ class Caller:
         content_type: str = "application/octet-stream",
         is_prediction: bool = False,
         most_bytes: int | None = None,
+        read: Read = orjson.loads,
     ) -> Answer:
         """Make one call; parameters that are None are left out, lists are sent comma-separated.
 
-        With ``most_bytes`` the answer is a file of at most that size.
+        With ``most_bytes`` the answer is a file of at most that size; of any other, ``read`` makes a value.
         """
         require_operation(self.api_version, operation)
         base = (prediction_base if is_prediction else training_base)(self.api_version)
         texts = tuple((n, _text(v)) for n, v in (params or {}).items() if v is not None)
         body = orjson.dumps(json) if json is not None else content
         kind = content_type if content is not None else "application/json"
-        request = Request(operation, method, f"{base}/{path}", texts, body, kind, is_prediction, most_bytes)
+        path = f"{base}/{path}"
+        request = Request(operation, method, path, texts, body, kind, is_prediction, most_bytes, read)
         return Answer(operation, await self._transport.send(request))
 
     def _since(self, version: str, option: str, value: Any) -> Any:

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from cvsync.api.call import Caller, at_most
 from cvsync.api.labels import LabelId, label_entries
+from cvsync.api.transport import Read
 from cvsync.api.versions import DELETE_ALL_SINCE, METADATA_SINCE
 from cvsync.api.wire import Answer, decode
 from cvsync.lean import lean_dataclass
@@ -152,6 +155,7 @@ class ImageCalls(Caller):
         *,
         tag_ids: Sequence[str] = (),
         metadata: Mapping[str, str] | None = None,
+        read: Read = orjson.loads,
     ) -> Answer:
         """Create images, given as request bodies have them; the caller reads of the answer what it needs.
 
@@ -161,6 +165,7 @@ class ImageCalls(Caller):
             entries: Of ``url_entry`` or ``file_entry``.
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
+            read: Makes of the answer what it will hold.
         """
         at_most(MAX_IMAGES_PER_BATCH, entries, "images")
         tags = {*tag_ids, *(t for e in entries for t in e["tagIds"])}
@@ -170,7 +175,9 @@ class ImageCalls(Caller):
         if self._since(METADATA_SINCE, "metadata", metadata):
             body["metadata"] = metadata
         place = operation.removeprefix("CreateImagesFrom").lower()
-        return await self._call(operation, "POST", f"projects/{project_id}/images/{place}", json=body)
+        return await self._call(
+            operation, "POST", f"projects/{project_id}/images/{place}", json=body, read=read
+        )
 
     async def update_image_metadata(
         self, project_id: str, image_ids: Sequence[str], metadata: Mapping[str, str]

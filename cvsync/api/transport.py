@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +27,9 @@ from cvsync.errors import (
 )
 from cvsync.settings import Settings
 
+Read = Callable[[bytes], Any]
+"""Makes a value of an answer's content; raises ``orjson.JSONDecodeError`` if that is no JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -43,13 +46,14 @@ class Request:
     is_prediction: bool = False
     most_bytes: int | None = None
     """Set if the answer is a file, not JSON: its size at most."""
+    read: Read = field(default=orjson.loads, repr=False)
 
 
 class Transport(Protocol):
-    """Whatever carries a request to the service and brings the answer's JSON back."""
+    """Whatever carries a request to the service and brings back what its answer holds."""
 
     async def send(self, request: Request) -> Any:
-        """Give the value that the answer holds; None for an empty answer.
+        """Give what the request's ``read`` makes of the answer; None for an empty answer.
 
         Raises:
             ServiceError: The service said no.
@@ -87,7 +91,7 @@ class AiohttpTransport:
             raise transport_error(request.operation, error) from error
         if not 200 <= status < 300:
             raise service_error(request.operation, status, answered, content)
-        return _value(request.operation, content) if request.most_bytes is None else content
+        return _value(request, content) if request.most_bytes is None else content
 
     async def _credentials(self, request: Request) -> dict[str, str]:
         if self._settings.token is not None:
@@ -179,14 +183,14 @@ def _words_of(error: Exception) -> str:
 _QUERY = re.compile(r"\?\S*")
 
 
-def _value(operation: str, content: bytes) -> Any:
+def _value(request: Request, content: bytes) -> Any:
     if not content:
         return None
     try:
-        return orjson.loads(content)
+        return request.read(content)
     except orjson.JSONDecodeError as error:
         raise TransportError(
-            operation, "the answer is no JSON: a gateway or a cut line", sent=True
+            request.operation, "the answer is no JSON: a gateway or a cut line", sent=True
         ) from error
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cvsync.api.created import Posted
 from cvsync.model import Image
 from cvsync.plan.actions import Action
 from cvsync.run.ledger import Stored
-from cvsync.run.posting import Posted
 from cvsync.run.settle import Duplicate
 from cvsync.run.sums import TagAndBox, fingerprints
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from cvsync import limits
+from cvsync.api.created import Posted
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.model import Image
@@ -18,7 +19,7 @@ from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
 from cvsync.run.ledger_runs import STEPS
 from cvsync.run.marker import marker_filter, own_metadata
-from cvsync.run.posting import Posted, pair, post_images, size_of
+from cvsync.run.posting import pair, post_images, size_of
 from cvsync.run.relabel import Relabels, labels_of_image, sums_of_images
 from cvsync.run.settle import Duplicate, relabel
 from cvsync.run.sums import TagAndBox, fingerprints

@@ -15,6 +15,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.api.created import Posted
 from cvsync.api.listing import fetch_images
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ServiceError, TransportError
@@ -27,7 +28,7 @@ from cvsync.run.content import locate, why_unusable
 from cvsync.run.ledger import Stored
 from cvsync.run.ledger_reading import OpenBatch
 from cvsync.run.marker import marker_filter, own_metadata
-from cvsync.run.posting import Posted, pair, post_images, size_of
+from cvsync.run.posting import pair, post_images, size_of
 from cvsync.run.relabel import labels_of_image, sums_of_images
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
 from cvsync.run.work import Ticket, Work

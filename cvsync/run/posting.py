@@ -8,38 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cvsync.api.client import Client
+from cvsync.api.created import Posted, posted, read_created
 from cvsync.api.images import file_entry, url_entry
 from cvsync.api.labels import LabelId
-from cvsync.api.wire import decode
-from cvsync.lean import lean_dataclass
 from cvsync.plan.actions import Action
 from cvsync.plan.batch import url_size
 from cvsync.run.content import body_size, read_bytes
 from cvsync.run.marker import with_marker
 from cvsync.run.room import Room
-
-
-@lean_dataclass(frozen=True, slots=True)
-class StoredId:
-    """An image of a create answer, as far as a run reads it: the rest is what was sent."""
-
-    id: str
-
-
-@lean_dataclass(frozen=True, slots=True)
-class Posted:
-    """What became of one image of a create batch; ``ImageOutcome`` is all that the answer says."""
-
-    status: str
-    source_url: str = ""
-    image: StoredId | None = None
-
-
-@lean_dataclass(frozen=True, slots=True)
-class _Summary:
-    is_batch_successful: bool
-    """Not looked at, but an answer without it is none."""
-    images: tuple[Posted, ...]
 
 
 async def post_images(
@@ -75,9 +51,8 @@ async def _post(
     entries: list[dict[str, Any]],
     metadata: Mapping[str, str] | None,
 ) -> tuple[Posted, ...]:
-    return decode(
-        _Summary, await client.post_entries(operation, project_id, entries, metadata=metadata)
-    ).images
+    answer = await client.post_entries(operation, project_id, entries, metadata=metadata, read=read_created)
+    return posted(answer)
 
 
 def pair(actions: Iterable[Action], outcomes: Iterable[Posted]) -> Iterator[tuple[Action, Posted | None]]:

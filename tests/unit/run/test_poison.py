@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from bench import FIVE, Bench, Troubled, five
 from make import make_png
@@ -100,7 +102,7 @@ async def test_tags_are_read_anew_before_an_image_of_unknown_fault_is_sent_again
 async def test_image_that_the_service_does_not_mention_is_told(bench: Bench) -> None:
     class Forgetful(Troubled):
         async def send(self, request: Any) -> Any:
-            answer = await self.inner.send(request)
+            answer = await self.inner.send(replace(request, read=orjson.loads))
             if request.operation == "CreateImagesFromUrls":
                 answer["images"].pop()
             return answer
