@@ -9,19 +9,29 @@ import numpy as np
 import pyarrow as pa
 
 from cvsync.labels import BOX, METADATA, TEXT, Codes, one_chunk
+from cvsync.limits import MAX_TAGS_PER_BATCH
 from cvsync.plan.actions import SCHEMA, Kind
 from cvsync.plan.match import Rows
 from cvsync.plan.sides import Sides, as_positions
 
 
 def create_rows(sides: Sides, rows: Rows) -> pa.Table:
-    """New images, those with the same tags together, so that few batches hold many images."""
-    rows = _by_tags(sides, rows)
+    """New images: in the manifest's order where a batch may hold all their tags, else by tags.
+
+    Keys that lie together in a manifest mostly do so in the ledger, which then writes few pages a batch.
+    """
+    if len(np.unique(sides.desired_tag[rows])) <= MAX_TAGS_PER_BATCH:
+        rows = rows[np.argsort(sides.desired.key_codes[rows], kind="stable")]
+    else:
+        rows = _by_tags(sides, rows)
     return _manifest_rows(sides, rows, Kind.CREATE_IMAGE, sides.desired.key_codes[rows], None)
 
 
 def _by_tags(sides: Sides, rows: Rows) -> Rows:
-    """Put rows in the order of their images' lowest and highest tags; those of an image lie together."""
+    """Put rows in the order of their images' lowest and highest tags, so that batches hold many images.
+
+    Those of an image lie together.
+    """
     key, tag = np.unique(sides.desired.key_codes[rows], return_inverse=True)[1], sides.desired_tag[rows]
     lowest = np.full(key.max(initial=-1) + 1, np.iinfo(np.int32).max, np.int32)
     highest = np.full(len(lowest), -1, np.int32)

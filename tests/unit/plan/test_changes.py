@@ -52,6 +52,17 @@ def test_another_version_of_a_key_replaces_its_image(
     assert plan.doomed == len(expected)
 
 
+@pytest.mark.parametrize(("tags", "first"), [(20, ["0", "1", "2"]), (21, ["0", "21", "42"])])
+def test_new_images_stand_in_their_order_unless_a_batch_cannot_hold_all_tags(
+    tags: int, first: list[str]
+) -> None:
+    desired = make_labels([(f"{n}", f"tag {n % tags:02}") for n in range(63)])
+
+    plan = diff(desired, make_snapshot({}, MULTICLASS), KnownImages(SCHEMA.empty_table()))
+
+    assert [action.key for action in plan.actions(Kind.CREATE_IMAGE)][:3] == first
+
+
 def test_a_version_told_for_the_first_time_is_learned() -> None:
     desired = with_column(make_labels([("a", "x")]), "version", ["7"])
 
