@@ -99,15 +99,16 @@ def create_batches(actions: Iterable[Action], *, size: Size, sent: Sent = labels
     packs: OrderedDict[Hashable, _Pack] = OrderedDict()
     for action in actions:
         where = (action.url is not None, action.metadata)
-        cost, tags = size(action), {label.tag for label in sent(action)}
+        cost, labels = size(action), sent(action)
         pack = packs.get(where)
-        if pack is None or not pack.put(action, tags, cost):
+        if pack is None or not pack.put(action, labels, cost):
             if pack is not None:
                 yield pack.batch()
-            packs[where] = _Pack(action, tags, cost)
+            pack = packs[where] = _Pack(action.kind)
+            pack.put(action, labels, cost)
             packs.move_to_end(where)
-        if len(packs) > _OPEN_PACKS:
-            yield packs.popitem(last=False)[1].batch()
+            if len(packs) > _OPEN_PACKS:
+                yield packs.popitem(last=False)[1].batch()
     for pack in packs.values():
         yield pack.batch()
 
@@ -118,26 +119,30 @@ def url_size(action: Action) -> int:
 
 
 class _Pack:
-    def __init__(self, action: Action, tags: set[str], cost: int) -> None:
-        self.actions = [action]
-        self.tags = tags
-        self.bytes = cost
+    """A batch that is being filled."""
 
-    def put(self, action: Action, tags: set[str], cost: int) -> bool:
-        """Add an action, if there is room for it."""
-        together, size = self.tags | tags, self.bytes + cost
-        if (
-            len(self.actions) == limits.MAX_IMAGES_PER_BATCH
-            or size > limits.MAX_BODY_BYTES
-            or len(together) > limits.MAX_TAGS_PER_BATCH
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._actions: list[Action] = []
+        self._tags: set[str] = set()
+        self._bytes = 0
+
+    def put(self, action: Action, labels: Iterable[Label], cost: int) -> bool:
+        """Add an action, if there is room for it; there is for the first."""
+        new = {label.tag for label in labels if label.tag not in self._tags}
+        if self._actions and (
+            len(self._actions) == limits.MAX_IMAGES_PER_BATCH
+            or self._bytes + cost > limits.MAX_BODY_BYTES
+            or len(self._tags) + len(new) > limits.MAX_TAGS_PER_BATCH
         ):
             return False
-        self.actions.append(action)
-        self.tags, self.bytes = together, size
+        self._actions.append(action)
+        self._tags |= new
+        self._bytes += cost
         return True
 
     def batch(self) -> Batch:
-        return Batch(self.actions[0].kind, tuple(self.actions))
+        return Batch(self._kind, tuple(self._actions))
 
 
 class AddPacks:
