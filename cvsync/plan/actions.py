@@ -33,10 +33,12 @@ class Kind(IntEnum):
     @property
     def words(self) -> str:
         """The kind as people read it: ``create image``."""
-        return "remove label" if self is Kind.MAKE_ROOM else self.name.lower().replace("_", " ")
+        return _WORDS[self]
 
 
 _KINDS = tuple(Kind)
+_WORDS = [kind.name.lower().replace("_", " ") for kind in Kind]
+_WORDS[Kind.MAKE_ROOM] = _WORDS[Kind.REMOVE_LABEL]
 T = TypeVar("T", bound=tuple[Any, ...])
 
 SCHEMA = pa.schema(
