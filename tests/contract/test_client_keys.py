@@ -7,6 +7,7 @@ import logging
 import sys
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from azure.core.exceptions import ClientAuthenticationError
+from serving import Answer, serving
 
 from cvsync.api.client import open_client
 from cvsync.api.images import FileEntry
@@ -25,7 +27,6 @@ from cvsync.settings import Settings
 CANARY = "canary-5f0c"
 KEYS = {"training_key": f"{CANARY}-training", "prediction_key": f"{CANARY}-prediction"}
 NO_RETRY = RetryPolicy(max_outage=0)
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Answer], Awaitable["Host"]]
 
 
@@ -44,21 +45,14 @@ class Host:
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    runners = []
+    async with AsyncExitStack() as stack:
 
-    async def start(answer: Answer) -> Host:
-        host, app = Host(answer), web.Application()
-        app.router.add_route("*", "/{path:.*}", host.handle)
-        runner = web.AppRunner(app)
-        runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        return host
+        async def start(answer: Answer) -> Host:
+            host = Host(answer)
+            host.url = await stack.enter_async_context(serving(host.handle))
+            return host
 
-    yield start
-    for runner in runners:
-        await runner.cleanup()
+        yield start
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from serving import serving
 
 from cvsync.api.client import open_client
 from cvsync.api.retry import RetryPolicy
@@ -36,8 +37,6 @@ class Host:
 
     def __init__(self) -> None:
         self.meant: list[str] = []
-        self.app = web.Application()
-        self.app.router.add_route("*", "/{path:.*}", self.answer)
 
     async def answer(self, request: web.Request) -> web.Response:
         self.meant.append(request.headers["Host"])
@@ -47,11 +46,8 @@ class Host:
 @pytest.fixture
 async def host() -> AsyncIterator[tuple[Host, str]]:
     host = Host()
-    runner = web.AppRunner(host.app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield host, f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with serving(host.answer) as url:
+        yield host, url
 
 
 @pytest.fixture(autouse=True)
@@ -146,14 +142,9 @@ async def test_certificates_of_the_environment_are_believed(tmp_path: Path) -> N
     paths = certificate(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*paths)
-    runner = web.AppRunner(Host().app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    command = (sys.executable, "-c", ASK, f"https://127.0.0.1:{runner.addresses[0][1]}")
-    try:
+    async with serving(Host().answer, ssl_context=context) as url:
+        command = (sys.executable, "-c", ASK, url)
         said = [await run(command, os.environ | more) for more in ({}, {"SSL_CERT_FILE": str(paths[0])})]
-    finally:
-        await runner.cleanup()
 
     assert "certificate" in said[0].lower()
     assert said[1] == "()"

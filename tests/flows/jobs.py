@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from make import make_png, write_csv
 from terminal import Ran, Terminal
 
 from cvsync.cli.jobs.record import jobs_folder
@@ -27,6 +28,15 @@ def configure(terminal: Terminal, text: str = NIGHTLY) -> Path:
     path = terminal.folder / "cvsync.toml"
     path.write_text(text)
     return path
+
+
+def prepare_job(terminal: Terminal, manifest: str, text: str) -> None:
+    """Make twelve pictures of two tags, a manifest of them, and a job."""
+    for n in range(12):
+        (terminal.pictures / f"{n}.png").write_bytes(make_png(n))
+    rows = [{"url": terminal.url(f"{n}.png"), "tag": f"tag {n % 2}"} for n in range(12)]
+    write_csv(terminal.folder / manifest, rows)
+    configure(terminal, text)
 
 
 def job(terminal: Terminal, *arguments: object, name: str = "nightly") -> Ran:

@@ -6,11 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from make import make_png, write_csv
-from terminal import StartServed, Terminal
+from jobs import prepare_job
+from terminal import Terminal
 
 from cvsync.cli.jobs.record import history, jobs_folder
 from cvsync.run.failpoints import NAMES
@@ -34,16 +33,10 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
-def home(start_served: StartServed, tmp_path: Path, quick_learner: None) -> Terminal:
+def home(terminal: Terminal, quick_learner: None) -> Terminal:
     """A job and its manifest, and nothing done yet."""
-    (tmp_path / "pictures").mkdir()
-    emulator = start_served(fetch=True, files=tmp_path / "pictures")
-    made = Terminal(emulator, tmp_path / "pictures", tmp_path, tmp_path / "state")
-    for n in range(12):
-        (made.pictures / f"{n}.png").write_bytes(make_png(n))
-    write_csv(tmp_path / "m.csv", [{"url": made.url(f"{n}.png"), "tag": f"tag {n % 2}"} for n in range(12)])
-    (tmp_path / "cvsync.toml").write_text(JOB)
-    return made
+    prepare_job(terminal, "m.csv", JOB)
+    return terminal
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from make import make_png, write_csv
+from jobs import prepare_job
+from make import write_csv
 from terminal import Ran, StartServed, Terminal
 
 from cvsync.cli.jobs.record import JobRecord, history, jobs_folder
@@ -60,16 +61,9 @@ class Night(Terminal):
 
 
 @pytest.fixture
-def night(start_served: StartServed, tmp_path: Path, quick_learner: None) -> Night:
-    (tmp_path / "pictures").mkdir()
-    emulator = start_served(fetch=True, files=tmp_path / "pictures")
-    made = Night(emulator, tmp_path / "pictures", tmp_path, tmp_path / "state")
-    for n in range(12):
-        (made.pictures / f"{n}.png").write_bytes(make_png(n))
-    rows = [{"url": made.url(f"{n}.png"), "tag": f"tag {n % 2}"} for n in range(12)]
-    write_csv(tmp_path / "manifest.csv", rows)
-    (tmp_path / "cvsync.toml").write_text(JOB)
-    return made
+def night(terminal: Terminal, quick_learner: None) -> Night:
+    prepare_job(terminal, "manifest.csv", JOB)
+    return Night(**vars(terminal))
 
 
 def test_a_night_makes_a_model_of_the_data_and_the_next_finds_nothing_to_do(night: Night) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from aiohttp import web
+from serving import serving
 
 from cvsync.emulator import Emulator, EmulatorSettings, Quirks
 from cvsync.emulator.fetch import Fetcher, FetchError
@@ -155,13 +156,8 @@ async def host():
     async def answer(request):
         return web.Response(body=request.query["body"], content_type="application/json")
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with serving(answer) as url:
+        yield url
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "{}", '{"form":"cvsync-project-1","name":"x","images":7}'])

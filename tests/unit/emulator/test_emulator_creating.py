@@ -5,6 +5,7 @@ import hashlib
 import aiohttp
 import pytest
 from aiohttp import web
+from serving import serving
 
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
 
@@ -256,7 +257,7 @@ async def host(make_picture):
     """A host of pictures with its little ways."""
 
     async def answer(request):
-        kind = request.match_info["kind"]
+        kind = request.match_info["path"]
         if kind == "moved":
             raise web.HTTPFound("/good")
         if kind == "gone":
@@ -265,13 +266,8 @@ async def host(make_picture):
             return web.Response(body=b"\0" * 6_100_000)
         return web.Response(body=make_picture() if kind == "good" else b"text")
 
-    app = web.Application()
-    app.router.add_get("/{kind}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with serving(answer) as url:
+        yield url
 
 
 async def test_urls_are_really_downloaded(start_api, host):

@@ -6,6 +6,7 @@ import xml.etree.ElementTree
 
 import pytest
 from aiohttp import web
+from serving import serving
 
 from cvsync.emulator import worker
 
@@ -33,14 +34,9 @@ class Storage:
 
 @pytest.fixture
 async def storage():
-    storage, app = Storage(), web.Application(client_max_size=1 << 30)
-    app.router.add_route("*", "/{path:.*}", storage.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    storage.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield storage
-    await runner.cleanup()
+    storage = Storage()
+    async with serving(storage.answer) as storage.url:
+        yield storage
 
 
 async def hooked(api, storage, make_picture):
