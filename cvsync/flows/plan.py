@@ -218,43 +218,69 @@ async def find_or_create(
 async def prepare(
     service: Service, aim: Aim, project: Project, desired: Desired, known: KnownImages
 ) -> Prepared:
-    """Diff what is wanted with the project as it is now, and see that the plan keeps within bounds."""
+    """Diff what is wanted with the project as it is now, and see that the plan keeps within bounds.
+
+    Args:
+        service: Of the project.
+        aim: Within which bounds.
+        project: One without an id is empty.
+        desired: What it should hold.
+        known: What its ledger knows.
+
+    Raises:
+        GuardError: The plan would do more than it may.
+        PlanError: The project cannot hold what is wanted.
+        ManifestError: Rows contradict each other, and the aim is strict.
+    """
     hidden = desired.hidden_tags(known)
     prune = aim.prune if aim.deletes_despite_errors else held_back(service, aim.prune, hidden)
     others = desired.others(known) if prune is not Prune.KEEP else frozenset()
-    metadata = desired.metadata
-    if project.id:
-        has_metadata = metadata and is_at_least(service.client.api_version, METADATA_SINCE)
-        read = fetch_contents if has_metadata else fetch_snapshot
-        snapshot = await read(service.client, project, desired.type)
-    else:
-        snapshot = Snapshot.empty(project, desired.type)
-    there = {fold(tag.name) for tag in snapshot.tags}
-    for old, new in aim.renames.items():
-        if fold(old) not in there and fold(new) not in there:
-            tell(service.observer, "warning", text=f"the project has no tag {old!r} that could be renamed")
-    for name in aim.scope.unknown(desired.labels, snapshot):
-        tell(service.observer, "warning", text=f"neither the manifest nor the project has a tag {name!r}")
+    snapshot = await _fetch(service, project, desired)
+    _warn_of_unknown(service, aim, desired, snapshot)
     pa.default_memory_pool().release_unused()  # a listing takes more than what it comes to
     if len(snapshot.labels):
         tell_kept(service, hidden)
     plan = diff(
         desired.labels, snapshot, known, prune=prune, on_drift=aim.on_drift, scope=aim.scope,
         renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete | others, kept=hidden,
-        tags=desired.tags, metadata=metadata,
+        tags=desired.tags, metadata=desired.metadata,
     )  # fmt: skip
     pa.default_memory_pool().release_unused()  # sending takes hours and little
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
     _refuse_if_strict(aim, contradictions)
     tell_problems(service, contradictions)
+    _check(aim, plan, desired, known=len(known) - len(others))
+    tell(service.observer, "plan_summary", **summary(plan))
+    return Prepared(plan, desired.with_problems(contradictions), snapshot)
+
+
+async def _fetch(service: Service, project: Project, desired: Desired) -> Snapshot:
+    """Read what a project holds, its metadata only where some is wanted."""
+    if not project.id:
+        return Snapshot.empty(project, desired.type)
+    has_metadata = desired.metadata and is_at_least(service.client.api_version, METADATA_SINCE)
+    read = fetch_contents if has_metadata else fetch_snapshot
+    return await read(service.client, project, desired.type)
+
+
+def _warn_of_unknown(service: Service, aim: Aim, desired: Desired, snapshot: Snapshot) -> None:
+    """Tell of tags that options name and nobody has: they may be misspelt."""
+    there = {fold(tag.name) for tag in snapshot.tags}
+    for old, new in aim.renames.items():
+        if fold(old) not in there and fold(new) not in there:
+            tell(service.observer, "warning", text=f"the project has no tag {old!r} that could be renamed")
+    for name in aim.scope.unknown(desired.labels, snapshot):
+        tell(service.observer, "warning", text=f"neither the manifest nor the project has a tag {name!r}")
+
+
+def _check(aim: Aim, plan: Plan, desired: Desired, *, known: int) -> None:
+    """See that a plan keeps within the bounds of its aim; ``known``: keys that the ledger vouches for."""
     if aim.prune is not Prune.KEEP:
         bad = pa.array([*desired.bad_keys], pa.string())
         named = len(desired.labels.keys.filter(pc.invert(pc.is_in(desired.labels.keys, bad)))) + len(bad)
-        check_source(plan, named=named, known=len(known) - len(others), is_rejects=desired.is_rejects)
+        check_source(plan, named=named, known=known, is_rejects=desired.is_rejects)
     check_losses(plan, guard=aim.guard)
     check_quota(plan, aim.tier)
-    tell(service.observer, "plan_summary", **summary(plan))
-    return Prepared(plan, desired.with_problems(contradictions), snapshot)
 
 
 def summary(plan: Plan) -> dict[str, int | float]:
