@@ -59,7 +59,7 @@ bench-cold: .venv/ready
 bench-pull: .venv/ready
 	$(BIN)/python -m benchmarks.pull
 
-# Everything beside what people use today, into benchmarks/RESULTS.md; half an hour on a quiet machine.
+# Everything beside what people use today, into benchmarks/RESULTS.md; under half an hour on a quiet machine.
 bench: .venv/bench
 	$(BIN)/python -m benchmarks
 
