@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
+import asyncio
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
 import orjson
@@ -26,6 +26,9 @@ from cvsync.errors import (
     TransportError,
 )
 from cvsync.settings import Settings
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
 
 Read = Callable[[bytes], Any]
 """Makes a value of an answer's content; raises ``orjson.JSONDecodeError`` if that is no JSON."""
@@ -125,11 +128,28 @@ def _refuse_regional(endpoint: str) -> None:
         )
 
 
-def _payload(body: bytes | None) -> bytes | io.BytesIO:
-    """Give a body as aiohttp likes it: a large one is written piece by piece, between other work."""
+class _Pieces(aiohttp.Payload):
+    """A large body that is written piece by piece, between other work; aiohttp's own makes a copy first."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._size = len(body)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return bytes(self._value).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        left = memoryview(self._value)
+        while left:
+            await writer.write(left[:_LARGE_BODY_BYTES])
+            left = left[_LARGE_BODY_BYTES:]
+            await asyncio.sleep(0)
+
+
+def _payload(body: bytes | None) -> bytes | _Pieces:
     if body is None:
         return b""
-    return io.BytesIO(body) if len(body) > _LARGE_BODY_BYTES else body
+    return _Pieces(body) if len(body) > _LARGE_BODY_BYTES else body
 
 
 async def _content(request: Request, response: aiohttp.ClientResponse) -> bytes:

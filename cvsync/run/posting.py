@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from cvsync.api.client import Client
 from cvsync.api.created import Posted, posted, read_created
@@ -35,24 +34,27 @@ async def post_images(
     metadata = with_marker(actions[0].metadata, marker, attempt)
     if actions[0].url is not None:
         urls = [url_entry(a.url or "", some) for a, some in zip(actions, labels, strict=True)]
-        return await _post(client, "CreateImagesFromUrls", project_id, urls, metadata)
+        body = client.creation(urls, metadata=metadata)
+        return await _post(client, "CreateImagesFromUrls", project_id, body)
     async with room.taken(sum(map(body_size, actions))):
-        files = [
-            file_entry(a.key or "", await asyncio.to_thread(read_bytes, a), some)
-            for a, some in zip(actions, labels, strict=True)
-        ]
-        return await _post(client, "CreateImagesFromFiles", project_id, files, metadata)
+        async with room.building:
+            body = await asyncio.to_thread(_write_files, client, actions, labels, metadata)
+        return await _post(client, "CreateImagesFromFiles", project_id, body)
 
 
-async def _post(
+def _write_files(
     client: Client,
-    operation: str,
-    project_id: str,
-    entries: list[dict[str, Any]],
+    actions: Sequence[Action],
+    labels: Iterable[Iterable[LabelId]],
     metadata: Mapping[str, str] | None,
-) -> tuple[Posted, ...]:
-    answer = await client.post_entries(operation, project_id, entries, metadata=metadata, read=read_created)
-    return posted(answer)
+) -> bytes:
+    """Read files and write the body that holds them; of what it takes in between nothing is left."""
+    entries = [file_entry(a.key or "", read_bytes(a), some) for a, some in zip(actions, labels, strict=True)]
+    return client.creation(entries, metadata=metadata)
+
+
+async def _post(client: Client, operation: str, project_id: str, body: bytes) -> tuple[Posted, ...]:
+    return posted(await client.post_creation(operation, project_id, body, read=read_created))
 
 
 def pair(actions: Iterable[Action], outcomes: Iterable[Posted]) -> Iterator[tuple[Action, Posted | None]]:

@@ -18,6 +18,8 @@ class Room:
         self._size = size
         self._used = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self.building = asyncio.Lock()
+        """Held by who makes a body: one by one, so that the first leaves while the second is made."""
 
     @asynccontextmanager
     async def taken(self, size: int) -> AsyncIterator[None]:

@@ -1,11 +1,14 @@
-"""The way out: proxies, and certificates of one's own."""
+"""The way out: proxies, certificates of one's own, and large bodies."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime
 import ipaddress
+import json
 import os
+import random
 import ssl
 import subprocess
 import sys
@@ -22,6 +25,7 @@ from cryptography.x509.oid import NameOID
 from serving import serving
 
 from cvsync.api.client import open_client
+from cvsync.api.images import FileEntry
 from cvsync.api.retry import RetryPolicy
 from cvsync.settings import Settings
 
@@ -100,6 +104,7 @@ async def test_downloads_use_the_proxy_though_the_endpoint_is_local(
 ASK = """
 import asyncio, sys
 from cvsync.api.client import open_client
+from cvsync.api.images import FileEntry
 from cvsync.api.retry import RetryPolicy
 from cvsync.settings import Settings
 
@@ -156,3 +161,27 @@ async def run(command: tuple[str, ...], environment: dict[str, str]) -> str:
     )
     out, complaint = await process.communicate()
     return (out or complaint).decode().strip().rpartition("\n")[2]
+
+
+async def test_large_body_arrives_as_it_was_with_its_length() -> None:
+    """It is written piece by piece, the last one shorter."""
+    taken: list[tuple[str | None, bytes]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        taken.append((request.headers.get("Content-Length"), await request.read()))
+        return web.json_response({"isBatchSuccessful": True, "images": []})
+
+    app = web.Application(client_max_size=10**8)
+    app.router.add_post("/{path:.*}", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    pictures = {f'a "{n}" é.png': random.Random(n).randbytes(400_001) for n in range(3)}
+    async with reach(f"http://127.0.0.1:{runner.addresses[0][1]}") as (client, _):
+        await client.create_images_from_files("p", [FileEntry(*item) for item in pictures.items()])
+    await runner.cleanup()
+
+    ((length, content),) = taken
+    images = json.loads(content)["images"]
+    assert length == str(len(content))
+    assert {i["name"]: base64.b64decode(i["contents"], validate=True) for i in images} == pictures
