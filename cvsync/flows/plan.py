@@ -243,7 +243,7 @@ async def prepare(
     plan = diff(
         desired.labels, snapshot, known, prune=prune, on_drift=aim.on_drift, scope=aim.scope,
         renames=aim.renames, unmanaged=aim.unmanaged, incomplete=desired.incomplete | others, kept=hidden,
-        tags=desired.tags, metadata=desired.metadata,
+        mended=desired.is_rejects, tags=desired.tags, metadata=desired.metadata,
     )  # fmt: skip
     pa.default_memory_pool().release_unused()  # sending takes hours and little
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]

@@ -251,7 +251,7 @@ def _of_labels(
     request: VerifyRequest, reference: Reference, snapshot: Snapshot, known: KnownImages
 ) -> Iterator[Difference]:
     prune = Prune.KEEP if request.extra_is_fine else Prune.DELETE_ALL
-    plan = diff(reference.labels, snapshot, known, prune=prune, incomplete=reference.incomplete)
+    plan = diff(reference.labels, snapshot, known, prune=prune, incomplete=reference.incomplete, mended=True)
     return label_differences(plan)
 
 

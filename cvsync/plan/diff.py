@@ -34,10 +34,14 @@ from cvsync.plan.rows import (
 )
 from cvsync.plan.scope import TagScope
 from cvsync.plan.sides import Sides
-from cvsync.plan.twins import unite_twins
+from cvsync.plan.twins import conflicts_of, unite_twins
 from cvsync.snapshot import Snapshot
 
 TOLERANCE = 1e-5  # of the image's side: under a tenth of a pixel at the service's largest size
+_NO_ROOM = (
+    "the image has another tag, which a refused row of it may say, and a multiclass project holds one: "
+    "mend that row, too"
+)
 
 
 class Prune(Enum):
@@ -60,6 +64,7 @@ def diff(
     unmanaged: Unmanaged = Unmanaged.LEAVE,
     incomplete: Collection[str] = (),
     kept: Collection[str | None] = (),
+    mended: bool = False,
     tags: Sequence[NewTag] = (),
     metadata: Sequence[str] = (),
     tolerance: float = TOLERANCE,
@@ -81,6 +86,8 @@ def diff(
             count as gone and keep all their labels.
         kept: Tags of rows that could not be read and do not say their image: no label of them is removed, but
             where an image can have one label only; None: of no tag at all.
+        mended: Whether these are rows that were refused before: of their images others stand elsewhere, and
+            where an image can have one label only, what comes takes the place of what is there.
         tags: Tags that the project should have whether or not an image carries them.
         metadata: Names of metadata that images of the project should have too, where the snapshot tells it.
         tolerance: How far apart the numbers of two boxes may be that are the same box.
@@ -98,7 +105,7 @@ def diff(
     meant = scope.of_labels(desired)
     new_tags = sides.new_tags()
     drift = find_drift(sides)
-    changes = _label_changes(sides, meant, scope.of_snapshot(snapshot), tolerance)
+    changes = _label_changes(sides, meant, scope.of_snapshot(snapshot), tolerance, mended=mended)
     changes, is_new, drifted = _settle_drift(sides, changes, drift, on_drift)
     told = metadata_changes(sides, metadata)
     table = join(
@@ -207,7 +214,9 @@ class _Changes:
         return _Changes(add, remove, self.touched & ~images, self.conflicts)
 
 
-def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: float) -> _Changes:
+def _label_changes(
+    sides: Sides, meant: Mask, meant_present: Mask, tolerance: float, *, mended: bool
+) -> _Changes:
     is_wanted = (sides.row_image >= 0) & (sides.desired_tag >= 0) & meant
     is_present = look_up(sides.named, sides.present_image) & meant_present
     is_wanted, conflicts = unite_twins(sides, is_wanted)
@@ -218,9 +227,14 @@ def _label_changes(sides: Sides, meant: Mask, meant_present: Mask, tolerance: fl
     theirs = np.flatnonzero(look_up(differs, sides.present_image) & is_present)
     wanted, present = sides.wanted(ours), sides.present(theirs)
     add, remove = unmatched(wanted, present, tolerance=tolerance)
-    spared = look_up(sides.is_incomplete, present.image[remove]) | sides.is_kept(present.tag[remove])
-    if sides.snapshot.type is ProjectType.MULTICLASS:
-        # There is room for one: what comes takes the place of what was.
+    is_incomplete = look_up(sides.is_incomplete, present.image[remove])
+    spared = is_incomplete | sides.is_kept(present.tag[remove])
+    if sides.snapshot.type is ProjectType.MULTICLASS:  # there is room for one
+        if not mended:  # what is there may be what a refused row of the image says
+            has_no_room = np.isin(wanted.image[add], present.image[remove[is_incomplete]])
+            conflicts += conflicts_of(sides, ours[add[has_no_room]], "E122", _NO_ROOM)
+            add = add[~has_no_room]
+        # What comes takes the place of what was.
         spared &= ~np.isin(present.image[remove], wanted.image[add])
     remove = remove[~spared]
     touched = np.zeros(images, bool)

@@ -48,9 +48,10 @@ def unite_twins(sides: Sides, wanted: Mask) -> tuple[Mask, tuple[Conflict, ...]]
         is_first = np.r_[True, image[1:] != image[:-1]]
         contradicts[order] = tag != tag[np.maximum.accumulate(np.where(is_first, np.arange(len(image)), 0))]
     counts[rows[~contradicts]] = True
-    return counts, _conflicts(sides, rows[contradicts])
+    return counts, conflicts_of(sides, rows[contradicts], "E121", _MESSAGE)
 
 
-def _conflicts(sides: Sides, rows: Rows) -> tuple[Conflict, ...]:
+def conflicts_of(sides: Sides, rows: Rows, code: str, message: str) -> tuple[Conflict, ...]:
+    """Name rows of the manifest as contradicting others."""
     found = sides.desired.table.select(["key", "tag", "source", "row"]).take(pa.array(rows)).to_pylist()
-    return tuple(Conflict(r["key"], r["tag"], r["source"], r["row"], "E121", _MESSAGE) for r in found)
+    return tuple(Conflict(r["key"], r["tag"], r["source"], r["row"], code, message) for r in found)

@@ -185,3 +185,20 @@ async def test_images_that_are_met_keep_their_labels_where_rows_are_refused(
     await shelf.push(write_csv(tmp_path / "m.csv", rows), run=replace(QUICK, adopt=Adopt.REPLACE))
 
     assert {tag.tag_name for image in await shelf.images() for tag in image.tags} == {"fork", "knife"}
+
+
+async def test_a_multiclass_image_keeps_the_tag_of_a_refused_row_until_it_is_mended(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    rows = [{"url": shelf.url("0.png"), "tag": "knife", "tag_type": ""}]
+    await shelf.push(write_csv(tmp_path / "m.csv", rows), create=NewProject(type=ProjectType.MULTICLASS))
+    rows = [rows[0] | {"tag": "fork"}, rows[0] | {"tag_type": "sharp"}]
+
+    report = await shelf.push(write_csv(tmp_path / "m.csv", rows), rejects=tmp_path / "r.csv")
+
+    assert [tag.tag_name for image in await shelf.images() for tag in image.tags] == ["knife"]
+    assert report.counts["rows_refused"] == 2
+    assert rejected(report, "tag") == [("fork", "E122"), ("knife", "E025")]
+    mended = write_csv(tmp_path / "mended.csv", [{**rows[0], "error_code": ""}])
+    await shelf.push(mended)
+    assert [tag.tag_name for image in await shelf.images() for tag in image.tags] == ["fork"]

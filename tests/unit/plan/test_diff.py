@@ -125,12 +125,16 @@ def test_incomplete_image_that_only_a_pull_or_a_hint_tells_keeps_what_it_has() -
         assert diff(labels, snapshot, known, incomplete={"a"}).is_empty
 
 
-def test_what_comes_to_an_incomplete_image_takes_its_place_where_there_is_one() -> None:
+def test_what_comes_to_an_incomplete_image_takes_its_place_only_where_its_row_is_mended() -> None:
     snapshot = make_snapshot({"id-a": [("x",)]}, ProjectType.MULTICLASS)
+    sides = make_labels([("a", "y")]), snapshot, KnownImages.of({"a": "id-a"})
 
-    plan = diff(make_labels([("a", "y")]), snapshot, KnownImages.of({"a": "id-a"}), incomplete={"a"})
+    mended = diff(*sides, incomplete={"a"}, mended=True)
+    plan = diff(*sides, incomplete={"a"})
 
-    assert [*map(str, plan.actions())] == ["create tag y", "remove x from a", "add y to a"]
+    assert [*map(str, mended.actions())] == ["create tag y", "remove x from a", "add y to a"]
+    assert plan.is_empty
+    assert [(c.row, c.code) for c in plan.conflicts] == [(1, "E122")]
 
 
 def test_tags_match_without_case_and_keep_the_project_s_spelling() -> None:
