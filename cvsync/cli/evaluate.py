@@ -19,7 +19,7 @@ from cvsync.cli.options import (
     take_model,
     take_reading,
 )
-from cvsync.cli.writable import refuse_manifest
+from cvsync.cli.writable import WritableFile, refuse_manifest
 from cvsync.errors import SettingsError
 from cvsync.whole import open_named
 
@@ -42,7 +42,7 @@ SHOWN = 10  # mistakes, before "and N more"
     help="How much a predicted box and the labelled one overlap at least, for it to be found.",
 )  # fmt: skip
 @click.option(
-    "--mistakes", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.csv",
+    "--mistakes", type=WritableFile(), metavar="FILE.csv",
     help="Write down what was missed and what was wrong.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Ask for nothing if a single row is bad.")
@@ -68,8 +68,6 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
 
     common, options = split_common(options)
     mistakes: Path | None = options["mistakes"]
-    if mistakes is not None and not mistakes.absolute().parent.is_dir():
-        raise click.UsageError(f"--mistakes {mistakes}: there is no folder {mistakes.parent}")
     refuse_manifest("--mistakes", mistakes, manifests)
     options["store"] = None if options["store"] or not _may_choose(common.api_version, options) else False
     request = EvaluateRequest(
@@ -141,12 +139,18 @@ def write_mistakes(mistakes: tuple[Mistake, ...], path: Path) -> None:
 
     Raises:
         SettingsError: The file cannot be written.
+        OSError: The disk is full.
     """
+    from cvsync.cli import exits
+
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open_named(path) as sink, TextIOWrapper(sink, encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["image", "mistake", "tag", "probability", "left", "top", "width", "height"])
             for one in mistakes:
                 writer.writerow([one.image, one.kind, one.tag, one.probability, *(one.box or (None,) * 4)])
     except OSError as error:
+        if exits.is_full(error):
+            raise
         raise SettingsError(f"--mistakes {path}: {error.strerror}") from error

@@ -65,7 +65,7 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, ServiceError) and error.is_transient:
         return LATER
     if not isinstance(error, CvsyncError) and explain(error):
-        return LATER if _is_full(error) else USAGE
+        return LATER if is_full(error) else USAGE
     return next((code for kind, code in _CODES if isinstance(error, kind)), UNEXPECTED)
 
 
@@ -76,14 +76,15 @@ def explain(error: BaseException) -> str | None:
     """
     if isinstance(error, CvsyncError):
         return str(error)
-    if _is_full(error):
+    if is_full(error):
         return "the disk is full; make room and run again"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return None
 
 
-def _is_full(error: BaseException) -> bool:
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error says that there is no room on the disk."""
     import sqlite3
 
     if isinstance(error, sqlite3.OperationalError):

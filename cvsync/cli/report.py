@@ -83,5 +83,6 @@ SUFFIXES = tuple(_FORMS)
 
 def write_report(found: Verification, path: Path) -> None:
     """Write a report in the form that the file's name ends with; raises as ``open_named`` does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open_named(path) as file:
         file.write(_FORMS[path.suffix.lower()](found).encode())

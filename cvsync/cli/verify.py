@@ -16,6 +16,7 @@ from cvsync.cli.options import (
     take_renames,
 )
 from cvsync.cli.source import open_source, source_options, split_source
+from cvsync.cli.writable import WritableFile, refuse_manifest
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--extra-is-fine", is_flag=True, help="The project may hold images that are not named.")
 @click.option(
     "--report",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=WritableFile(),
     metavar="FILE",
     help="Write the report to a file: .json, .md or .txt.",
 )
@@ -76,6 +77,7 @@ def verify(
     report: Path | None = options["report"]
     if report is not None and report.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--report {report}: the name ends in none of {', '.join(SUFFIXES)}")
+    refuse_manifest("--report", report, manifests)
     request = VerifyRequest(
         project=common.required_project(), manifests=manifests, reading=take_reading(options), source=source,
         tag_map=take_renames("--tag-map", options["tag_map"]),

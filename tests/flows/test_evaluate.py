@@ -190,8 +190,8 @@ def test_file_for_mistakes_that_cannot_be_written_is_told(terminal: Terminal, tm
     train(terminal)
     manifest = held_out(terminal, [{"tag": "fork"}])
 
-    with pytest.raises(click.UsageError, match="there is no folder"):
-        terminal.run("evaluate", manifest, "--mistakes", tmp_path / "gone" / "m.csv")
+    with pytest.raises(click.UsageError, match="is no folder that you may write to"):
+        terminal.run("evaluate", manifest, "--mistakes", manifest / "m.csv")
     with pytest.raises(click.BadParameter):
         terminal.run("evaluate", manifest, "--mistakes", tmp_path)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")

@@ -312,3 +312,14 @@ async def test_a_key_with_the_picture_of_another_key_is_that_image(shelf: Shelf)
 
     assert found.counts == {}
     assert found.compared == 3
+
+
+async def test_a_tag_of_another_type_is_a_difference(shelf: Shelf) -> None:
+    rows: list[Row] = [{"path": f"{n}.png", "tag": "nothing", "tag_type": ""} for n in range(2)]
+    await shelf.push(write_csv(shelf.folder / "m.csv", rows))
+
+    found = await check(shelf, [row | {"tag_type": "Negative"} for row in rows])
+
+    (difference,) = found.differences
+    assert (str(difference.kind), difference.image) == ("tag differs", "nothing")
+    assert difference.detail == "type: 'Negative', not 'Regular'"
