@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +29,7 @@ SHOWN = 3  # rows of a code, before "and N more"
 @click.option("--rejects", type=WritableFile(), metavar="FILE", help="Write bad rows there.")
 @click.option(
     "--preview",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=WritableFile(),
     metavar="FILE.png",
     help="Draw some images of this machine with their boxes.",
 )
@@ -65,6 +64,7 @@ def _validate(manifests: tuple[str, ...], options: dict[str, Any]) -> int:
 
     json = options["json"]
     refuse_manifest("--rejects", options["rejects"], manifests)
+    refuse_manifest("--preview", options["preview"], manifests)
     request = ValidateRequest(
         manifests=manifests,
         reading=take_reading(options, check_files=options["check_files"], now=datetime.now(UTC)),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 from click.testing import CliRunner, Result
@@ -157,6 +158,20 @@ def test_preview_draws_images_of_this_machine(tmp_path: Path) -> None:
     code, _, err = run("-", "--preview", tmp_path / "q.png", stdin=f"url,tag\n{URL},a\n")
     assert code == 2
     assert "of this machine" in err
+
+
+def test_a_preview_takes_the_place_of_no_manifest_and_no_image(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(make_png(1))
+    manifest = write_csv(tmp_path / "m.csv", [{"path": "a.png", "tag": "a"}])
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+
+    with pytest.raises(click.UsageError, match="is one of the manifests"):
+        run(manifest, "--preview", manifest)
+    code, _, err = run(manifest, "--preview", tmp_path / "a.png")
+
+    assert (code, "is one of the images" in err) == (2, True)
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    assert run(manifest, "--preview", tmp_path / "new" / "p.png")[0] == 0
 
 
 def test_schema_is_one_that_own_lines_keep() -> None:
