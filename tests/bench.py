@@ -19,7 +19,8 @@ from cvsync.errors import ServiceError, TransportError
 from cvsync.events import Event
 from cvsync.known import KnownImages
 from cvsync.model import Image, ProjectType
-from cvsync.plan.actions import Action, Plan
+from cvsync.plan.actions import Action
+from cvsync.plan.plan import Plan
 from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
 from cvsync.run.outcome import Outcomes

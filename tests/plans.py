@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from cvsync.labels import METADATA, TEXT
 from cvsync.model import ProjectType
-from cvsync.plan.actions import SCHEMA, Action, Box, Extent, Kind, Label, NewTag, Plan, TagRename
+from cvsync.plan.actions import Action, Box, Kind, Label, NewTag, TagRename
+from cvsync.plan.plan import SCHEMA, Extent, Plan
 
 
 def make_plan(

@@ -19,7 +19,8 @@ from cvsync.flows.service import Service
 from cvsync.labels import METADATA, TEXT, fold
 from cvsync.model import Image, Project, ProjectType
 from cvsync.plan import Action, Box, Kind, Label, NewTag, Plan
-from cvsync.plan.actions import SCHEMA, Extent, Origin
+from cvsync.plan.actions import Origin
+from cvsync.plan.plan import SCHEMA, Extent
 from cvsync.run.ledger import Ledger
 from cvsync.run.marker import own_metadata
 from cvsync.run.settings import RunSettings

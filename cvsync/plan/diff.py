@@ -16,13 +16,14 @@ from cvsync.known import KnownImages
 from cvsync.labels import Labels, fold
 from cvsync.model import ProjectType
 from cvsync.parallel import look_up
-from cvsync.plan.actions import Conflict, Extent, Kind, NewTag, Plan
+from cvsync.plan.actions import Conflict, Kind, NewTag
 from cvsync.plan.adopt import Unmanaged, adopt, with_adopted
 from cvsync.plan.coded import Mask, fingerprints
 from cvsync.plan.drift import Drift, OnDrift, find_drift, refuse_drift
 from cvsync.plan.learned import learn
 from cvsync.plan.match import Rows, unmatched
 from cvsync.plan.metadata import metadata_changes
+from cvsync.plan.plan import Extent, Plan
 from cvsync.plan.rows import (
     add_rows,
     create_rows,

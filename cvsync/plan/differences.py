@@ -11,7 +11,8 @@ import numpy as np
 
 from cvsync.events import without_query
 from cvsync.labels import METADATA, Labels, codes_of
-from cvsync.plan.actions import Action, Kind, Plan
+from cvsync.plan.actions import Action, Kind
+from cvsync.plan.plan import Plan
 
 
 class Differs(StrEnum):

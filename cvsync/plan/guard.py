@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cvsync.errors import GuardError
-from cvsync.plan.actions import Plan
+from cvsync.plan.plan import Plan
 
 DEFAULT_MAX_DELETE = 100  # images; or DEFAULT_MAX_DELETE_SHARE of the project where that is fewer
 DEFAULT_MAX_DELETE_SHARE = 0.1

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from cvsync import limits
 from cvsync.errors import GuardError
-from cvsync.plan.actions import Extent, Kind, Plan
+from cvsync.plan.actions import Kind
+from cvsync.plan.plan import Extent, Plan
 
 
 class Tier(Enum):

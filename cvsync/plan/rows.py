@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from cvsync.labels import BOX, METADATA, TEXT, Codes, one_chunk
 from cvsync.limits import MAX_TAGS_PER_BATCH
-from cvsync.plan.actions import SCHEMA, Kind
+from cvsync.plan.actions import Kind
 from cvsync.plan.match import Rows
+from cvsync.plan.plan import SCHEMA
 from cvsync.plan.sides import Sides, as_positions
 
 

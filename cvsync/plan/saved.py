@@ -33,8 +33,9 @@ from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
 from cvsync.labels import as_column, one_chunk
 from cvsync.model import ProjectType
-from cvsync.plan.actions import SCHEMA, Extent, Kind, NewTag, Plan, TagRename
+from cvsync.plan.actions import Kind, NewTag, TagRename
 from cvsync.plan.coded import fingerprints
+from cvsync.plan.plan import SCHEMA, Extent, Plan
 from cvsync.snapshot import Snapshot
 
 FORMAT = 2

@@ -8,8 +8,9 @@ from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import UnsupportedError
 from cvsync.labels import METADATA
 from cvsync.model import Tag
-from cvsync.plan.actions import Kind, Plan
+from cvsync.plan.actions import Kind
 from cvsync.plan.batch import Batch
+from cvsync.plan.plan import Plan
 from cvsync.run.create import Creations
 from cvsync.run.delete import Deletions
 from cvsync.run.metadata import MetadataChanges

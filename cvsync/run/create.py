@@ -11,8 +11,9 @@ from cvsync.api.created import Posted
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.model import Image
-from cvsync.plan.actions import Action, Kind, Label, Plan
+from cvsync.plan.actions import Action, Kind, Label
 from cvsync.plan.batch import Batch, create_batches, labels_of
+from cvsync.plan.plan import Plan
 from cvsync.run.adopt import Adoptions
 from cvsync.run.answered import Answered, Sent
 from cvsync.run.content import locate, why_unusable

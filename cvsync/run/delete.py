@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from cvsync.api.listing import fetch_images
 from cvsync.errors import NotFoundError, ServiceError
 from cvsync.model import ProjectType
-from cvsync.plan.actions import Action, Kind, Plan
+from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch, delete_batches
+from cvsync.plan.plan import Plan
 from cvsync.run.failpoints import failpoint
 from cvsync.run.ledger_runs import STEPS
 from cvsync.run.tags import Tags

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from cvsync.api.listing import fetch_images
 from cvsync.limits import IDS_PER_URL
-from cvsync.plan.actions import Action, Kind, Plan
+from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch, Packs
+from cvsync.plan.plan import Plan
 from cvsync.predictions import MetadataSummary
 from cvsync.run.ledger_runs import STEPS
 from cvsync.run.marker import own_metadata

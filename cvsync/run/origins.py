@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsync.plan.actions import Kind, Plan
+from cvsync.plan.actions import Kind
+from cvsync.plan.plan import Plan
 from cvsync.run.ledger_file import transaction
 
 MANIFEST = "a manifest"

@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import numpy as np
 
-from cvsync.plan.actions import Kind, Plan
+from cvsync.plan.actions import Kind
+from cvsync.plan.plan import Plan
 from cvsync.run.work import Work
 
 _BY_IMAGE = (Kind.CREATE_IMAGE, Kind.REPLACE_IMAGE, Kind.DELETE_IMAGE, Kind.SET_METADATA)

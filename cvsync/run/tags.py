@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.labels import fold
 from cvsync.model import Tag
-from cvsync.plan.actions import Kind, Label, NewTag, Plan, TagRename
+from cvsync.plan.actions import Kind, Label, NewTag, TagRename
+from cvsync.plan.plan import Plan
 from cvsync.run.once import once
 from cvsync.run.sums import TagAndBox
 from cvsync.run.verdict import Verdict, verdict

@@ -24,7 +24,8 @@ from cvsync.api.transport import AiohttpTransport
 from cvsync.flows.project import NewProject, create_project
 from cvsync.flows.train import train
 from cvsync.model import ProjectType
-from cvsync.plan.actions import Action, Kind, Label, Plan, TagRename
+from cvsync.plan.actions import Action, Kind, Label, TagRename
+from cvsync.plan.plan import Plan
 from cvsync.settings import Settings
 from faults.proxy import Proxy, Toxic
 

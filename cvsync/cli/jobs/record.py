@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from cvsync.events import Event
-from cvsync.plan.actions import Extent
+from cvsync.plan.plan import Extent
 from cvsync.run.private import make_folder
 from cvsync.whole import PRIVATE, open_whole
 

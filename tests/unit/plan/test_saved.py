@@ -12,7 +12,7 @@ from cvsync.errors import GuardError, PlanError, SettingsError
 from cvsync.known import KnownImages
 from cvsync.model import ProjectType, Tag
 from cvsync.plan import Kind, Plan, Prune, diff
-from cvsync.plan.actions import Extent
+from cvsync.plan.plan import Extent
 from cvsync.plan.quota import Tier, check_quota, cost, labels_by_tag
 from cvsync.plan.saved import FORMAT, SavedPlan, baseline, fingerprint_state, read_plan, write_plan
 
