@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from cvsync.api.client import Client, open_client
     from cvsync.errors import CvsyncError
     from cvsync.events import Event
+    from cvsync.flows.aim import PlanRequest
     from cvsync.flows.apply import apply_plan
     from cvsync.flows.carry import Report
     from cvsync.flows.evaluate import EvaluateRequest, Evaluation, evaluate
     from cvsync.flows.migrate import MigrateRequest, migrate
     from cvsync.flows.models import ModelChoice
     from cvsync.flows.pictures import find_pictures
-    from cvsync.flows.plan import PlanRequest, make_plan
+    from cvsync.flows.plan import make_plan
     from cvsync.flows.predict import PredictRequest, predict
     from cvsync.flows.pull import PullReport, PullRequest, pull
     from cvsync.flows.push import PushRequest, push
@@ -40,7 +41,7 @@ _HOMES = {
     "Manifest": "cvsync.manifest",
     "MigrateRequest": "cvsync.flows.migrate",
     "ModelChoice": "cvsync.flows.models",
-    "PlanRequest": "cvsync.flows.plan",
+    "PlanRequest": "cvsync.flows.aim",
     "PredictRequest": "cvsync.flows.predict",
     "PullReport": "cvsync.flows.pull",
     "PullRequest": "cvsync.flows.pull",

@@ -23,8 +23,8 @@ from cvsync.cli.release_options import end_options, take_ends, take_training, tr
 from cvsync.cli.writable import WritableFile, refuse_manifest
 
 if TYPE_CHECKING:
+    from cvsync.flows.aim import PlanRequest
     from cvsync.flows.carry import Files, Report
-    from cvsync.flows.plan import PlanRequest
     from cvsync.flows.service import Service
     from cvsync.plan import Plan
     from cvsync.plan.quota import Tier
@@ -125,7 +125,7 @@ def apply(plan_file: Path, rejects: Path | None, **options: Any) -> int:
 
 
 def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool = False) -> PlanRequest:
-    from cvsync.flows.plan import PlanRequest
+    from cvsync.flows.aim import PlanRequest
     from cvsync.flows.project import NewProject
     from cvsync.plan import Prune
     from cvsync.plan.adopt import Unmanaged

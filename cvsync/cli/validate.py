@@ -44,13 +44,15 @@ def validate(manifests: tuple[str, ...], schema: bool, **options: Any) -> int:
     Example:
       cvsync validate manifest.csv --project-type detection
     """
+    from cvsync.cli import exits
+
     if schema:
         import orjson
 
         from cvsync.manifest.schema import json_schema
 
         click.echo(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2).decode())
-        return 0
+        return exits.OK
     if not manifests:
         raise click.UsageError("which manifest? Name a file or a folder, or - for stdin")
     return _validate(manifests, options)

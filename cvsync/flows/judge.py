@@ -12,7 +12,7 @@ from cvsync.labels import fold
 from cvsync.model import ProjectType
 from cvsync.predictions import IterationPerformance, TagPerformance
 
-Score = IterationPerformance | TagPerformance
+Performance = IterationPerformance | TagPerformance
 
 
 class Measure(StrEnum):
@@ -22,7 +22,7 @@ class Measure(StrEnum):
     RECALL = "recall"
     AP = "ap"  # average precision; not told of classifications before v3.0
 
-    def of(self, score: Score) -> float | None:
+    def of(self, score: Performance) -> float | None:
         """Read it; None: the service does not tell it."""
         value: float | None = getattr(score, "average_precision" if self is Measure.AP else self.value)
         return value
@@ -110,7 +110,7 @@ class Judgement:
         return whole | _figures(self.performance) | {"tags": tags, "baseline": self.baseline}
 
 
-def _figures(score: Score) -> dict[str, object]:
+def _figures(score: Performance) -> dict[str, object]:
     return {str(measure): measure.of(score) for measure in Measure}
 
 

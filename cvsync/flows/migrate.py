@@ -10,10 +10,11 @@ from cvsync.api.client import Client
 from cvsync.api.listing import Selection
 from cvsync.errors import GuardError, PlanError, SettingsError
 from cvsync.events import tell
+from cvsync.flows.aim import Aim
 from cvsync.flows.carry import Report, hold
 from cvsync.flows.copied_tags import CopiedTags
 from cvsync.flows.desired import Desired, fit
-from cvsync.flows.plan import Aim, Prepared, find_or_create, prepare
+from cvsync.flows.plan import Prepared, find_or_create, prepare
 from cvsync.flows.project import NewProject, require_project
 from cvsync.flows.push import make_equal
 from cvsync.flows.service import Service

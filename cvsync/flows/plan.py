@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from cvsync.api.listing import fetch_contents, fetch_snapshot
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ManifestError, MissingProjectError, SettingsError
 from cvsync.events import tell
+from cvsync.flows.aim import Aim, PlanRequest
 from cvsync.flows.desired import Desired, refuse_metadata, want
 from cvsync.flows.held_back import held_back, tell_kept
 from cvsync.flows.project import (
@@ -30,63 +30,15 @@ from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
 from cvsync.labels import fold, one_chunk
-from cvsync.manifest import Manifest, Name, Problem, Reading, absolute, read, remember, shown
+from cvsync.manifest import Manifest, Name, Problem, Reading, absolute, read, remember
 from cvsync.model import Project, ProjectType
 from cvsync.plan import Kind, Plan, Prune, diff
-from cvsync.plan.adopt import Unmanaged
-from cvsync.plan.drift import OnDrift
 from cvsync.plan.fit import infer_type
-from cvsync.plan.guard import DeleteGuard, check_losses, check_source
-from cvsync.plan.quota import Tier, check_quota, cost
+from cvsync.plan.guard import check_losses, check_source
+from cvsync.plan.quota import check_quota, cost
 from cvsync.plan.saved import SavedPlan, fingerprint_state, write_plan
-from cvsync.plan.scope import TagScope
 from cvsync.snapshot import Snapshot
 from cvsync.whole import PRIVATE, open_whole
-
-
-@dataclass(frozen=True, kw_only=True)
-class Aim(ABC):
-    """Which project is to be made equal to something, and within which bounds."""
-
-    project: str
-    """Name or id."""
-    create: NewProject | None = None
-    """How to make the project if it does not exist; None: it must."""
-    prune: Prune = Prune.KEEP
-    guard: DeleteGuard = field(default_factory=DeleteGuard)
-    on_drift: OnDrift = OnDrift.MANIFEST
-    scope: TagScope = field(default_factory=TagScope)
-    renames: Mapping[str, str] = field(default_factory=dict)
-    """Tags that get another name: old -> new."""
-    unmanaged: Unmanaged = Unmanaged.LEAVE
-    tier: Tier = Tier.S0
-    strict: bool = False
-    """Refuse everything if one row is bad."""
-
-    @property
-    @abstractmethod
-    def reference(self) -> str:
-        """What it is to be made equal to, for messages."""
-
-    @property
-    def deletes_despite_errors(self) -> bool:
-        """Whether images go even though something was refused."""
-        return False
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanRequest(Aim):
-    """What a project is to be made equal to: manifests."""
-
-    manifests: tuple[Name, ...]
-    """Files, folders, globs, URIs of storage, or ``-`` for stdin."""
-    reading: Reading = field(default_factory=Reading)
-    """How to understand the manifests, where they do not say it themselves."""
-
-    @property
-    def reference(self) -> str:
-        """The manifests' names."""
-        return ", ".join(map(shown, self.manifests))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cvsync.events import tell
+from cvsync.flows.aim import Aim, PlanRequest
 from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.desired import Desired
-from cvsync.flows.plan import Aim, PlanRequest, Prepared, meet, prepare
+from cvsync.flows.plan import Prepared, meet, prepare
 from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.release import Release, ReleaseRequest
 from cvsync.flows.service import Service

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cvsync.flows.plan import Aim
+from cvsync.flows.aim import Aim
 
 
 def test_an_aim_that_does_not_say_what_it_is_to_be_equal_to_cannot_be_made() -> None:
