@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync.api.listing import Selection, fetch_contents, project_type
-from cvsync.api.versions import METADATA_SINCE, is_at_least
+from cvsync.api.versions import METADATA_SINCE, TAG_TYPE_SINCE, is_at_least
 from cvsync.errors import SettingsError
 from cvsync.events import tell
 from cvsync.flows.iterations import choose_iteration
@@ -81,15 +81,22 @@ async def read_selected(
     Raises:
         PlanError: The project changed at every reading.
     """
-    version = service.client.api_version
-    if not is_at_least(version, METADATA_SINCE):
-        text = (
-            f"API version {version} tells no metadata of images; --api-version {METADATA_SINCE} or later does"
-        )
-        tell(service.observer, "warning", text=text)
+    _tell_what_is_not_read(service)
     type_ = await project_type(service.client, project)
     snapshot = await fetch_contents(service.client, project, type_, selection, seen=seen)
     return _created_between(snapshot, wanted)
+
+
+def _tell_what_is_not_read(service: Service) -> None:
+    """Warn of what an old API version does not tell, so that a copy or a manifest will lack it."""
+    version = service.client.api_version
+    if is_at_least(version, METADATA_SINCE):
+        return
+    what = "no metadata of images"
+    if not is_at_least(version, TAG_TYPE_SINCE):
+        what += " and no types of tags, so that a negative one counts as regular"
+    text = f"API version {version} tells {what}; --api-version {METADATA_SINCE} or later does"
+    tell(service.observer, "warning", text=text)
 
 
 async def select(service: Service, project: Project, wanted: Wanted) -> Selection:

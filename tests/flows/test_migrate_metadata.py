@@ -83,12 +83,21 @@ async def test_metadata_that_a_version_has_not_is_refused_before_anything_is_mad
     assert await pair.copy.writes() == {}
 
 
-async def test_a_source_that_tells_no_metadata_is_warned_of(pair: Pair) -> None:
-    pair.source.api_version = "v3.2"
+@pytest.mark.parametrize(
+    ("version", "what"),
+    [
+        ("v3.2", "no metadata of images"),
+        ("v2.1", "no metadata of images and no types of tags, so that a negative one counts as regular"),
+    ],
+)
+async def test_what_a_version_does_not_tell_of_a_source_is_warned_of(
+    pair: Pair, version: str, what: str
+) -> None:
+    pair.source.api_version = version
     (pair.source.folder / "0.png").write_bytes(make_png(0))
     await pair.source.push(write_csv(pair.source.folder / "m.csv", [{"path": "0.png", "tag": "fork"}]))
 
     await pair.migrate()
 
     (text,) = (event.facts["text"] for event in pair.source.events if event.name == "warning")
-    assert text == "API version v3.2 tells no metadata of images; --api-version v3.3 or later does"
+    assert text == f"API version {version} tells {what}; --api-version v3.3 or later does"
