@@ -19,7 +19,8 @@ from cvsync.run.answered import Answered, Sent
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
 from cvsync.run.ledger_runs import STEPS
-from cvsync.run.marker import marker_filter, own_metadata
+from cvsync.run.marked import images_of, marked_images
+from cvsync.run.marker import own_metadata
 from cvsync.run.posting import pair, post_images, size_of
 from cvsync.run.relabel import Relabels, labels_of_image, sums_of_images
 from cvsync.run.settle import Duplicate, relabel
@@ -264,7 +265,7 @@ class Creations:
                 await work.wait_out(ticket)
                 if work.stop.requested:
                     return
-                ours = await self._find(ticket)
+                ours = await images_of(work, ticket)
             is_bare = bool(ours) or ticket.marker is None
             ticket.batch = await self._linked(ticket.batch)
             await work.next_attempt(ticket, error)
@@ -291,27 +292,10 @@ class Creations:
         """
         if ticket.marker is None or not self._work.may_be_at_work(ticket):
             return None
-        found = await self._look(ticket.marker)
+        found = await marked_images(self._work, ticket.marker)
         sent = [self._tags.identified(self._sent(action)) for action in ticket.batch.actions]
         there = sums_of_images([*found.values()], self._plan.type)
         return found if sorted(there.values()) == sorted(fingerprints(sent)) else None
-
-    async def _find(self, ticket: Ticket) -> dict[str, Image]:
-        """Read the images that a batch in doubt made, until their number stands still."""
-        if ticket.marker is None:
-            return {}
-        found = await self._look(ticket.marker)
-        while 0 < len(found) < len(ticket.batch.actions):
-            await self._work.sleep(self._work.settings.grace)
-            more = await self._look(ticket.marker)
-            if len(more) == len(found):
-                break
-            found = more
-        return found
-
-    async def _look(self, marker: str) -> dict[str, Image]:
-        images = await self._work.client.get_images(self._work.project_id, filter_=marker_filter(marker))
-        return {image.id: image for image in images}
 
     # Images that are downloaded here.
 

@@ -27,7 +27,8 @@ from cvsync.plan.fingerprint import EMPTY
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.ledger import Stored
 from cvsync.run.ledger_reading import OpenBatch
-from cvsync.run.marker import marker_filter, own_metadata
+from cvsync.run.marked import marked_images
+from cvsync.run.marker import own_metadata
 from cvsync.run.posting import pair, post_images, size_of
 from cvsync.run.relabel import labels_of_image, sums_of_images
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
@@ -100,8 +101,7 @@ async def _settle_creation(work: Work, type_: ProjectType, labels: Labels | None
     made: dict[str, Image] = {}
     can_look = batch.marker is not None and is_at_least(work.client.api_version, METADATA_SINCE)
     if can_look and batch.marker is not None:
-        found = await work.client.get_images(work.project_id, filter_=marker_filter(batch.marker))
-        made = {image.id: image for image in found}
+        made = await marked_images(work, batch.marker)
     if made or not can_look:
         if labels is None:
             return
