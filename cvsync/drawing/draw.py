@@ -150,11 +150,12 @@ class _Sheet:
         return short + ending
 
     def _free(self, box: Four, width: float, height: float) -> tuple[float, float]:
-        """Find room above a box, else in it, else further down; inside the picture in any case."""
+        """Find room above a box, else in it, else further down or up; inside the picture in any case."""
         left, top, *_ = box
         x = max(0.0, min(left, self.size[0] - width))
-        down = [top + n * height for n in range(int(self.size[1] // height) + 1)]
-        for y in [top - height, *down]:
+        steps = range(int(self.size[1] // height) + 1)
+        down, up = [top + n * height for n in steps], [top - (n + 2) * height for n in steps]
+        for y in [top - height, *down, *up]:
             spot = (x, y, x + width, y + height)
             if y >= 0 and spot[3] <= self.size[1] and not any(_meet(spot, other) for other in self._labels):
                 return x, y

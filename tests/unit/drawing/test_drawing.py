@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageColor, ImageOps
 
@@ -68,6 +68,7 @@ def test_box_beyond_the_picture_ends_at_its_edge() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 599), st.integers(0, 399)), max_size=12), st.integers(1, 30))
+@example([(0, 373), (0, 372)], 1)  # at the bottom there is room above alone
 def test_labels_are_in_the_picture_and_beside_each_other(spots: list[tuple[int, int]], length: int) -> None:
     sheet = _Sheet(Image.new("RGB", SIZE))
     for x, y in spots:
