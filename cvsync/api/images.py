@@ -149,7 +149,6 @@ class ImageCalls(Caller):
             entries: Of ``url_entry`` or ``file_entry``.
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
-            read: Makes of the answer what it will hold.
         """
         at_most(MAX_IMAGES_PER_BATCH, entries, "images")
         tags = {*tag_ids, *(t for e in entries for t in e["tagIds"])}
