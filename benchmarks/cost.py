@@ -32,7 +32,7 @@ PARTS = {
     "plan": ("/cvsync/manifest/", "/cvsync/plan/", "/cvsync/labels", "/cvsync/snapshot", "/numpy/",
              "/pyarrow/"),
     "body": ("orjson.dumps", "/cvsync/api/images", "/cvsync/api/labels", "/cvsync/run/create"),
-    "parse": ("orjson.loads", "/cvsync/api/wire", "/cvsync/api/reading"),
+    "parse": ("orjson.loads", "msgspec", "/cvsync/api/created", "/cvsync/api/wire", "/cvsync/api/reading"),
     "ledger": ("sqlite3", "/cvsync/run/ledger", "/cvsync/run/image_keys", "/cvsync/run/sums"),
     "rate and retries": ("/cvsync/api/pace", "/cvsync/api/law", "/cvsync/api/window", "/cvsync/api/retry",
                          "/cvsync/api/circuit", "/cvsync/api/rates", "/cvsync/api/failures"),
