@@ -167,6 +167,7 @@ def test_exponent_of_linear_growth_is_one() -> None:
     [
         ("/x/cvsync/plan/diff.py", "plan"),
         ("/x/cvsync/api/wire.py", "parse"),
+        ("<method 'decode' of 'msgspec.json.Decoder' objects>", "parse"),
         ("/x/cvsync/api/client.py", "HTTP"),
         ("/x/cvsync/run/work.py", "engine"),
         ("<built-in method orjson.dumps>", "body"),
