@@ -111,7 +111,7 @@ def _saved(rows: Sequence[Mapping[str, Any]]) -> _Saved:
         # An image without a key, as one that was not cvsync's, goes by its old id.
         tuple((k["key"], k["version"]) for k in head["keys"]) or ((head["image_id"], None),),
         head["reason"] == "replaced",
-        head["from"].parent / head["file"],
+        (head["from"].parent / head["file"]).absolute(),  # an action's path is relative to where it was read
         tuple(Label(row["tag"], _box(row)) for row in labelled),
         own_metadata(tuple((m["name"], m["value"]) for m in head["metadata"] or ())),
         {row["tag"]: row["tag_type"] for row in labelled},

@@ -55,6 +55,17 @@ async def test_deleted_images_come_back_with_their_labels(shelf: Shelf, deleted:
     assert boxes_by_key(await shelf.images()) == shelf.before  # type: ignore[attr-defined]
 
 
+async def test_a_state_folder_that_is_given_relative_to_the_present_one_is_found(
+    shelf: Shelf, deleted: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shelf.state.parent)
+    shelf.state = Path(shelf.state.name)
+
+    report = await undone(shelf, deleted.run_id)
+
+    assert report.counts == Counter(images_created=3, labels_added=6)
+
+
 async def test_undoing_twice_changes_nothing_more(shelf: Shelf, deleted: Report) -> None:
     await undone(shelf, deleted.run_id)
     await shelf.forget()
