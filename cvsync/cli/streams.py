@@ -6,20 +6,53 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 def repair() -> None:
-    """Open what whoever started this has closed, and let any text be written.
+    """Open what whoever started this has closed, let any text be written, and let a reader go away.
 
     A number that is free would go to the next file that is opened, and what is meant for stderr into it.
     Where stdout is no terminal, it is UTF-8, whatever the system writes elsewhere: tags are of any language,
     and JSON is never anything else.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (for good)
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            setattr(sys, name, _lasting(stream))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+class _LastingFile(io.FileIO):
+    """A file whose reader may go away, as `head` does: what is written from then on is dropped.
+
+    What a command does is not what it tells. It does its work to the end, and its exit code, one of the
+    table, says what became of that; a code for the reader's end would take its place.
+    """
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write, or drop what nobody will read."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return memoryview(data).nbytes
+
+
+def _lasting(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    """Write to the same file through one that outlasts its reader."""
+    raw = _LastingFile(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        raw if stream.write_through else io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,31 @@ def test_a_stream_may_be_closed(run: Callable[..., Any], number: int, tmp_path: 
 
     assert done.returncode == 0
     assert "日本" in (tmp_path / "out.jsonl").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """The end to write at of a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [("validate", "m.csv"), ("validate", "m.csv", "--json"), ("--help",)])
+def test_a_reader_may_go_away(
+    run: Callable[..., Any], words: tuple[str, ...], unbuffered: str, unread: int
+) -> None:
+    done = run(*words, env={"PYTHONUNBUFFERED": unbuffered}, stdout=unread, stderr=subprocess.PIPE)
+
+    assert (done.returncode, b"Error" in done.stderr) == (0, False), done.stderr
+
+
+def test_the_reader_of_messages_may_go_away(run: Callable[..., Any], unread: int) -> None:
+    done = run("convert", "nothing.csv", "out.jsonl", stdout=unread, stderr=unread)
+
+    assert done.returncode == 4
 
 
 def test_a_manifest_from_a_closed_stdin_is_empty(run: Callable[..., Any]) -> None:

@@ -45,6 +45,20 @@ def test_interrupted_push_goes_on_and_stores_nothing_twice(served: Desk, number:
     assert {image["submissions"] for image in stored} == {1}
 
 
+def test_push_whose_reader_goes_away_is_done_and_says_so(served: Desk) -> None:
+    manifest = served.manifest(128)
+    with served.start_until_sent(manifest, "-p", "shelf", "--create-project") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+
+    assert (process.returncode, err) == (0, "")
+    assert [end for _, *end in served.runs()] == [[0, None]]
+    (project,) = served.ask("customvision/v3.3/training/projects")
+    assert len(served.ask(f"_emulator/projects/{project['id']}/images")) == 128
+
+
 def test_second_signal_ends_at_once_and_leaves_what_is_in_flight_in_the_ledger(served: Desk) -> None:
     manifest = served.manifest(640)
     served.ask("_emulator/faults", [{"operation": "CreateImagesFromUrls", "kind": "slow", "seconds": 30}])
