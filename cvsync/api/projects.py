@@ -13,6 +13,7 @@ from cvsync.api.versions import (
     IMPORT_NAME_SINCE,
     TAG_TYPE_SINCE,
     TARGET_PLATFORMS_SINCE,
+    is_at_least,
 )
 from cvsync.api.wire import decode, decode_all
 from cvsync.model import Domain, Project, Tag
@@ -131,6 +132,8 @@ class ProjectCalls(Caller):
         self, project_id: str, name: str, *, description: str | None = None, type_: str | None = None
     ) -> Tag:
         """Create a tag; ``type_`` is ``Regular`` (default) or ``Negative`` (v2.2 and later)."""
+        if type_ == "Regular" and not is_at_least(self.api_version, TAG_TYPE_SINCE):
+            type_ = None  # all tags were, before there was a word for it
         params = {
             "name": name,
             "description": description,

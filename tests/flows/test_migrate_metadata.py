@@ -57,8 +57,10 @@ async def test_edited_metadata_is_sent_and_what_is_beside_it_stays(pair: Pair) -
     assert (await pair.verify()).is_equal
 
 
-async def test_an_older_version_takes_no_metadata_but_does_without_marks(pair: Pair) -> None:
-    pair.source.api_version, pair.copy.api_version = "v3.3", "v2.2"
+@pytest.mark.parametrize("version", ["v2.0", "v2.2"])
+async def test_an_older_version_takes_no_metadata_but_does_without_marks(pair: Pair, version: str) -> None:
+    """And before v2.2, no types of tags."""
+    pair.source.api_version, pair.copy.api_version = "v3.3", version
     (pair.source.folder / "0.png").write_bytes(make_png(0))
     row = {"path": "0.png", "tag": "fork"}
     await pair.source.push(write_csv(pair.source.folder / "m.csv", [row]))
