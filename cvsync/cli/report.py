@@ -60,7 +60,7 @@ def _markdown(found: Verification) -> str:
         *(f"| {escape(name)} | {named:,} | {there:,} |" for name, (named, there) in found.tags.items()),
     ]  # fmt: skip
     if found.differences:
-        lines += ["", "| difference | image or tag | image id | detail |", "|---|---|---|---|"]
+        lines += ["", "| difference | image, tag or project | image id | detail |", "|---|---|---|---|"]
         lines += [
             f"| {d.kind} | {escape(d.image)} | {d.image_id or ''} | {escape(d.detail)} |"
             for d in found.differences

@@ -14,7 +14,8 @@ from cvsync.flows.service import Service
 from cvsync.flows.source import renamed_labels, renamed_tags
 from cvsync.labels import Labels
 from cvsync.manifest import Name, Problem, Reading, read, shown
-from cvsync.model import ProjectType, Tag
+from cvsync.model import ProjectType
+from cvsync.snapshot import Snapshot
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +26,8 @@ class Reference:
     labels: Labels
     digests: Callable[[Sequence[str]], AsyncIterator[Found]]
     """Hashes the pictures of some keys."""
-    tags: Sequence[Tag] | None = None
-    """Of a project, tags without images too; a manifest tells only of those that it uses."""
+    contents: Snapshot | None = None
+    """Of a project, with tags that no image has, too; a manifest tells only of those that it uses."""
     problems: Sequence[Problem] = ()
     incomplete: frozenset[str] = frozenset()
     """Keys and ids of images of which not all rows can be compared."""
@@ -68,7 +69,7 @@ async def of_project(source: Service, wanted: str, tag_map: Mapping[str, str]) -
         return hash_images(source, project.id, keys)
 
     name = f"project {project.name} ({project.id})" + _named_otherwise(tag_map)
-    return Reference(name, labels, digests, tags=contents.tags)
+    return Reference(name, labels, digests, contents=contents)
 
 
 def _named_otherwise(tag_map: Mapping[str, str]) -> str:

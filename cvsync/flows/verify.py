@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 from cvsync.api.listing import fetch_contents
 from cvsync.events import tell, without_query
 from cvsync.flows.digests import hash_images
+from cvsync.flows.frame import tag_differences, type_differences
 from cvsync.flows.project import require_with_type
 from cvsync.flows.reference import Reference, of_manifests, of_project
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
-from cvsync.labels import Labels, codes_of, fold
+from cvsync.labels import Labels
 from cvsync.manifest import Name, Problem, Reading
 from cvsync.model import Project
 from cvsync.plan import Prune, diff
@@ -131,7 +132,8 @@ async def _compare(
     present = snapshot.to_labels()
     differences = [
         *_of_rows(reference.problems),
-        *_of_tags(reference, snapshot, extra_is_fine=request.extra_is_fine),
+        *type_differences(reference, snapshot),
+        *tag_differences(reference, snapshot, extra_is_fine=request.extra_is_fine),
         *_of_labels(request, reference, snapshot, known),
         *metadata_differences(without_marks(wanted), present, pairs),
         *await content.differences(chosen, wanted),
@@ -256,42 +258,3 @@ def _of_labels(
     labels = Labels(table.select([name for name in table.column_names if name != "tag_type"]))
     plan = diff(labels, snapshot, known, prune=prune, incomplete=reference.incomplete, mended=True)
     return label_differences(plan)
-
-
-def _of_tags(reference: Reference, snapshot: Snapshot, *, extra_is_fine: bool) -> Iterator[Difference]:
-    there = {fold(tag.name): tag for tag in snapshot.tags}
-    if reference.tags is None:
-        types = _told_types(reference.labels)
-        for name in count_tags(reference.labels):
-            if fold(name) not in there:
-                yield Difference(Differs.TAG_MISSING, name)
-                continue
-            its = there[fold(name)].type
-            if its and types.get(fold(name), its) != its:
-                yield Difference(Differs.TAG_DIFFERS, name, None, f"type: {types[fold(name)]!r}, not {its!r}")
-        return
-    here = {fold(tag.name): tag for tag in reference.tags}
-    for name, tag in here.items():
-        if name not in there:
-            yield Difference(Differs.TAG_MISSING, tag.name)
-            continue
-        other = there[name]
-        for what, mine, its in (
-            ("type", tag.type or other.type, other.type or tag.type),
-            ("description", tag.description or "", other.description or ""),
-        ):
-            if mine != its:
-                yield Difference(Differs.TAG_DIFFERS, tag.name, None, f"{what}: {mine!r}, not {its!r}")
-    for name, tag in there.items():
-        if name not in here and not extra_is_fine:
-            yield Difference(Differs.TAG_EXTRA, tag.name)
-
-
-def _told_types(labels: Labels) -> dict[str, str]:
-    """Give the types that rows tell of their tags, by folded name."""
-    column = labels.column("tag_type")
-    if column is None:
-        return {}
-    (tags, names), (types, values) = codes_of(labels.table.column("tag")), codes_of(column)
-    pairs = np.unique(np.c_[tags, types][(tags >= 0) & (types >= 0)], axis=0)
-    return {fold(names[tag].as_py()): values[type_].as_py() for tag, type_ in pairs.tolist()}

@@ -25,6 +25,7 @@ class Differs(StrEnum):
     TAG_MISSING = "tag missing"
     TAG_EXTRA = "tag extra"
     TAG_DIFFERS = "tag differs"  # in its type or description
+    PROJECT = "project differs"  # in its type
     METADATA = "metadata differs"
     VERSION = "version differs"  # of the content, as manifest and ledger tell it
     CONTENT = "content differs"
@@ -38,7 +39,7 @@ class Difference:
 
     kind: Differs
     image: str
-    """What a person calls the image or tag."""
+    """What a person calls the image, the tag or the project."""
     image_id: str | None = None
     detail: str = ""
 
