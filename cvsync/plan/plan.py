@@ -108,7 +108,8 @@ class Plan:
     def counts(self) -> dict[Kind, int]:
         """How many actions of each kind; an image counts once a kind."""
         kinds, items = (np.asarray(self.table.column(c)) for c in ("kind", "item"))
-        firsts = kinds[np.r_[True, items[1:] != items[:-1]]] if len(items) else kinds
+        is_first = np.append(True, (items[1:] != items[:-1]) | (kinds[1:] != kinds[:-1]))
+        firsts = kinds[is_first] if len(items) else kinds
         found = {kind: int((firsts == kind).sum()) for kind in Kind}
         return found | {Kind.CREATE_TAG: len(self.new_tags), Kind.RENAME_TAG: len(self.renames)}
 

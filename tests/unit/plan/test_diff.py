@@ -57,6 +57,27 @@ def test_applying_a_diff_gives_what_was_wanted(wanted: Any, present: Any) -> Non
     assert applied(plan, present) == {k: Counter(map(rounded, v)) for k, v in wanted.items()}
 
 
+@given(wanted=PROJECT, present=PROJECT)
+def test_counts_are_those_of_the_actions(wanted: Any, present: Any) -> None:
+    snapshot = make_snapshot({f"id-{k}": v for k, v in present.items()}, ProjectType.DETECTION)
+    known = KnownImages.of({key: f"id-{key}" for key in present})
+
+    plan = diff(make_labels(side(wanted)), snapshot, known, prune=Prune.DELETE)
+
+    assert plan.counts == {kind: len([*plan.actions(kind)]) for kind in Kind}
+
+
+def test_a_deletion_counts_right_after_a_creation() -> None:
+    """The number of the new key and the position of the doomed image are both 0."""
+    snapshot = make_snapshot({"id-old": [("a",)], "id-b": [("a",)]}, ProjectType.MULTICLASS)
+    known = KnownImages.of({"old": "id-old", "b": "id-b"})
+
+    plan = diff(make_labels([("new", "a"), ("b", "a")]), snapshot, known, prune=Prune.DELETE)
+
+    assert [action.image_id for action in plan.actions(Kind.DELETE_IMAGE)] == ["id-old"]
+    assert plan.counts[Kind.DELETE_IMAGE] == plan.doomed == 1
+
+
 @given(images=PROJECT)
 def test_diff_of_equals_is_empty(images: Any) -> None:
     snapshot = make_snapshot({f"id-{k}": v for k, v in images.items()}, ProjectType.DETECTION)
