@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cvsync.flows.released import Released
 
 MEASURES = ("precision", "recall", "ap")
@@ -15,9 +17,19 @@ def released_lines(released: Released) -> Iterator[str]:
     """Tell which model a release was about, and what became of it."""
     yield f"model: {released.iteration.name} ({released.iteration.id})"
     if released.published is not None:
-        yield f"published as {released.published}"
+        yield published_line(released.published)
     for path in released.exports:
-        yield f"exported {path}"
+        yield exported_line(path)
+
+
+def published_line(name: str) -> str:
+    """Tell the name under which a model answers."""
+    return f"published as {name}"
+
+
+def exported_line(path: Path | str) -> str:
+    """Tell where an exported model is."""
+    return f"exported {path}"
 
 
 def judgement_lines(facts: Mapping[str, Any]) -> Iterator[str]:

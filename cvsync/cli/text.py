@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cvsync.cli.plan_text import count, plan_line
-from cvsync.cli.release_text import judgement_lines
+from cvsync.cli.release_text import exported_line, judgement_lines, published_line
 from cvsync.cli.waiting import Waiting
 from cvsync.events import Event
 
@@ -26,6 +26,7 @@ class TextOutput:
         self._bar: tqdm[Any] | None = None
         self._refused = 0
         self._shows_plan = False
+        self._released: list[str] = []
         self._waiting = Waiting(self._say)
 
     def __call__(self, event: Event) -> None:
@@ -42,6 +43,8 @@ class TextOutput:
         """Say what was done by a command that did not come to show its result."""
         if any(totals.get(name) for name in _DONE):
             self._say(f"until then: {result_line(totals)}")
+        for line in self._released:
+            self._say(f"until then: {line}")
 
     def close(self) -> None:
         """Put whatever shows progress away."""
@@ -195,12 +198,15 @@ class TextOutput:
             )
         elif facts.get("before"):
             self._say(f"{facts['publish_name']} is {facts['iteration']} now, after {facts['before']}")
+        if facts["status"] in ("Published", "AlreadyPublished"):
+            self._released.append(published_line(facts["publish_name"]))
 
     def _on_export(self, facts: Mapping[str, Any]) -> None:
         if facts["status"] == "Exporting" and not self._quiet:
             self._waiting.show(f"exporting for {facts['platform']}", facts["seconds"])
         elif facts["status"] != "Exporting":
             self.close()
+            self._released.append(exported_line(facts["path"]))
 
     def _on_iteration_removed(self, facts: Mapping[str, Any]) -> None:
         self._say(f"removed {facts['iteration']}, to make room")

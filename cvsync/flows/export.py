@@ -153,7 +153,9 @@ class Exporter:
             if found is not None and found.status == "Done":
                 return
             if found is not None and found.status != "Exporting":
-                raise TrainingError(f"the service could not export {self.iteration.name} for {target}")
+                raise TrainingError(  # the status is all that it tells of an export
+                    f"the service does not say why it could not export {self.iteration.name} for {target}"
+                )
             if unlisted > LONGEST_UNLISTED:
                 raise TrainingError(
                     f"the service lists no export of {self.iteration.name} for {target}; try again later"

@@ -231,7 +231,7 @@ async def test_export_that_failed_once_is_asked_for_again(
 
     with monkeypatch.context() as broken:
         broken.setattr(exporting, "_write_zip", lambda *_: 1 / 0)
-        with pytest.raises(TrainingError, match="could not export Iteration 1 for ONNX"):
+        with pytest.raises(TrainingError, match="does not say why it could not export Iteration 1 for ONNX"):
             await release(trained, exports=(ONNX,), export_folder=tmp_path)
 
     released = await release(trained, exports=(ONNX,), export_folder=tmp_path)

@@ -127,6 +127,19 @@ def test_each_verb_alone(terminal: Terminal) -> None:
     assert iterations(terminal) == {"Iteration 1": None, "Iteration 2": None}
 
 
+def test_what_came_of_a_model_is_told_where_one_of_its_exports_fails(terminal: Terminal) -> None:
+    ran = everything(terminal, "--export", "tensorflow")
+    again = terminal.run("export", "onnx", "tensorflow", "--export-dir", terminal.folder / "exports")
+
+    path = terminal.folder / "exports" / "shelf-Iteration_1-onnx.zip"
+    assert (ran.code, again.code, path.exists()) == (9, 9, True)
+    *_, data, published, exported, failed = ran.err.splitlines()
+    assert data.startswith("until then: 2 tags created, 10 images created")
+    assert (published, exported) == ("until then: published as live", f"until then: exported {path}")
+    assert failed == "cvsync: the service does not say why it could not export Iteration 1 for TensorFlow"
+    assert again.err.splitlines()[-2:] == [exported, failed]
+
+
 def test_project_that_cannot_be_trained_yet_is_told_with_its_tags(terminal: Terminal) -> None:
     ran = terminal.push(classes(terminal, 7), "--train")
 
