@@ -38,7 +38,7 @@ class Publication:
         """
         require_operation(version, "PublishIteration")
         if not self.name.strip() or "/" in self.name:
-            raise SettingsError(f"--publish {self.name!r}: give a name without a slash")
+            raise SettingsError(f"a model cannot be published as {self.name!r}: give a name without a slash")
 
 
 @dataclass(frozen=True, kw_only=True)

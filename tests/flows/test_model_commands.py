@@ -190,12 +190,16 @@ def test_limit_of_what_the_version_never_tells_is_refused_before_anything_is_wri
     assert terminal.writes() == {}
 
 
-def test_name_that_is_empty_is_refused_before_anything_is_done(terminal: Terminal) -> None:
-    """A variable that is not set, as a rule."""
-    ran = terminal.run("train", "--publish", "", *RESOURCE)
+@pytest.mark.parametrize("arguments", [("train", "--publish"), ("publish",)])
+@pytest.mark.parametrize("name", ["", "a/b"])
+def test_what_is_no_name_is_refused_before_anything_is_done(
+    terminal: Terminal, arguments: tuple[str, ...], name: str
+) -> None:
+    """An empty one is of a variable that is not set, as a rule."""
+    ran = terminal.run(*arguments, name, *RESOURCE)
 
     assert ran.code == 2
-    assert "--publish '': give a name" in ran.err
+    assert f"cvsync: a model cannot be published as {name!r}: give a name without a slash" in ran.err
     assert terminal.calls() == {}
 
 

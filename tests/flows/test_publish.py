@@ -289,7 +289,7 @@ async def test_version_without_publishing_refuses_before_anything_is_sent(start_
 async def test_name_that_cannot_be_is_refused_before_anything_is_sent(shelf: Shelf, name: str) -> None:
     request = ReleaseRequest(publish=Publication(name, RESOURCE))
 
-    with pytest.raises(SettingsError, match="--publish"):
+    with pytest.raises(SettingsError, match="give a name without a slash"):
         await shelf.push(manifest(shelf), release=request)
 
     assert await shelf.writes() == {}
