@@ -90,9 +90,13 @@ def plan(exit_code: bool, output: Path | None, **options: Any) -> int:
       cvsync plan manifest.csv -p shelf --delete
       cvsync plan manifest.csv -p shelf -o shelf.plan && cvsync apply shelf.plan
     """
+    from cvsync.plan.saved import check_place
+
     common, options = split_common(options)
     request = _plan_request(common, options)
     refuse_manifest("--output", output, request.manifests)
+    if output is not None:
+        check_place(output)
     return _show_plan(common, request, command="plan", tell_difference=exit_code, output=output)
 
 

@@ -36,7 +36,7 @@ from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.fit import infer_type
 from cvsync.plan.guard import check_losses, check_source
 from cvsync.plan.quota import check_quota, cost
-from cvsync.plan.saved import SavedPlan, fingerprint_state, write_plan
+from cvsync.plan.saved import SavedPlan, check_place, fingerprint_state, write_plan
 from cvsync.snapshot import Snapshot
 from cvsync.whole import PRIVATE, open_whole
 
@@ -68,7 +68,7 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
     """Write a plan into a file that only its owner may read, to be applied later.
 
     Raises:
-        SettingsError: The project does not exist yet, or the plan is not of manifests.
+        SettingsError: The project does not exist yet, the plan is not of manifests, or another file is there.
         OSError: The file cannot be written.
     """
     manifest = prepared.desired.manifest
@@ -78,6 +78,7 @@ def save_plan(service: Service, prepared: Prepared, path: Path) -> None:
         name = shlex.quote(prepared.snapshot.project.name)
         create = f"cvsync project create {name} --type {prepared.plan.type}"
         raise SettingsError(f"a plan can be saved only for a project that exists; `{create}` makes it")
+    check_place(path)
     saved = SavedPlan(
         _placed(prepared.plan), service.destination, fingerprint_state(prepared.snapshot),
         manifest=remember(manifest),

@@ -85,6 +85,22 @@ def write_plan(saved: SavedPlan, file: IO[bytes]) -> None:
     )
 
 
+def check_place(path: Path) -> None:
+    """See that a plan written there would take the place of nothing but another plan.
+
+    Raises:
+        SettingsError: There is a file that is none.
+    """
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    try:
+        is_plan = _ENTRY in (pq.read_schema(path).metadata or {})
+    except (OSError, pa.ArrowInvalid):
+        is_plan = False
+    if not is_plan:
+        raise SettingsError(f"{path} is there and is no plan, so none takes its place; name another file")
+
+
 def _learned_rows(learned: pa.Table) -> pa.Table:
     """Write what the ledger should know as rows of a plan."""
     kind, item = pa.repeat(pa.scalar(LEARNED, pa.int8()), len(learned)), pa.repeat(0, len(learned))

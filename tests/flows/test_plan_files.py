@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from terminal import Terminal
+
+from cvsync.errors import SettingsError
 
 
 def test_a_plan_for_a_project_that_is_not_there_says_how_it_is_made(terminal: Terminal) -> None:
@@ -23,3 +31,37 @@ def test_a_file_that_is_no_plan_is_a_wrong_argument(terminal: Terminal) -> None:
 
     assert applied.code == 2
     assert "cannot be read as a plan" in applied.err
+
+
+def _write_table(path: Path) -> None:
+    pq.write_table(pa.table({"url": ["https://pictures.test/1.jpg"]}), path)
+
+
+def _write_text(path: Path) -> None:
+    path.write_text("url,tag\nhttps://pictures.test/1.jpg,fork\n")
+
+
+@pytest.mark.parametrize("write", [_write_table, _write_text])
+def test_a_plan_takes_the_place_of_no_other_file(terminal: Terminal, write: Callable[[Path], None]) -> None:
+    manifest, other = terminal.manifest(terminal.rows(3)), terminal.folder / "other.parquet"
+    terminal.push(manifest)
+    write(other)
+    before = other.read_bytes()
+    terminal.forget()
+
+    with pytest.raises(SettingsError, match="is there and is no plan"):
+        terminal.run("plan", manifest, "-o", other)
+
+    assert (other.read_bytes(), terminal.calls()) == (before, {})
+
+
+def test_a_plan_takes_the_place_of_an_older_one_and_of_an_empty_file(terminal: Terminal) -> None:
+    """As `mktemp` makes it."""
+    saved = terminal.folder / "shelf.plan"
+    saved.touch()
+    terminal.push(terminal.manifest(terminal.rows(3)))
+
+    codes = [terminal.run("plan", terminal.manifest(terminal.rows(n)), "-o", saved).code for n in (4, 5)]
+
+    assert codes == [0, 0]
+    assert "images created" in terminal.run("apply", saved).out
