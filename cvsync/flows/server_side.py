@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from cvsync.api.listing import fetch_snapshot, project_type
 from cvsync.api.versions import IMPORT_NAME_SINCE, is_at_least
-from cvsync.errors import PlanError, SettingsError
+from cvsync.errors import OverdueError, PlanError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.carry import Report, hold
 from cvsync.flows.digests import hash_images
@@ -16,6 +16,7 @@ from cvsync.flows.migrate import MigrateRequest, migrate
 from cvsync.flows.project import find_among, require_project
 from cvsync.flows.rebuild import match_content
 from cvsync.flows.service import Service
+from cvsync.flows.train import waits
 from cvsync.known import KnownImages
 from cvsync.model import Project
 from cvsync.run.names import new_run_id
@@ -23,6 +24,7 @@ from cvsync.run.once import once
 from cvsync.run.work import Sleep
 
 _IMPORTING, _FAILED = "Importing", "Failed"
+LONGEST_IMPORT = 24 * 3600.0  # seconds; recorded: for so long the link is signed that an import reads from
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 15.0
 _NOTE = "import"  # in the copy's ledger, from the import's answer until the copy is whole
 
@@ -45,6 +47,7 @@ async def copy_by_services(
     Raises:
         SettingsError: There is a project of that name already, which no such run began.
         PlanError: The import failed.
+        OverdueError: It takes too long.
         UnsupportedError: An API version has no such copies.
     """
     origin = await require_project(source, request.source)
@@ -119,11 +122,16 @@ async def _import(
 
 
 async def _wait(service: Service, project: Project, sleep: Sleep) -> Project:
-    wait = _FIRST_WAIT
-    while project.status == _IMPORTING and not service.stop.requested:
+    for wait in waits(most=LONGEST_IMPORT, first=_FIRST_WAIT, longest=_LONGEST_WAIT):
+        if project.status != _IMPORTING or service.stop.requested:
+            break
         await sleep(wait)
-        wait = min(_LONGEST_WAIT, wait * 1.5)
         project = await service.client.get_project(project.id)
+    else:
+        raise OverdueError(
+            f"the import of {project.name} ({project.id}) goes on for {LONGEST_IMPORT / 3600:.0f} hours, "
+            "longer than its source can be read; the next run waits for it again"
+        )
     tell(service.observer, "import", project=project.id, status=project.status or "")
     if project.status == _FAILED:
         raise PlanError(

@@ -16,7 +16,7 @@ from terminal import StartServed, Terminal
 
 from cvsync.api.client import Client, open_client
 from cvsync.emulator.importing import Importer
-from cvsync.errors import PlanError, SettingsError, TransportError, UnsupportedError
+from cvsync.errors import OverdueError, PlanError, SettingsError, TransportError, UnsupportedError
 from cvsync.flows.carry import Report
 from cvsync.flows.server_side import copy_by_services
 from cvsync.model import Project
@@ -87,6 +87,28 @@ async def test_an_import_is_waited_for(pair: Pair, monkeypatch: pytest.MonkeyPat
     assert max(sleeps) <= 15
     told = [event.facts["status"] for event in pair.copy.events if event.name == "import"]
     assert told == ["Importing", "Succeeded"]
+
+
+async def test_an_import_that_is_stuck_ends_the_wait_and_is_found_again(
+    pair: Pair, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stuck(self: Client, project_id: str) -> Project:
+        return replace(await genuine(self, project_id), status="Importing")
+
+    genuine = Client.get_project
+    with monkeypatch.context() as broken:
+        broken.setattr(Client, "get_project", stuck)
+        broken.setattr(Client, "import_project", importing(Client.import_project))
+        broken.setattr("cvsync.flows.server_side.LONGEST_IMPORT", 60.0)
+        sleeps: list[float] = []
+        with pytest.raises(OverdueError, match=r"import of copy .* the next run waits for it again"):
+            await copy(pair, sleeps)
+
+    report = await copy(pair)
+
+    assert 45 < sum(sleeps) <= 60
+    assert report.is_complete
+    assert [project.name for project in await client.get_projects()] == ["copy"]
 
 
 def importing(call: Any) -> Any:
