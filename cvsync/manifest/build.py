@@ -26,7 +26,7 @@ class Columns:
         self._count = 0
 
     def add(self, number: int, *parts: Mapping[str, Any]) -> None:
-        """Add a row: its number, and its values in any number of parts."""
+        """Add a row: its number, and its values in any number of parts, of which the last counts."""
         size = len(self._numbers)
         for part in parts:
             for field, value in part.items():
@@ -36,6 +36,7 @@ class Columns:
                 column = self._open[field]
                 if len(column) < size:
                     column.extend([None] * (size - len(column)))
+                del column[size:]
                 column.append(value)
         self._numbers.append(number)
         if size + 1 == _STEP:

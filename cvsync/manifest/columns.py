@@ -9,7 +9,7 @@ from cvsync.errors import ManifestError
 from cvsync.labels import METADATA
 from cvsync.manifest.reading import Reading
 
-ALIASES = {  # the field's own name comes first and wins
+ALIASES = {  # the field's own name comes first and, but for LABELS, wins
     "key": ("key",),
     "url": ("url", "image_url", "image", "uri", "source-ref", "coco_url"),
     "path": ("path", "file_name", "filename"),
@@ -33,6 +33,7 @@ ALIASES = {  # the field's own name comes first and wins
     "image_height": ("image_height",),
     "error_code": ("error_code",),  # of a rejects file, with `error` beside it
 }
+LABELS = ("tag", "labels", "box")  # what is on an image: no second column of these is left alone
 SIDES = ("left", "top", "width", "height")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CENTRES = ("cx", "cy", "width", "height")
@@ -51,10 +52,20 @@ def find_columns(source: str, names: Sequence[str], reading: Reading) -> dict[st
         ManifestError: A needed column is missing or named twice; all that is wrong at once.
     """
     found, wrong = match_columns(names, reading)
+    if {"tag", "labels"} <= found.keys():
+        tag, labels = (names[found[field]].strip() for field in ("tag", "labels"))
+        wrong.append(
+            f"{tag!r} and {labels!r} both hold labels; --map tag={tag} or labels={labels} says which"
+        )
+    require(source, names, wrong)
+    return found
+
+
+def require(source: str, names: Sequence[str], wrong: Sequence[str]) -> None:
+    """Raise a ``ManifestError`` if anything is wrong with the columns of a file."""
     if wrong:
         columns = ", ".join(names) or "none"
         raise ManifestError(source, [*wrong, f"its columns: {columns} (--map FIELD=COLUMN names a field)"])
-    return found
 
 
 def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int], list[str]]:
@@ -64,14 +75,15 @@ def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int
     found = _mapped(plain, reading.columns, wrong)
     taken = set(found.values())
     unclear = set()
+    settled = {"tag", "labels"} if {"tag", "labels"} & found.keys() else set()
     for field, aliases in ALIASES.items():
-        if field in found:
+        if field in found or field in settled:
             continue
         present = [alias for alias in aliases if alias in plain and plain.index(alias) not in taken]
         if present and plain.count(present[0]) > 1:
             unclear.add(field)
             wrong.append(f"two columns are named {present[0]!r}")
-        elif len(present) > 1 and present[0] != field:
+        elif len(present) > 1 and (field in LABELS or present[0] != field):
             unclear.add(field)
             wrong.append(
                 f"{' and '.join(map(repr, present))} both mean {field}; --map {field}=COLUMN says which one"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,10 @@ import pyarrow.json
 
 from cvsync.errors import ManifestError
 from cvsync.labels import Labels
-from cvsync.manifest.columns import NUMBERS, SIDES, SIZE, find_columns, match_columns
+from cvsync.manifest.cells import Unreadable, box_in, labels_in
+from cvsync.manifest.columns import ALIASES, LABELS, NUMBERS, SIDES, SIZE, match_columns, require
 from cvsync.manifest.lines import objects_of, read_lines, read_parsed
-from cvsync.manifest.nested import Label, four_of, labels_of
+from cvsync.manifest.nested import Label, NoJSONError, TwiceError, four_of, labels_of
 from cvsync.manifest.numbers import number_texts
 from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
@@ -24,9 +25,11 @@ from cvsync.manifest.rows import Rows
 from cvsync.manifest.schema import own_table
 from cvsync.manifest.target import Target
 from cvsync.manifest.texts import Texts
+from cvsync.manifest.unfold import unfold
 
 _STEP = 1 << 16  # rows that are texts at a time
 _PEEK = 200  # lines that tell what the fields are
+_BOX = NUMBERS - {*SIZE}
 
 
 def read_jsonl(place: Place, reading: Reading) -> list[Rows]:
@@ -41,7 +44,7 @@ def read_jsonl(place: Place, reading: Reading) -> list[Rows]:
     if not peeked:
         raise ManifestError(place.name, ["is empty, or holds no JSON object"])
     rows = _read_columns(place, reading, peeked)
-    return [rows or _read_objects(place, reading, objects_of(place))]
+    return [unfold(rows) if rows else _read_objects(place, reading, lambda: objects_of(place))]
 
 
 def read_json(place: Place, reading: Reading) -> list[Rows]:
@@ -56,7 +59,7 @@ def read_json(place: Place, reading: Reading) -> list[Rows]:
         raise ManifestError(place.name, [f"cannot be read: {error}"]) from error
     if not isinstance(said, list):
         raise ManifestError(place.name, ["is neither a list of objects nor of another known format"])
-    return [_read_objects(place, reading, enumerate(said, 1))]
+    return [_read_objects(place, reading, lambda: enumerate(said, 1))]
 
 
 def _peek(place: Place) -> Iterator[Any]:
@@ -72,7 +75,9 @@ def _read_columns(place: Place, reading: Reading, peeked: list[dict[str, Any]]) 
     names = [*dict.fromkeys(name for said in peeked for name in said)]
     if any(isinstance(value, dict | list) for said in peeked for value in said.values()):
         return None
-    columns = find_columns(place.name, names, reading)
+    columns, wrong = match_columns(names, reading)
+    if wrong or {"tag", "labels"} <= columns.keys():
+        return None  # told, or settled line by line
     is_final = set(SIDES) <= columns.keys() and reading.box in (None, Box.LTWH)
     is_final &= reading.units in (None, Units.FRACTION)
     types = {}
@@ -93,7 +98,7 @@ def _read_columns(place: Place, reading: Reading, peeked: list[dict[str, Any]]) 
     except pa.ArrowException:
         return None
     later = [name for name in table.column_names if name not in names]
-    if later and find_columns(place.name, [*names, *later], reading) != columns:
+    if later and match_columns([*names, *later], reading) != (columns, []):
         return None  # a field that counts comes in later lines only: what it is was never said
     table = table.select([names[position] for position in columns.values()]).rename_columns([*columns])
     if is_final and _needs_more(table):
@@ -123,33 +128,68 @@ def _line_numbers(place: Place, count: int) -> np.ndarray[Any, np.dtype[np.int64
     return np.fromiter((number for number, _ in read_lines(place)), np.int64, count)
 
 
-def _read_objects(place: Place, reading: Reading, objects: Iterable[tuple[int, Any]]) -> Rows:
-    seen: dict[str, None] = {}
-    fields: dict[str, str] = {}
+def _read_objects(place: Place, reading: Reading, objects: Callable[[], Iterable[tuple[int, Any]]]) -> Rows:
+    names = dict.fromkeys(name for _, said in objects() if isinstance(said, Mapping) for name in said)
+    fields = _find_fields(place.name, [*names], reading)
 
     def parse(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Label]]:
-        nonlocal fields
-        if not seen.keys() >= said.keys():
-            seen.update(dict.fromkeys(said))
-            names = [*seen]
-            fields = {field: names[n] for field, n in match_columns(names, reading)[0].items()}
-        cells = {field: said[name] for field, name in fields.items() if name in said}
-        return cells, _labels(cells)
+        cells = {field: _cell(said, field, spellings) for field, spellings in fields.items()}
+        return cells, _take_labels(cells)
 
-    rows = read_parsed(place, objects, parse)
-    find_columns(place.name, [*seen], reading)
-    return replace(rows, names=fields)
+    rows = read_parsed(place, objects(), parse)
+    return replace(rows, names={field: spellings[0] for field, spellings in fields.items()})
 
 
-def _labels(cells: dict[str, Any]) -> list[Label]:
+def _find_fields(source: str, names: list[str], reading: Reading) -> dict[str, list[str]]:
+    """Find what lines call each field: those of labels may have several names, each line with one of them.
+
+    Raises:
+        ManifestError: A needed field is missing, or it is unclear which one it is.
+    """
+    mapped = {name.strip().casefold() for name in reading.columns.values()}
+    spellings = {
+        field: [n for n in names if n.strip().casefold() in {*ALIASES[field]} - mapped]
+        for field in LABELS
+        if field not in reading.columns
+    }
+    others = {name for same in spellings.values() for name in same[1:]}
+    kept = [name for name in names if name not in others]
+    found, wrong = match_columns(kept, reading)
+    require(source, names, wrong)
+    return {field: spellings.get(field) or [kept[position]] for field, position in found.items()}
+
+
+def _cell(said: Mapping[str, Any], field: str, spellings: list[str]) -> Any:
+    """Give what a line says of a field; lists of labels and boxes may be written in a text."""
+    given = [name for name in spellings if said.get(name) is not None]
+    if len(given) > 1:
+        raise TwiceError
+    value = said[given[0]] if given else None
+    if not isinstance(value, str) or field not in LABELS:
+        return value
+    if field == "box":
+        return box_in(value)
+    if field == "tag" and not given[0].strip().casefold().endswith("tags"):
+        return value
+    labels = labels_in(value)
+    if isinstance(labels, Unreadable):
+        raise NoJSONError
+    return labels
+
+
+def _take_labels(cells: dict[str, Any]) -> list[Label]:
     """Take the labels out of a line's fields, and leave those of the image."""
-    box = cells.pop("box", None)
-    said = cells.pop("labels", None)
-    if said is None:
-        said = cells.pop("tag", None)
+    box, tag, said = (cells.pop(field, None) for field in ("box", "tag", "labels"))
+    if said in (None, [], {}):
+        said = tag
+    elif tag not in (None, []):
+        raise TwiceError
     if isinstance(said, list) and isinstance(box, list) and box and isinstance(box[0], list | Mapping):
         said, box = {"tags": said, "boxes": box}, None
     labels = labels_of(said)
+    has_box = box is not None or any(cells.get(field) is not None for field in _BOX)
+    if has_box and any(label.keys() & {"box", *_BOX} for label in labels):
+        raise TwiceError
     if box is not None:
         labels = [label | {"box": four_of(box)} for label in labels or [{}]]
     return labels

@@ -70,8 +70,8 @@ def read_parsed(
             continue
         try:
             cells, labels = parse(said)
-        except (ShapeError, LookupError, TypeError, AttributeError):
-            lost.append(_lost(number, said))
+        except (ShapeError, LookupError, TypeError, AttributeError) as error:
+            lost.append(_lost(error.code if isinstance(error, ShapeError) else ShapeError.code, number, said))
             continue
         is_image |= len(labels) > 1
         built.extend(number, cells, labels)
@@ -90,13 +90,13 @@ def read_parsed(
     )
 
 
-def _lost(number: int, said: Mapping[str, Any]) -> Lost:
+def _lost(code: str, number: int, said: Mapping[str, Any]) -> Lost:
     """Name a line of another shape, and whatever in it may be its image: that must not count as gone."""
     texts = [value for value in said.values() if isinstance(value, str)]
     url = next((text for text in texts if "://" in text), None)
     path, key = said.get("path", said.get("file_name")), said.get("key")
     return Lost(
-        "E041", number, "line", _shown(said), url=url, path=path if isinstance(path, str) else None,
+        code, number, "line", _shown(said), url=url, path=path if isinstance(path, str) else None,
         key=key if isinstance(key, str) else None,
     )  # fmt: skip
 

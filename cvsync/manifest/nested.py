@@ -21,6 +21,20 @@ Label = dict[str, Any]
 class ShapeError(ValueError):
     """A value that is no labels."""
 
+    code = "E041"
+
+
+class NoJSONError(ShapeError):
+    """A text that starts like JSON and is none."""
+
+    code = "E040"
+
+
+class TwiceError(ShapeError):
+    """Labels in two fields of one object."""
+
+    code = "E050"
+
 
 def labels_of(value: Any) -> list[Label]:
     """Read what a value says: a tag, a list of tags, a list of objects, or an object of lists.

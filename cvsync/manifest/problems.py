@@ -24,6 +24,7 @@ _KINDS = {
     "E040": ("not a JSON object", "write one object a line"),
     "E041": ("labels of another shape", "give each label a tag, and lists of one length"),
     "E049": ("the header stands here again", "take the row out; files were joined with their headers"),
+    "E050": ("labels stand in two fields", "keep one of them, or --map FIELD=COLUMN says which counts"),
     # Where the image is
     "E003": ("the file does not exist", "correct the path; --images FOLDER says where paths start"),
     "E004": ("the url is neither http nor https", "give a link that the service can download"),

@@ -8,18 +8,17 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync.labels import one_chunk
 from cvsync.manifest.build import Columns
+from cvsync.manifest.cells import SEPARATOR, Unreadable, box_in, labels_in
 from cvsync.manifest.columns import ALIASES, NUMBERS
 from cvsync.manifest.nested import Label, ShapeError, four_of, labels_of
 from cvsync.manifest.rows import IMAGE_NOTE, Lost, Rows
 from cvsync.manifest.texts import Texts, as_text
 
-SEPARATOR = ";"
 _STEP = 1 << 14
 _FIELDS = ("labels", "tag", "box")
 _JSON = r"^\s*[\[{]"
@@ -141,7 +140,7 @@ def _from_cells(rows: Rows, texts: dict[str, Texts]) -> Rows:
 
 
 def _cell_values(texts: Texts, boxes: Texts | None) -> Iterator[Any]:
-    parse = lru_cache(_STEP)(_parsed)  # cells repeat: many images have the same tags
+    parse = lru_cache(_STEP)(labels_in)  # cells repeat: many images have the same tags
     for start in range(0, len(texts), _STEP):
         cells = texts.column.slice(start, _STEP).to_pylist()
         values = [None if cell is None else parse(cell) for cell in cells]
@@ -150,23 +149,9 @@ def _cell_values(texts: Texts, boxes: Texts | None) -> Iterator[Any]:
             continue
         for value, cell in zip(values, boxes.column.slice(start, _STEP).to_pylist(), strict=True):
             if isinstance(value, list) and cell is not None:
-                yield {"tags": value, "boxes": _parsed(cell)}
+                yield {"tags": value, "boxes": labels_in(cell)}
             else:
                 yield value
-
-
-class _Unreadable:
-    """A cell that starts like JSON and is none."""
-
-
-def _parsed(text: str) -> Any:
-    plain = text.strip()
-    if plain[:1] in ("[", "{"):
-        try:
-            return orjson.loads(plain)
-        except orjson.JSONDecodeError:
-            return _Unreadable()
-    return [part.strip() for part in plain.split(SEPARATOR) if part.strip()]
 
 
 def _from_values(rows: Rows, values: Iterable[Any]) -> Rows:
@@ -174,11 +159,11 @@ def _from_values(rows: Rows, values: Iterable[Any]) -> Rows:
     lost = []
     for position, value in enumerate(values):
         try:
-            if isinstance(value, _Unreadable):
+            if isinstance(value, Unreadable):
                 raise ShapeError
             labels: list[Label] = labels_of(value)
         except ShapeError:
-            lost.append(_lost(rows, position, "E040" if isinstance(value, _Unreadable) else "E041"))
+            lost.append(_lost(rows, position, "E040" if isinstance(value, Unreadable) else "E041"))
             continue
         built.extend(position, {}, labels)
     inner, parents = built.finish()
@@ -244,7 +229,7 @@ def _split_boxes(rows: Rows, texts: Texts) -> Rows:
     parsed: list[list[Any] | None] = []
     for text in texts.values.to_pylist():
         try:
-            parsed.append(four_of(_parsed_box(text)))
+            parsed.append(four_of(box_in(text)))
         except ShapeError:
             parsed.append(None)
     wrong = texts.rows(np.array([value is None for value in parsed], bool))
@@ -263,13 +248,6 @@ def _split_boxes(rows: Rows, texts: Texts) -> Rows:
         lost=(*rows.lost, *lost),
         written=None,
     )
-
-
-def _parsed_box(text: str) -> Any:
-    parsed = _parsed(text) if text.strip()[:1] in ("[", "{") else text.replace(",", " ").split()
-    if isinstance(parsed, _Unreadable):
-        raise ShapeError
-    return parsed
 
 
 def _lost_box(rows: Rows, position: int, texts: Texts) -> Lost:

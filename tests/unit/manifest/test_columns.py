@@ -45,6 +45,8 @@ def test_map_names_any_column(tmp_path: Path) -> None:
         ("url,tag,xmin,ymin", {}, "missing: xmax, ymax"),
         ("url,tag,left,top,width,height,xmin,ymin,xmax,ymax", {}, "stand there twice"),
         ("url,tag,bbox,xmin,ymin,xmax,ymax", {}, "stand there twice"),
+        ("url,tag,tags", {}, "'tag' and 'tags' both mean tag"),
+        ("url,tag,objects", {}, "--map tag=tag or labels=objects"),
         ("url,lable", {}, "its columns: url, lable"),
         ("url,tag", {"columns": {"url": "nowhere"}}, "no column 'nowhere'"),
         ("url,tag", {"columns": {"nonsense": "tag"}}, "no field 'nonsense'"),
@@ -76,6 +78,18 @@ def test_width_and_height_beside_corners_are_the_image_s_own(tmp_path: Path) -> 
 
     assert [row[n] for n in ("left", "top", "width", "height")] == pytest.approx([0.1, 0.1, 0.5, 0.5])
     assert (row["image_width"], row["image_height"]) == (200, 100)
+
+
+@pytest.mark.parametrize(
+    ("columns", "labels"),
+    [({"tag": "tag"}, ["a"]), ({"tag": "tags"}, ["b", "c"]), ({"labels": "objects"}, ["d"])],
+)
+def test_map_says_which_of_several_columns_holds_the_labels(
+    tmp_path: Path, columns: dict[str, str], labels: list[str]
+) -> None:
+    path = write(tmp_path, f"url,tag,tags,objects\n{URL},a,b;c,d\n")
+
+    assert [row["tag"] for row in rows_of(path, columns=columns)] == labels
 
 
 def test_optional_columns_are_carried(tmp_path: Path) -> None:

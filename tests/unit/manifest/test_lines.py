@@ -11,6 +11,7 @@ import pytest
 from reads import URL, labels_of, problems_of, read_one, rows_of, warnings_of, write
 
 from cvsync.errors import ManifestError
+from cvsync.manifest import Box
 
 TWO = "https://x.test/2"
 BOX = {"left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}
@@ -87,6 +88,53 @@ def test_bad_lines_are_told_and_good_ones_stay(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert manifest.bad_keys == {TWO}
     assert manifest.rows == 6
+
+
+@pytest.mark.parametrize("names", [("tag", "tags"), ("tags", "tag"), ("label", "tag"), ("labels", "objects")])
+def test_each_line_may_call_its_labels_in_its_own_way(tmp_path: Path, names: tuple[str, str]) -> None:
+    first, second = names
+    path = lines(
+        tmp_path, {"url": URL, first: "a"}, {"url": TWO, second: ["b", "c"]},
+        {"url": "https://x.test/3", first: "d", second: None},
+    )  # fmt: skip
+
+    assert labels_of(path) == [(URL, "a"), (TWO, "b"), (TWO, "c"), ("https://x.test/3", "d")]
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        {"tag": "a", "tags": ["b"]},
+        {"labels": [{"tag": "a"}], "tag": "b"},
+        {"labels": [{"tag": "a", **BOX}], **BOX},
+        {"tag": "a", "box": [0.1, 0.2, 0.3, 0.4], "bbox": [0.5, 0.5, 0.1, 0.1]},
+    ],
+)
+def test_a_line_that_says_its_labels_twice_is_told(tmp_path: Path, twice: dict[str, Any]) -> None:
+    path = lines(tmp_path, {"url": URL, **twice}, {"url": TWO}, {"url": "https://x.test/3", "tag": "c"})
+
+    manifest = read_one(path, box=Box.LTWH)
+
+    assert problems_of(manifest) == [("E050", 1, "line")]
+    assert labels_of(path, box=Box.LTWH) == [(TWO, None), ("https://x.test/3", "c")]
+
+
+@pytest.mark.parametrize("more", [[], [{"url": TWO, "tag": ["x"]}]])
+@pytest.mark.parametrize("name", ["tags", "labels"])
+@pytest.mark.parametrize("text", ["a; b", '["a", "b"]'])
+def test_labels_in_a_text_are_read_as_in_a_cell(
+    tmp_path: Path, name: str, text: str, more: list[dict[str, Any]]
+) -> None:
+    path = lines(tmp_path, {"url": URL, name: text}, *more)
+
+    assert labels_of(path)[:2] == [(URL, "a"), (URL, "b")]
+
+
+@pytest.mark.parametrize("more", [[], [{"url": TWO, "tag": ["x"]}]])
+def test_a_box_in_a_text_is_read_as_in_a_cell(tmp_path: Path, more: list[dict[str, Any]]) -> None:
+    path = lines(tmp_path, {"url": URL, "tag": "a", "box": "0.1 0.2 0.3 0.4"}, *more)
+
+    assert labels_of(path, box=Box.LTWH)[0] == (URL, "a", 0.1, 0.2, 0.3, 0.4)
 
 
 def test_a_file_of_one_list_is_read_too(tmp_path: Path) -> None:
