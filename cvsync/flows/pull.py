@@ -235,7 +235,7 @@ class _Pull:
             precision=written.format.holds.precision, labels=written.labels, images=written.images,
             left_out=[{"what": loss.what, "count": loss.count} for loss in report.left_out],
         )  # fmt: skip
-        for path in others_beside(written.path):
+        for path in others_beside(written):
             text = (
                 f"{path} is of an earlier pull and stays as it was; delete it, or name the one that is meant"
             )

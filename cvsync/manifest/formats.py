@@ -24,8 +24,8 @@ from cvsync.manifest.rows import Rows
 from cvsync.manifest.target import Target
 from cvsync.manifest.tree import INDEX
 from cvsync.manifest.vertex import VERTEX, is_vertex, read_vertex, write_vertex
-from cvsync.manifest.voc import VOC, is_voc, read_voc, write_voc
-from cvsync.manifest.yolo import YOLO, is_yolo, read_yolo, write_yolo
+from cvsync.manifest.voc import ANNOTATIONS, VOC, is_voc, read_voc, write_voc
+from cvsync.manifest.yolo import PARTS, YOLO, is_yolo, read_yolo, write_yolo
 
 Read = Callable[[Place, Reading], list[Rows]]
 Write = Callable[[Labels, Target], None]
@@ -53,6 +53,8 @@ class Format:
     holds: Holds = Holds()  # noqa: RUF009 - frozen
     is_folder: bool = False
     """Whether it is written as a folder."""
+    parts: tuple[str, ...] = ()
+    """What such a folder is known by, beside the images."""
 
 
 _OWN = Holds(columns=EVERY_COLUMN | {"sha256"})
@@ -109,9 +111,17 @@ FORMATS = {
             write_yolo,
             YOLO,
             is_folder=True,
+            parts=PARTS,
         ),
         Format(
-            "voc", Kind.FILES, read_voc, "Pascal VOC: a folder of XML files", write_voc, VOC, is_folder=True
+            "voc",
+            Kind.FILES,
+            read_voc,
+            "Pascal VOC: a folder of XML files",
+            write_voc,
+            VOC,
+            is_folder=True,
+            parts=(ANNOTATIONS,),
         ),
         Format("folders", Kind.FILES, read_folders, "a folder a tag", write_folders, FOLDERS, is_folder=True),
     )

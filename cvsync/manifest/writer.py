@@ -107,11 +107,17 @@ def name_in(folder: Path, form: Format) -> Path:
     return folder if form.is_folder else folder / f"manifest.{_SUFFIX_OF.get(form.name, form.name)}"
 
 
-def others_beside(written: Path) -> list[Path]:
-    """Find the manifests of other formats that lie beside one, as ``write_beside`` names them."""
-    folder = written if written.is_dir() else written.parent
-    names = {name_in(folder, form) for form in FORMATS.values() if form.write and not form.is_folder}
-    return sorted(path for path in names - {written} if path.is_file())
+def others_beside(written: Written) -> list[Path]:
+    """Find what lies of manifests of other formats beside one, as ``write_beside`` names them."""
+    folder = written.path if written.format.is_folder else written.path.parent
+    own = _parts_in(folder, written.format)
+    others = {path for form in FORMATS.values() if form.write for path in _parts_in(folder, form)}
+    return sorted(path for path in others - own if path.exists())
+
+
+def _parts_in(folder: Path, form: Format) -> set[Path]:
+    """Say what makes up a manifest that lies beside its images."""
+    return {folder / part for part in form.parts} if form.is_folder else {name_in(folder, form)}
 
 
 def can_hold_all(format: str) -> bool:

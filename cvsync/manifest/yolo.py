@@ -29,6 +29,7 @@ from cvsync.manifest.tree import TreeWriter, below, image_files, read_index, tre
 YOLO = Holds(tags=False, columns=EVERY_COLUMN - {"tag_type"}, precision=CORNERS_EXACT)
 SPLITS = ("train", "val", "valid", "test")
 NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
+PARTS = (NAMES[0], "labels")  # of what is written
 LISTS = ("classes.txt", "obj.names", "names.txt")
 _BOX = ("cx", "cy", "width", "height")
 
