@@ -17,6 +17,7 @@ from cvsync.errors import ManifestError, MissingProjectError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.aim import Aim, PlanRequest
 from cvsync.flows.desired import Desired, refuse_metadata, want
+from cvsync.flows.folders import warn_of_another_folder
 from cvsync.flows.held_back import held_back, tell_kept
 from cvsync.flows.project import (
     NewProject,
@@ -61,7 +62,11 @@ async def make_plan(service: Service, request: PlanRequest) -> Prepared:
         SettingsError: The project is unclear.
     """
     project, desired = await meet(service, request, dry=True)
-    return await prepare(service, request, project, desired, read_known(service, project))
+    known = read_known(service, project)
+    if len(known):
+        with service.open_ledger(project.id) as ledger:
+            warn_of_another_folder(service, ledger.notes, desired, known)
+    return await prepare(service, request, project, desired, known)
 
 
 def save_plan(service: Service, prepared: Prepared, path: Path) -> None:

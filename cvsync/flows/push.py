@@ -10,6 +10,7 @@ from cvsync.events import tell
 from cvsync.flows.aim import Aim, PlanRequest
 from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.desired import Desired
+from cvsync.flows.folders import note_folder, warn_of_another_folder
 from cvsync.flows.plan import Prepared, meet, prepare
 from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.release import Release, ReleaseRequest
@@ -79,8 +80,9 @@ async def make_equal(
         What was carried out.
     """
     await carrier.settle(desired.type, desired.labels)
-    prepared = await prepare(service, aim, project, desired, carrier.ledger.known())
+    prepared = await _prepare(service, aim, project, desired, carrier)
     carrier.note_origin(prepared.plan)
+    note_folder(carrier.ledger.notes, desired)
     if prepared.desired.problems and carrier.work.settings.adopt is Adopt.REPLACE:
         tell(service.observer, "warning", text=_ADDED)
         carrier.work.settings = replace(carrier.work.settings, adopt=Adopt.ADD)
@@ -89,6 +91,15 @@ async def make_equal(
     finally:
         await asyncio.to_thread(_reject, carrier, prepared.desired, rejects)
     return prepared
+
+
+async def _prepare(
+    service: Service, aim: Aim, project: Project, desired: Desired, carrier: Carrier
+) -> Prepared:
+    """Plan, and let go of what the ledger knows."""
+    known = carrier.ledger.known()
+    warn_of_another_folder(service, carrier.ledger.notes, desired, known)
+    return await prepare(service, aim, project, desired, known)
 
 
 async def _release(service: Service, prepared: Prepared, carrier: Carrier, request: ReleaseRequest) -> None:

@@ -1,0 +1,58 @@
+"""Folders whose files have the same paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from make import make_png, write_csv
+from terminal import Terminal
+
+
+def manifest(terminal: Terminal, folder: str, *files: str, key: str = "") -> Path:
+    """Pictures of a folder's own; ``key`` begins the key of each, if it is given."""
+    place = terminal.folder / folder
+    place.mkdir(exist_ok=True)
+    rows = []
+    for file in files:
+        (place / file).write_bytes(make_png(("spring", "summer").index(folder) * 10 + int(file[0])))
+        rows.append({"path": file, "tag": folder} | ({"key": key + file} if key else {}))
+    return write_csv(place / "m.csv", rows)
+
+
+@pytest.fixture
+def pushed(terminal: Terminal) -> Terminal:
+    """A project with two pictures of the folder ``spring``."""
+    terminal.push(manifest(terminal, "spring", "0.png", "1.png"), "--type", "multilabel")
+    return terminal
+
+
+def test_another_folder_with_the_same_paths_is_told_until_it_is_pushed(pushed: Terminal) -> None:
+    other = manifest(pushed, "summer", "1.png", "2.png")
+    warning = (
+        f"warning: 1 images of {pushed.folder / 'summer'} have the paths of images of another folder, as "
+        f"{pushed.folder / 'spring'}, and are taken for them"
+    )
+
+    told = [warning in pushed.run(verb, other).err for verb in ("plan", "plan", "push", "plan", "push")]
+
+    assert told == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "key"),
+    [("spring", ["0.png", "2.png"], ""), ("summer", ["2.png"], ""), ("summer", ["0.png"], "summer/")],
+    ids=["the same folder", "other paths", "keys of their own"],
+)
+def test_what_cannot_be_mistaken_is_not_told(
+    pushed: Terminal, folder: str, files: list[str], key: str
+) -> None:
+    again = manifest(pushed, folder, *files, key=key)
+
+    assert [pushed.run(verb, again).err.count("warning") for verb in ("plan", "push")] == [0, 0]
+
+
+def test_a_folder_of_urls_is_none(pushed: Terminal) -> None:
+    pushed.push(pushed.manifest([{"url": pushed.url("0.png"), "tag": "fork"}]))
+
+    assert "warning" not in pushed.run("plan", manifest(pushed, "spring", "0.png", "1.png")).err
