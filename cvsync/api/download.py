@@ -98,7 +98,7 @@ class Downloader:
             ServiceError: The link is over or the file gone.
             TransportError: The connection failed, however often it was tried.
         """
-        return await Resuming(self._connections.to(url), part, most).fetch(url)
+        return await Resuming(self._connections.session, part, most).fetch(url)
 
     async def digest(self, url: str, *, most: int = MOST_BYTES) -> str:
         """Give the SHA-256 of what a link leads to, in hex; raises as ``download`` does."""
@@ -111,7 +111,7 @@ class Downloader:
         """Give what a link leads to, a small file in one piece."""
         size = 0
         try:
-            async with self._connections.to(url).get(url) as response:
+            async with self._connections.session.get(url) as response:
                 if response.status != 200:
                     said = await response.content.read(_ERROR_BYTES)
                     raise service_error(_operation(url), response.status, response.headers, said)

@@ -77,7 +77,7 @@ class AiohttpTransport:
         endpoint = self._settings.endpoint_for(is_prediction=request.is_prediction)
         headers = {**await self._credentials(request), "Content-Type": request.content_type}
         try:
-            async with self._connections.to(endpoint).request(
+            async with self._connections.session.request(
                 request.method,
                 endpoint + request.path,
                 params=request.params,

@@ -27,6 +27,7 @@ from serving import serving
 from cvsync.api.client import open_client
 from cvsync.api.images import FileEntry
 from cvsync.api.retry import RetryPolicy
+from cvsync.errors import TransportError
 from cvsync.settings import Settings
 
 FAR = "http://vision.test"
@@ -37,13 +38,17 @@ def reach(endpoint: str) -> Any:
 
 
 class Host:
-    """Answers any request with an empty list, and remembers which hosts were meant."""
+    """Answers any request with an empty list, and remembers which hosts were meant, and by whom."""
 
     def __init__(self) -> None:
         self.meant: list[str] = []
+        self.signed: list[str | None] = []
+        self.to_proxy: list[str | None] = []
 
     async def answer(self, request: web.Request) -> web.Response:
         self.meant.append(request.headers["Host"])
+        self.signed.append(request.headers.get("Authorization"))
+        self.to_proxy.append(request.headers.get("Proxy-Authorization"))
         return web.Response(body=b"[]", content_type="application/json")
 
 
@@ -74,6 +79,21 @@ async def test_calls_and_downloads_go_through_the_proxy_of_the_environment(
     assert proxy.meant == ["vision.test", "pictures.test"]
 
 
+async def test_proxy_gets_its_own_credentials(
+    host: tuple[Host, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, url = host
+    monkeypatch.setenv("http_proxy", url.replace("://", "://somebody:secret@"))
+    monkeypatch.setenv("no_proxy", "elsewhere.test")
+
+    async with reach(FAR) as (client, downloader):
+        assert await client.get_domains() == ()
+        with pytest.raises(TransportError):
+            await downloader.digest("http://elsewhere.test/1.png")
+
+    assert proxy.to_proxy == ["Basic c29tZWJvZHk6c2VjcmV0"]
+
+
 async def test_loopback_never_goes_through_a_proxy(
     host: tuple[Host, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +119,41 @@ async def test_downloads_use_the_proxy_though_the_endpoint_is_local(
         await downloader.digest("http://pictures.test/1.png")
 
     assert proxy.meant == ["pictures.test"]
+
+
+async def test_link_that_leads_elsewhere_takes_the_way_of_its_new_host(
+    host: tuple[Host, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, url = host
+
+    async def lead_on(request: web.Request) -> web.Response:
+        assert request.headers["Host"] == "pictures.test"
+        raise web.HTTPFound(f"{url}/1.png")
+
+    async with serving(lead_on) as proxy:
+        monkeypatch.setenv("http_proxy", proxy)
+        async with reach(FAR) as (_, downloader):
+            await downloader.digest("http://pictures.test/1.png")
+
+    assert here.meant == [url.removeprefix("http://")]
+
+
+async def test_what_netrc_says_goes_nowhere(
+    host: tuple[Host, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    proxy, url = host
+    (tmp_path / "netrc").write_text("default login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("http_proxy", url)
+
+    async def token() -> str:
+        return "of-the-hour"
+
+    async with open_client(Settings(endpoint=FAR, token=token)) as (client, downloader):
+        assert await client.get_domains() == ()
+        await downloader.digest("http://pictures.test/1.png")
+
+    assert proxy.signed == ["Bearer of-the-hour", None]
 
 
 ASK = """
