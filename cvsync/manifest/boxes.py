@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cvsync.errors import ManifestError
 from cvsync.labels import one_chunk
-from cvsync.manifest.columns import CELL, CENTRES, CORNERS, SIDES, SIZE, box_fields
+from cvsync.manifest.columns import CELL, CENTRES, CORNERS, SIDES, SIZE, UNCLEAR, box_fields, wrong_boxes
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Mask, Positions
@@ -65,7 +65,7 @@ def read_boxes(rows: Rows, reading: Reading) -> Boxes:
     Raises:
         ManifestError: What the numbers of the boxes mean cannot be told.
     """
-    fields = box_fields(dict.fromkeys(rows.table.column_names))
+    fields = _fields(rows)
     if fields is None:
         none = np.zeros(len(rows), bool)
         return Boxes((np.zeros(len(rows), np.float32),) * 4, none)
@@ -84,6 +84,24 @@ def read_boxes(rows: Rows, reading: Reading) -> Boxes:
     names = " ".join(dict.fromkeys(rows.name(name) for name in fields))
     boxes.convention = f"box {names} as {box} in {units.plural}"
     return boxes
+
+
+def _fields(rows: Rows) -> tuple[str, ...] | None:
+    """Give the fields of the boxes' four numbers; labels in cells may have others than the columns show."""
+    found = {*rows.table.column_names} - {*SIZE}
+    if ({*CORNERS} <= found or "box" in found) and not {"left", "top", "cx", "cy", *UNCLEAR} & found:
+        found -= {"width", "height"}  # of the image
+    if wrong_boxes(found) or {*UNCLEAR} & found:
+        found -= {name for name in found if rows.table.column(name).null_count == len(rows)}
+    wrong = wrong_boxes(found)
+    if {*UNCLEAR} & found:
+        wrong = [
+            "whether x and y of its boxes are a corner or the centre cannot be told; "
+            "call them left and top, or cx and cy"
+        ]
+    if wrong:
+        raise ManifestError(rows.source, wrong)
+    return box_fields(dict.fromkeys(found))
 
 
 def read_sizes(rows: Rows) -> tuple[dict[str, pa.Array], Marks]:

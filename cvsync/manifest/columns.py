@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cvsync import limits
 from cvsync.errors import ManifestError
@@ -41,6 +41,7 @@ CELL = ("box",) * 4  # four numbers in one cell
 SIZE = ("image_width", "image_height")
 FEW_TEXTS = frozenset({"tag", "tag_type", "error_code"})  # whose rows share a handful of texts
 NUMBERS = frozenset({*SIDES, *CORNERS, *CENTRES, *SIZE})
+UNCLEAR = ("x", "y")  # of labels in one cell: a corner or the centre
 
 
 def find_columns(source: str, names: Sequence[str], reading: Reading) -> dict[str, int]:
@@ -127,17 +128,24 @@ def _settle_boxes(found: dict[str, int], plain: list[str], wrong: list[str]) -> 
             if side in found:
                 found.setdefault(size, found[side])
                 del found[side]
-    groups: list[tuple[str, ...]] = [g for g in (SIDES, CORNERS, CENTRES) if set(g) <= found.keys()]
+    hint = "; x and y: --map left=x --map top=y" if {"x", "y"} <= {*plain} else ""
+    wrong.extend(wrong_boxes(found, hint=hint))
+
+
+def wrong_boxes(found: Collection[str], *, hint: str = "") -> list[str]:
+    """Say what keeps the numbers of boxes from being told: some are missing, or they stand there twice."""
+    wrong = []
+    groups: list[tuple[str, ...]] = [g for g in (SIDES, CORNERS, CENTRES) if {*g} <= {*found}]
     for group in (SIDES, CORNERS, CENTRES):
         own = [name for name in group if name in found and not any(name in g for g in groups)]
-        if own and not (group == CENTRES and not {"cx", "cy"} & found.keys()):
+        if own and not (group == CENTRES and not {"cx", "cy"} & {*found}):
             missing = [name for name in group if name not in found]
-            hint = "; x and y: --map left=x --map top=y" if {"x", "y"} <= {*plain} else ""
             wrong.append(f"boxes need {', '.join(group)}; missing: {', '.join(missing)}{hint}")
     if "box" in found:
         groups.append(("box",))
     if len(groups) > 1:
         wrong.append(f"boxes stand there twice: {' and '.join(', '.join(g) for g in groups)}")
+    return wrong
 
 
 def _add_metadata(found: dict[str, int], names: Sequence[str], reading: Reading, wrong: list[str]) -> None:

@@ -17,7 +17,7 @@ from cvsync.labels import Labels
 from cvsync.manifest.cells import Unreadable, box_in, labels_in
 from cvsync.manifest.columns import ALIASES, LABELS, NUMBERS, SIDES, SIZE, match_columns, require
 from cvsync.manifest.lines import objects_of, read_lines, read_parsed
-from cvsync.manifest.nested import Label, NoJSONError, TwiceError, four_of, labels_of
+from cvsync.manifest.nested import BOX_FIELDS, Label, NoJSONError, TwiceError, box_of, labels_of
 from cvsync.manifest.numbers import number_texts
 from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
@@ -29,7 +29,6 @@ from cvsync.manifest.unfold import unfold
 
 _STEP = 1 << 16  # rows that are texts at a time
 _PEEK = 200  # lines that tell what the fields are
-_BOX = NUMBERS - {*SIZE}
 
 
 def read_jsonl(place: Place, reading: Reading) -> list[Rows]:
@@ -187,11 +186,11 @@ def _take_labels(cells: dict[str, Any]) -> list[Label]:
     if isinstance(said, list) and isinstance(box, list) and box and isinstance(box[0], list | Mapping):
         said, box = {"tags": said, "boxes": box}, None
     labels = labels_of(said)
-    has_box = box is not None or any(cells.get(field) is not None for field in _BOX)
-    if has_box and any(label.keys() & {"box", *_BOX} for label in labels):
+    has_box = box is not None or any(cells.get(field) is not None for field in BOX_FIELDS)
+    if has_box and any(label.keys() & BOX_FIELDS for label in labels):
         raise TwiceError
     if box is not None:
-        labels = [label | {"box": four_of(box)} for label in labels or [{}]]
+        labels = [label | box_of(box) for label in labels or [{}]]
     return labels
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
-from cvsync.manifest.columns import ALIASES, NUMBERS
+from cvsync.manifest.columns import ALIASES, NUMBERS, SIZE, UNCLEAR
 
 _TAG = (*ALIASES["tag"], "category", "name", "displayName")
 _BOX = ALIASES["box"]
 _TYPE = ALIASES["tag_type"]
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 _LISTED = {"bbox", "box", "bboxes", "boxes"}
+_OUTLINES = frozenset(
+    {"bndbox", "boundingbox", "bounding_box", "geometry", "mask", "points", "polygon", "polygons", "rect"}
+    | {"rectangle", "rle", "segmentation", "vertices", "x1", "x2", "topx", "bottomx", "x_min", "x_max"}
+)
+BOX_FIELDS = frozenset({*NUMBERS, *UNCLEAR, "box"} - {*SIZE})
 
 Label = dict[str, Any]
 """``tag``, numbers of a box by their fields or ``box`` with all four, ``tag_type``; as written."""
@@ -28,6 +34,12 @@ class NoJSONError(ShapeError):
     """A text that starts like JSON and is none."""
 
     code = "E040"
+
+
+class OutlineError(ShapeError):
+    """A label with a box or an outline in a form that is not read: a tag alone would be less than it says."""
+
+    code = "E051"
 
 
 class TwiceError(ShapeError):
@@ -58,14 +70,25 @@ def text_of(value: Any) -> str | None:
     return orjson.dumps(value).decode()
 
 
-def four_of(value: Any) -> list[Any]:
-    """Read the four numbers of a box.
+def box_of(value: Any) -> Label:
+    """Read a box: four numbers, or an object that names them.
 
     Raises:
-        ShapeError: They are not four.
+        ShapeError: They are not four, or have other names.
     """
-    if isinstance(value, Mapping):
-        value = [*value.values()]
+    if not isinstance(value, Mapping):
+        return {"box": _four_of(value)}
+    named = {name.casefold(): number for name, number in value.items()}
+    if not named.keys() & {*NUMBERS, *UNCLEAR}:
+        raise OutlineError
+    return {
+        name: number
+        for name, number in named.items()
+        if number is not None and (name in NUMBERS or name in UNCLEAR)
+    }
+
+
+def _four_of(value: Any) -> list[Any]:
     if not isinstance(value, list) or len(value) != 4 or any(isinstance(v, list | Mapping) for v in value):
         raise ShapeError
     return value
@@ -79,15 +102,16 @@ def _label(item: Any) -> Label:
     label: Label = {}
     for name, value in item.items():
         field = name.casefold()
+        if value is None:
+            continue
         if field in _BOX:
-            if isinstance(value, Mapping):
-                label |= {k.casefold(): v for k, v in value.items() if k.casefold() in NUMBERS}
-            elif value is not None:
-                label["box"] = four_of(value)
-        elif field in NUMBERS:
+            label |= box_of(value)
+        elif field in NUMBERS or field in UNCLEAR:
             label[field] = value
         elif field in _TYPE:
             label["tag_type"] = text_of(value)
+    if not label.keys() & BOX_FIELDS and has_outline(n for n, v in item.items() if v not in _NOTHING):
+        raise OutlineError
     tags = [item[name] for name in _TAG if item.get(name) is not None]
     if tags:
         label["tag"] = text_of(tags[0])
@@ -107,4 +131,9 @@ def _from_lists(value: Mapping[str, Any]) -> list[Label]:
         raise ShapeError
     if boxes is None:
         return [{"tag": text_of(tag)} for tag in tags]
-    return [{"tag": text_of(t), "box": four_of(b)} for t, b in zip(tags, boxes, strict=True)]
+    return [{"tag": text_of(t), **box_of(b)} for t, b in zip(tags, boxes, strict=True)]
+
+
+def has_outline(names: Iterable[str]) -> bool:
+    """Tell whether fields of a label, by their names, say where it is in a way that is not read."""
+    return any(name.casefold() in _OUTLINES for name in names)

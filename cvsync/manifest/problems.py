@@ -73,6 +73,7 @@ _KINDS = {
     "E045": ("a label file without an image", "put the image where its format expects it"),
     "E046": ("a second image with the same id", "number the images apart"),
     # What a project of some type cannot hold
+    "E051": ("a box or an outline in a form that is not read", "give left, top, width and height"),
     "E101": ("a detection project needs a box with each tag", "draw the box, or push to another project"),
     "E102": ("a classification project holds no boxes", "take the box out, or push to another project"),
     "E103": ("a multiclass project holds one tag an image", "keep one, or use a multilabel project"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.errors import ManifestError
 from cvsync.labels import one_chunk
 from cvsync.manifest.build import Columns
 from cvsync.manifest.cells import SEPARATOR, Unreadable, box_in, labels_in
-from cvsync.manifest.columns import ALIASES, NUMBERS
-from cvsync.manifest.nested import Label, ShapeError, four_of, labels_of
+from cvsync.manifest.columns import ALIASES, NUMBERS, UNCLEAR
+from cvsync.manifest.nested import BOX_FIELDS, Label, NoJSONError, ShapeError, box_of, has_outline, labels_of
 from cvsync.manifest.rows import IMAGE_NOTE, Lost, Rows
 from cvsync.manifest.texts import Texts, as_text
 
@@ -106,7 +107,8 @@ def _list_values(columns: dict[str, pa.ChunkedArray]) -> Iterator[Any]:
 
 
 def _has_nested(type_: pa.StructType) -> bool:
-    return any(pa.types.is_nested(type_.field(n).type) for n in range(type_.num_fields))
+    fields = [type_.field(n) for n in range(type_.num_fields)]
+    return has_outline(f.name for f in fields) or any(pa.types.is_nested(f.type) for f in fields)
 
 
 def _fields_of(items: pa.StructArray) -> dict[str, pa.Array]:
@@ -114,7 +116,7 @@ def _fields_of(items: pa.StructArray) -> dict[str, pa.Array]:
     found = {}
     for n in range(items.type.num_fields):
         name = items.type.field(n).name.casefold()
-        if name in NUMBERS or name in ALIASES["tag_type"]:
+        if name in NUMBERS or name in UNCLEAR or name in ALIASES["tag_type"]:
             found[name] = items.flatten()[n]
         elif name in (*ALIASES["tag"], "category", "name", "displayname") and "tag" not in found:
             found["tag"] = Texts.of(items.flatten()[n]).column
@@ -127,8 +129,7 @@ def _spread(rows: Rows, lists: pa.ListArray, fields: dict[str, pa.Array]) -> Row
     child = np.full(len(parents), -1, np.int64)
     child[np.repeat(lengths, np.maximum(lengths, 1)) > 0] = np.arange(int(lengths.sum()))
     at = pa.array(child, mask=child < 0)
-    kept = [n for n in rows.table.column_names if n not in _FIELDS and n not in fields]
-    table = rows.table.select(kept).take(pa.array(parents))
+    table = _beside(rows, fields).take(pa.array(parents))
     for name, column in fields.items():
         table = table.append_column(name, column.take(at))
     return _unfolded(rows, table, parents)
@@ -160,18 +161,32 @@ def _from_values(rows: Rows, values: Iterable[Any]) -> Rows:
     for position, value in enumerate(values):
         try:
             if isinstance(value, Unreadable):
-                raise ShapeError
+                raise NoJSONError
             labels: list[Label] = labels_of(value)
-        except ShapeError:
-            lost.append(_lost(rows, position, "E040" if isinstance(value, Unreadable) else "E041"))
+        except ShapeError as error:
+            lost.append(_lost(rows, position, error.code))
             continue
         built.extend(position, {}, labels)
     inner, parents = built.finish()
-    kept = [n for n in rows.table.column_names if n not in _FIELDS and n not in inner.column_names]
-    table = rows.table.select(kept).take(pa.array(parents))
+    table = _beside(rows, inner.column_names).take(pa.array(parents))
     for name in inner.column_names:
         table = table.append_column(name, inner.column(name))
     return replace(_unfolded(rows, table, parents), lost=(*rows.lost, *lost))
+
+
+def _beside(rows: Rows, fields: Collection[str]) -> pa.Table:
+    """Give the columns that stay beside those that come out of cells.
+
+    Raises:
+        ManifestError: Both have boxes.
+    """
+    table = rows.table
+    kept = [name for name in table.column_names if name not in _FIELDS and name not in fields]
+    boxes = [name for name in table.column_names if name in BOX_FIELDS and name not in _FIELDS]
+    if boxes and BOX_FIELDS & {*fields}:
+        names = ", ".join(map(rows.name, boxes))
+        raise ManifestError(rows.source, [f"boxes stand there twice: in {names} and in its labels"])
+    return table.select(kept)
 
 
 def _unfolded(rows: Rows, table: pa.Table, parents: Any) -> Rows:
@@ -225,19 +240,24 @@ def _four_numbers(rows: Rows) -> Rows:
 
 
 def _split_boxes(rows: Rows, texts: Texts) -> Rows:
-    """Read cells with four numbers, as JSON or between blanks or commas."""
-    parsed: list[list[Any] | None] = []
+    """Read cells with a box, as JSON or as four numbers between blanks or commas."""
+    parsed: list[Label | ShapeError] = []
     for text in texts.values.to_pylist():
         try:
-            parsed.append(four_of(box_in(text)))
-        except ShapeError:
-            parsed.append(None)
-    wrong = texts.rows(np.array([value is None for value in parsed], bool))
-    built = Columns("box")
+            parsed.append(box_of(box_in(text)))
+        except ShapeError as error:
+            parsed.append(error)
+    wrong = texts.rows(np.array([isinstance(found, ShapeError) for found in parsed], bool))
+    built = Columns()
     for code in texts.codes.tolist():
-        built.add(0, {"box": None if code < 0 else parsed[code]})
-    table = _with(rows.table, "box", one_chunk(built.finish()[0].column("box")))
-    lost = [_lost_box(rows, int(position), texts) for position in wrong]
+        found = {} if code < 0 else parsed[code]
+        built.add(0, {} if isinstance(found, ShapeError) else found)
+    boxes = built.finish()[0]
+    table = rows.table.drop_columns(["box"])
+    for name in boxes.column_names:
+        table = table.append_column(name, one_chunk(boxes.column(name)))
+    codes = [found.code if isinstance(found, ShapeError) else "" for found in parsed]
+    lost = [_lost_box(codes[texts.codes[at]], rows, int(at), texts) for at in wrong]
     keep = np.ones(len(rows), bool)
     keep[wrong] = False
     return replace(
@@ -250,8 +270,8 @@ def _split_boxes(rows: Rows, texts: Texts) -> Rows:
     )
 
 
-def _lost_box(rows: Rows, position: int, texts: Texts) -> Lost:
-    lost = _lost(rows, position, "E041")
+def _lost_box(code: str, rows: Rows, position: int, texts: Texts) -> Lost:
+    lost = _lost(rows, position, code)
     return replace(lost, column=rows.name("box"), value=texts.column[position].as_py())
 
 

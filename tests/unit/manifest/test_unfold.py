@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from reads import URL, labels_of, problems_of, read_one, write
 
+from cvsync.errors import ManifestError
 from cvsync.manifest import Box
 
 TWO = "https://x.test/2"
@@ -131,3 +132,68 @@ def test_pictures_beside_their_bytes_are_known_by_their_path(tmp_path: Path) -> 
     pq.write_table(table, tmp_path / "m.parquet")
 
     assert labels_of(tmp_path / "m.parquet") == [("1.jpg", "0"), ("2.jpg", "1")]
+
+
+SIDED = {"left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}
+CORNERED = {"xmin": 0.1, "ymin": 0.2, "xmax": 0.4, "ymax": 0.6}
+
+
+def in_each_way(tmp_path: Path, first: Any, second: Any, name: str = "labels") -> list[Path]:
+    """The same cells in Parquet, in CSV and in lines of JSON."""
+    cells = ["" if cell is None else json.dumps(cell) for cell in (first, second)]
+    said = [json.dumps({"url": url, "tag": "a", name: cell} if name == "box" else {"url": url, name: cell})
+            for url, cell in ((URL, first), (TWO, second))]  # fmt: skip
+    tag = {"tag": ["a", "a"]} if name == "box" else {}
+    return [
+        parquet(tmp_path, **tag, **{name: [first, second]}),
+        csv(tmp_path, **tag, **{name: cells}),
+        write(tmp_path, "\n".join(said), "m.jsonl"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ({"box": [0.1, 0.2, 0.3, 0.4]}, SIDED, "stand there twice"),
+        (CORNERED, SIDED, "stand there twice"),
+        (SIDED, {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.4}, "a corner or the centre"),
+        (SIDED, {"box": {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.4}}, "a corner or the centre"),
+        ({"left": 0.1, "top": 0.2, "width": 0.3}, {"left": 0.1}, "missing: height"),
+    ],
+)
+def test_boxes_of_labels_that_are_written_in_two_ways_are_told(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], words: str
+) -> None:
+    for path in in_each_way(tmp_path, [{"tag": "a", **first}], [{"tag": "b", **second}]):
+        with pytest.raises(ManifestError, match=words):
+            read_one(path)
+
+
+@pytest.mark.parametrize("where", [{"polygon": [[0.1, 0.2, 0.4, 0.6]]}, {"box": {"a": 1}}, {"x1": 0.1}])
+def test_a_label_whose_place_cannot_be_read_is_no_plain_tag(tmp_path: Path, where: dict[str, Any]) -> None:
+    for path in in_each_way(tmp_path, [{"tag": "a", **where}], [{"tag": "b", **SIDED}]):
+        assert [(p.code, p.row) for p in read_one(path).problems] == [("E051", 1)]
+        assert labels_of(path) == [(TWO, "b", 0.1, 0.2, 0.3, 0.4)]
+
+
+def test_a_box_that_names_its_numbers_may_have_them_in_any_order(tmp_path: Path) -> None:
+    turned = dict(reversed(SIDED.items()))
+
+    for path in in_each_way(tmp_path, turned, None, "box"):
+        assert labels_of(path) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, "a")]
+    for path in in_each_way(tmp_path, {"bbox": [turned], "categories": ["a"]}, None):
+        assert labels_of(path) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, None)]
+
+
+def test_boxes_in_columns_and_in_labels_are_told(tmp_path: Path) -> None:
+    path = parquet(tmp_path, labels=as_objects(), **{side: [0.1, None] for side in SIDES})
+
+    with pytest.raises(ManifestError, match="in left, top, width, height and in its labels"):
+        read_one(path)
+
+
+def test_the_size_of_an_image_beside_the_corners_of_a_label_is_no_box(tmp_path: Path) -> None:
+    sized = {"tag": "a", **CORNERED, "width": 640, "height": 480}
+
+    for path in in_each_way(tmp_path, [sized], []):
+        assert labels_of(path) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, None)]
