@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsync.api.versions import METADATA_SINCE, is_at_least
+from cvsync.api.versions import METADATA_SINCE, TAG_TYPE_SINCE, is_at_least
 from cvsync.errors import UnsupportedError
 from cvsync.known import KnownImages
 from cvsync.labels import TEXT, Labels, as_column, codes_of, one_chunk
@@ -20,6 +20,8 @@ from cvsync.model import ProjectType
 from cvsync.plan import NewTag, Plan
 from cvsync.plan.fit import misfits
 from cvsync.run.marker import is_mark
+
+_NEGATIVE = "Negative"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +80,16 @@ class Desired:
         """The names of the metadata that images are to have."""
         return [name for name in self.labels.metadata if not is_mark(name)]
 
+    @property
+    def negative_tags(self) -> list[str]:
+        """The names of the tags that are to be negative."""
+        names = {tag.name for tag in self.tags if tag.type == _NEGATIVE}
+        column = self.labels.column("tag_type")
+        if column is not None:
+            rows = pc.equal(one_chunk(column).cast(pa.string()), _NEGATIVE)
+            names |= {*self.labels.table.filter(rows).column("tag").unique().to_pylist()}
+        return sorted(names)
+
     def with_problems(self, more: Sequence[Problem]) -> Desired:
         """Note problems that were found beside the project."""
         return replace(self, problems=[*self.problems, *more])
@@ -100,6 +112,24 @@ def refuse_metadata(desired: Desired, version: str) -> None:
             f"metadata ({', '.join(desired.metadata)}) needs --api-version {METADATA_SINCE} or later; "
             f"this is {version}"
         )
+
+
+def refuse_negative(names: Sequence[str], version: str) -> None:
+    """Refuse, before anything is made, negative tags that would be made.
+
+    Raises:
+        UnsupportedError: There are some, and the API version has none.
+    """
+    if names and not is_at_least(version, TAG_TYPE_SINCE):
+        raise UnsupportedError(
+            f"negative tags ({', '.join(names)}) need --api-version {TAG_TYPE_SINCE} or later; "
+            f"this is {version}"
+        )
+
+
+def new_negative_tags(plan: Plan) -> list[str]:
+    """Give the names of the negative tags that a plan creates."""
+    return [tag.name for tag in plan.new_tags if tag.type == _NEGATIVE]
 
 
 def fit(desired: Desired) -> Desired:

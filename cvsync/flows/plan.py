@@ -16,7 +16,7 @@ from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import ManifestError, MissingProjectError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.aim import Aim, PlanRequest
-from cvsync.flows.desired import Desired, refuse_metadata, want
+from cvsync.flows.desired import Desired, new_negative_tags, refuse_metadata, refuse_negative, want
 from cvsync.flows.folders import warn_of_another_folder
 from cvsync.flows.held_back import held_back, tell_kept
 from cvsync.flows.project import (
@@ -147,7 +147,7 @@ async def find_or_create(
         dry: Whether nothing may be touched: a new project then has no id.
 
     Raises:
-        UnsupportedError: There is metadata, and the API version has none.
+        UnsupportedError: There is metadata, or a new project's tag is negative, and the API version has none.
     """
     project: Project | None = None
     try:
@@ -165,6 +165,7 @@ async def find_or_create(
     tell_problems(service, desired.problems)
     if project is None:
         assert aim.create is not None
+        refuse_negative(desired.negative_tags, service.client.api_version)
         if dry:
             choose_domain(await service.client.get_domains(), type_, aim.create)
             project = Project("", aim.project)
@@ -188,6 +189,7 @@ async def prepare(
     Raises:
         GuardError: The plan would do more than it may.
         PlanError: The project cannot hold what is wanted.
+        UnsupportedError: It needs a negative tag, and the API version has none.
         ManifestError: Rows contradict each other, and the aim is strict.
     """
     hidden = desired.hidden_tags(known)
@@ -204,6 +206,7 @@ async def prepare(
         mended=desired.is_rejects, tags=desired.tags, metadata=desired.metadata,
     )  # fmt: skip
     pa.default_memory_pool().release_unused()  # sending takes hours and little
+    refuse_negative(new_negative_tags(plan), service.client.api_version)
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
     _refuse_if_strict(aim, contradictions)
     tell_problems(service, contradictions)

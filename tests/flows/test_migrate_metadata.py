@@ -62,8 +62,8 @@ async def test_an_older_version_takes_no_metadata_but_does_without_marks(pair: P
     """And before v2.2, no types of tags."""
     pair.source.api_version, pair.copy.api_version = "v3.3", version
     (pair.source.folder / "0.png").write_bytes(make_png(0))
-    row = {"path": "0.png", "tag": "fork"}
-    await pair.source.push(write_csv(pair.source.folder / "m.csv", [row]))
+    rows = [{"path": "0.png", "tag": tag} for tag in ("fork", "cup")]
+    await pair.source.push(write_csv(pair.source.folder / "m.csv", rows))
 
     await pair.migrate()
 
@@ -83,6 +83,39 @@ async def test_metadata_that_a_version_has_not_is_refused_before_anything_is_mad
             await act()
 
     assert await pair.copy.writes() == {}
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+async def test_negative_tags_that_a_version_has_not_are_refused_before_anything_is_made(
+    pair: Pair, is_there: bool
+) -> None:
+    """In a copy, too, that is made at a version that does not know what they are."""
+    pair.source.api_version, pair.copy.api_version = "v3.3", "v2.1"
+    (pair.source.folder / "0.png").write_bytes(make_png(0))
+    row = {"path": "0.png", "tag": "nothing", "tag_type": "Negative"}
+    manifest = write_csv(pair.source.folder / "m.csv", [row])
+    await pair.source.push(manifest)
+    if is_there:
+        async with open_client(pair.copy.settings) as (copy, _):
+            await copy.create_project("copy")
+            await copy.create_project("shelf")
+    await pair.copy.forget()
+
+    for act in (pair.migrate, pair.plan, lambda: pair.copy.push(manifest), lambda: pair.copy.plan(manifest)):
+        with pytest.raises(UnsupportedError, match=r"negative tags \(nothing\) need --api-version v2.2"):
+            await act()
+
+    assert await pair.copy.writes() == {}
+
+
+async def test_a_negative_tag_that_is_there_needs_no_version_that_knows_it(pair: Pair) -> None:
+    row = {"path": "0.png", "tag": "nothing", "tag_type": "Negative"}
+    (pair.copy.folder / "0.png").write_bytes(make_png(0))
+    manifest = write_csv(pair.copy.folder / "m.csv", [row])
+    await pair.copy.push(manifest)
+    pair.copy.api_version = "v2.1"
+
+    assert (await pair.copy.push(manifest)).is_complete
 
 
 @pytest.mark.parametrize(
