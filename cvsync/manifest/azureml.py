@@ -2,7 +2,7 @@
 
 ``{"image_url": …, "image_details": {"format": …, "width": "640px", "height": "480px"}, "label": …}``, where a
 label is a tag, a list of tags, or a list of ``{"label", "topX", "topY", "bottomX", "bottomY", "isCrowd"}``
-with the corners as fractions 0 to 1.
+with the corners as fractions 0 to 1, or a ``polygon`` in their place.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cvsync.manifest.holds import CORNERS_EXACT, Holds
 from cvsync.manifest.lines import Parsed, objects_of, read_parsed
 from cvsync.manifest.nested import ShapeError, text_of
 from cvsync.manifest.numbers import corners
+from cvsync.manifest.outlines import box_around
 from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
@@ -34,8 +35,10 @@ _PIXELS = re.compile(r"^(\d+)(px)?$")
 def is_azureml(said: Mapping[str, Any]) -> bool:
     """Whether an object is a line of this format, and of no simpler one."""
     label = said.get("label")
-    has_corners = isinstance(label, list) and any(isinstance(one, Mapping) and "topX" in one for one in label)
-    return "image_url" in said and ("image_details" in said or has_corners)
+    is_placed = isinstance(label, list) and any(
+        isinstance(one, Mapping) and {"topX", "polygon"} & one.keys() for one in label
+    )
+    return "image_url" in said and ("image_details" in said or is_placed)
 
 
 def read_azureml(place: Place, _reading: Reading) -> list[Rows]:
@@ -69,6 +72,10 @@ def _label(one: Any) -> dict[str, Any]:
     label = {"tag": text_of(one["label"])} | {
         field: one[name] for name, field in _CORNERS.items() if name in one
     }
+    if len(label) == 1 and one.get("polygon"):
+        label |= dict(zip(_CORNERS.values(), box_around(one["polygon"]), strict=True)) | {
+            "outline": "polygon"
+        }
     crowd = one.get("isCrowd")
     return label | {"crowd": "true"} if crowd and str(crowd).casefold() != "false" else label
 

@@ -84,6 +84,8 @@ def check(rows: Rows, reading: Reading, *, common: Path) -> Checked:
     _check_tags(finder, tag, boxes)
     if "crowd" in rows.table.column_names:
         finder.mark("W018", "crowd", np.flatnonzero(~finder.texts("crowd").null))
+    if "outline" in rows.table.column_names:
+        finder.mark("W013", "outline", np.flatnonzero(~finder.texts("outline").null))
     for code, column, at in (*rows.marks, *boxes.marks):
         finder.mark(code, column, at)
     columns = _optional(finder, tag, boxes, reading)

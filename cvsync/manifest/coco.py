@@ -1,6 +1,7 @@
 """COCO: one JSON object with images, annotations and categories.
 
-Boxes are left, top, width and height in pixels.
+Boxes are left, top, width and height in pixels. An annotation that has polygons only is taken as the box
+around them, one of a mask only is refused, and one of neither is a tag.
 
 A row is an annotation, numbered from 1 as they stand; an image without any is a row too, numbered on from
 there.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,8 +27,9 @@ from cvsync.labels import METADATA, Labels
 from cvsync.manifest.by_image import OneImage, images_of
 from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import find_images
-from cvsync.manifest.nested import text_of
+from cvsync.manifest.nested import OutlineError, text_of
 from cvsync.manifest.numbers import in_pixels
+from cvsync.manifest.outlines import box_around
 from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
@@ -56,6 +58,7 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     except pa.ArrowException:
         lists = _one_by_one(place.name, content)
     images, annotations = lists["images"], lists["annotations"]
+    masks = _fill_boxes(annotations, content)
     tag = _lookup(lists["categories"]["id"], annotations["category_id"])
     image = _lookup(images["id"], annotations["image_id"])
     labelled = np.zeros(len(images["id"]) + 1, bool)
@@ -64,7 +67,10 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     doubles = _doubles(images, numbers)
     labelled[[lost.row - len(image) - 1 for lost in doubles]] = True
     alone = np.flatnonzero(~labelled[:-1])
-    usable = np.flatnonzero((image >= 0) & (tag >= 0))
+    is_usable = (image >= 0) & (tag >= 0)
+    unread = [at for at in masks if is_usable[at]]
+    is_usable[unread] = False
+    usable = np.flatnonzero(is_usable)
     of_label = np.concatenate([usable, np.full(len(alone), -1)])
     of_image = np.concatenate([image[usable], alone])
     table = _table(lists, of_image=of_image, of_label=of_label, tag=tag)
@@ -82,7 +88,7 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
                 names={"path": "file_name", "tag": "category", "box": "bbox"},
                 home=home,
                 is_local=place.is_local,
-                lost=(*_lost(annotations, images, image, tag), *doubles),
+                lost=(*_lost(annotations, images, image, tag, masks=unread), *doubles),
                 count=len(image) + len(alone) + len(doubles),
                 box=Box.LTWH,
                 units=Units.PIXEL,
@@ -184,6 +190,8 @@ def _table(lists: Lists, *, of_image: Positions, of_label: Positions, tag: Posit
     for name, column in images.items():
         if name in ("key", "version", "image_id") or name.startswith(METADATA):
             columns[name] = column.take(rows)
+    if "outline" in annotations:
+        columns["outline"] = annotations["outline"].take(labels)
     crowd = annotations["iscrowd"]
     if crowd.null_count < len(crowd) and pc.any(pc.not_equal(crowd, 0)).as_py():
         columns["crowd"] = pc.if_else(pc.equal(crowd, 0), None, crowd).cast(pa.string()).take(labels)
@@ -192,20 +200,53 @@ def _table(lists: Lists, *, of_image: Positions, of_label: Positions, tag: Posit
     )
 
 
-def _lost(annotations: Columns, images: Columns, image: Positions, tag: Positions) -> list[Lost]:
+def _lost(
+    annotations: Columns, images: Columns, image: Positions, tag: Positions, *, masks: Sequence[int]
+) -> list[Lost]:
     lost = []
     for row in np.flatnonzero(image < 0).tolist():
         lost.append(Lost("E042", row + 1, "image_id", text_of(annotations["image_id"][row].as_py())))
     for row in np.flatnonzero((tag < 0) & (image >= 0)).tolist():
-        at = int(image[row])
-        lost.append(
-            Lost(
-                "E043", row + 1, "category_id", text_of(annotations["category_id"][row].as_py()),
-                url=images["coco_url"][at].as_py(), path=images["file_name"][at].as_py(),
-                key=images["key"][at].as_py(),
-            )
-        )  # fmt: skip
+        id_ = text_of(annotations["category_id"][row].as_py())
+        lost.append(Lost("E043", row + 1, "category_id", id_, **_image_at(images, int(image[row]))))
+    for row in masks:
+        place = _image_at(images, int(image[row]))
+        lost.append(Lost("E051", row + 1, "segmentation", None, **place, is_sure=True))
     return lost
+
+
+def _image_at(images: Columns, row: int) -> dict[str, Any]:
+    """Say where an image is, as a row that could not be read does."""
+    names = {"url": "coco_url", "path": "file_name", "key": "key"}
+    return {field: images[name][row].as_py() for field, name in names.items()}
+
+
+def _fill_boxes(annotations: Columns, content: pa.Buffer) -> list[int]:
+    """Give annotations without a box the one around their polygons; say which have but a mask."""
+    boxes = annotations["bbox"]
+    empty = np.flatnonzero(np.asarray(pc.equal(pc.fill_null(pc.list_value_length(boxes), 0), 0)))
+    if not len(empty):
+        return []
+    said = orjson.loads(memoryview(content))["annotations"]
+    found: dict[int, tuple[float, ...]] = {}
+    masks = []
+    for row in empty.tolist():
+        outline = said[row].get("segmentation")
+        if not outline:
+            continue
+        try:
+            left, top, right, bottom = box_around(outline)
+        except OutlineError:
+            masks.append(row)
+        else:
+            found[row] = (left, top, right - left, bottom - top)
+    new = pa.array([*found.values()], pa.list_(pa.float64())).cast(boxes.type)
+    rows = np.arange(len(boxes))
+    rows[[*found]] = len(boxes) + np.arange(len(found))
+    annotations["bbox"] = pa.concat_arrays([boxes, new]).take(pa.array(rows))
+    outlined = np.isin(np.arange(len(boxes)), [*found])
+    annotations["outline"] = pc.if_else(pa.array(outlined), "polygon", pa.scalar(None, pa.string()))
+    return masks
 
 
 def _doubles(images: Columns, numbers: Positions) -> list[Lost]:

@@ -91,6 +91,35 @@ def test_an_annotation_without_a_box_is_a_tag(tmp_path: Path) -> None:
     assert labels_of(path)[0] == ("a.png", "cup")
 
 
+@pytest.mark.parametrize("kind", ["columns", "objects"])
+def test_an_outline_is_taken_as_the_box_around_it(tmp_path: Path, kind: str) -> None:
+    polygons = [[20, 10, 120, 10, 120, 40.5], [60, 60, 50, 50, 70, 40]]
+    outlined = [
+        {"image_id": 1, "category_id": 7, "segmentation": polygons},
+        {"image_id": 2, "category_id": 9, "bbox": [], "segmentation": [[0, 0, 100, 0, 100, 50]]},
+        {"image_id": 3, "category_id": 9, "segmentation": []},
+    ]
+    boxed = box(3, 7, 0 if kind == "columns" else "0", 0, 200, 100)
+    path = coco(tmp_path, annotations=[*outlined, boxed])
+
+    assert labels_of(path) == [
+        ("a.png", "cup", 0.1, 0.1, 0.5, 0.5), ("https://x.test/b.png", "fork", 0.0, 0.0, 0.5, 0.5),
+        ("c.png", "fork"), ("c.png", "cup", 0.0, 0.0, 1.0, 1.0),
+    ]  # fmt: skip
+    assert warnings_of(read_one(path)) == [("W013", [1, 2])]
+
+
+def test_a_mask_without_a_box_is_told(tmp_path: Path) -> None:
+    mask = {"image_id": 2, "category_id": 7, "segmentation": {"counts": "x", "size": [1, 2]}}
+    path = coco(tmp_path, annotations=[ANNOTATIONS[0], mask])
+
+    manifest = read_one(path)
+
+    assert problems_of(manifest) == [("E051", 2, "segmentation")]
+    assert labels_of(path) == [("a.png", "cup", 0.1, 0.1, 0.5, 0.5), ("c.png", None)]
+    assert manifest.bad_keys == {"https://x.test/b.png"}
+
+
 @pytest.mark.parametrize(
     ("name", "folder"),
     [

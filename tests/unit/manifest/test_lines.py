@@ -186,6 +186,24 @@ def test_lines_of_azure_ml(tmp_path: Path) -> None:
     assert problems_of(read_one(path, any_storage=True)) == []
 
 
+@pytest.mark.parametrize("details", [{}, {"image_details": {"format": "png"}}])
+def test_an_outline_of_azure_ml_is_taken_as_the_box_around_it(
+    tmp_path: Path, details: dict[str, Any]
+) -> None:
+    polygon = {"label": "a", "polygon": [[0.1, 0.2, 0.3, 0.2, 0.3, 0.6], [0.35, 0.5, 0.4, 0.5, 0.4, 0.55]]}
+    broken = {"label": "b", "polygon": [[0.1, 0.2]], "isCrowd": 0}
+    path = lines(
+        tmp_path, {"image_url": URL, **details, "label": [polygon]},
+        {"image_url": TWO, **details, "label": [broken]},
+    )  # fmt: skip
+
+    manifest = read_one(path)
+
+    assert labels_of(path) == [(URL, "a", 0.1, 0.2, 0.3, 0.4)]
+    assert warnings_of(manifest) == [("W013", [1])]
+    assert problems_of(manifest) == [("E051", 2, "line")]
+
+
 def test_lines_of_vertex(tmp_path: Path) -> None:
     box = {"displayName": "a", "xMin": 0.1, "yMin": 0.2, "xMax": 0.4, "yMax": 0.6}
     edge = {"displayName": "b", "xMax": 0.5, "yMax": 1}
