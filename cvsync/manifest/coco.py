@@ -60,6 +60,10 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     images, annotations = lists["images"], lists["annotations"]
     masks = _fill_boxes(annotations, content)
     tag = _lookup(lists["categories"]["id"], annotations["category_id"])
+    unclear = _with_two_names(lists["categories"])
+    if unclear:
+        ids = annotations["category_id"]
+        tag[np.asarray(pc.is_in(ids, pa.array(unclear, ids.type)))] = -1
     image = _lookup(images["id"], annotations["image_id"])
     labelled = np.zeros(len(images["id"]) + 1, bool)
     labelled[image] = True
@@ -88,7 +92,7 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
                 names={"path": "file_name", "tag": "category", "box": "bbox"},
                 home=home,
                 is_local=place.is_local,
-                lost=(*_lost(annotations, images, image, tag, masks=unread), *doubles),
+                lost=(*_lost(annotations, images, image, tag, unclear=unclear, masks=unread), *doubles),
                 count=len(image) + len(alone) + len(doubles),
                 box=Box.LTWH,
                 units=Units.PIXEL,
@@ -201,14 +205,22 @@ def _table(lists: Lists, *, of_image: Positions, of_label: Positions, tag: Posit
 
 
 def _lost(
-    annotations: Columns, images: Columns, image: Positions, tag: Positions, *, masks: Sequence[int]
+    annotations: Columns,
+    images: Columns,
+    image: Positions,
+    tag: Positions,
+    *,
+    unclear: Sequence[Any],
+    masks: Sequence[int],
 ) -> list[Lost]:
     lost = []
     for row in np.flatnonzero(image < 0).tolist():
         lost.append(Lost("E042", row + 1, "image_id", text_of(annotations["image_id"][row].as_py())))
     for row in np.flatnonzero((tag < 0) & (image >= 0)).tolist():
-        id_ = text_of(annotations["category_id"][row].as_py())
-        lost.append(Lost("E043", row + 1, "category_id", id_, **_image_at(images, int(image[row]))))
+        id_ = annotations["category_id"][row].as_py()
+        code = "E052" if id_ in unclear else "E043"
+        place = _image_at(images, int(image[row]))
+        lost.append(Lost(code, row + 1, "category_id", text_of(id_), **place))
     for row in masks:
         place = _image_at(images, int(image[row]))
         lost.append(Lost("E051", row + 1, "segmentation", None, **place, is_sure=True))
@@ -219,6 +231,13 @@ def _image_at(images: Columns, row: int) -> dict[str, Any]:
     """Say where an image is, as a row that could not be read does."""
     names = {"url": "coco_url", "path": "file_name", "key": "key"}
     return {field: images[name][row].as_py() for field, name in names.items()}
+
+
+def _with_two_names(categories: Columns) -> list[Any]:
+    """Give the ids that categories of different names share."""
+    names: dict[Any, Any] = {}
+    pairs = zip(categories["id"].to_pylist(), categories["name"].to_pylist(), strict=True)
+    return [id_ for id_, name in pairs if names.setdefault(id_, name) != name]
 
 
 def _fill_boxes(annotations: Columns, content: pa.Buffer) -> list[int]:

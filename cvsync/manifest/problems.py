@@ -74,6 +74,7 @@ _KINDS = {
     "E046": ("a second image with the same id", "number the images apart"),
     # What a project of some type cannot hold
     "E051": ("a box or an outline in a form that is not read", "give left, top, width and height"),
+    "E052": ("a class with two names", "number the classes apart"),
     "E101": ("a detection project needs a box with each tag", "draw the box, or push to another project"),
     "E102": ("a classification project holds no boxes", "take the box out, or push to another project"),
     "E103": ("a multiclass project holds one tag an image", "keep one, or use a multilabel project"),

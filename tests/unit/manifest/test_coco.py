@@ -78,6 +78,19 @@ def test_what_refers_to_nothing_is_told(tmp_path: Path, kind: str) -> None:
     assert manifest.bad_keys == {"a.png", "https://x.test/b.png", "c.png"}
 
 
+@pytest.mark.parametrize("id_", [7, "seven"])
+def test_one_id_of_two_categories_is_told(tmp_path: Path, id_: Any) -> None:
+    same = [{"id": id_, "name": "cup"}, {"id": id_, "name": "cup"}]
+    two = [*same, {"id": id_, "name": "fork"}, {"id": 9 if id_ == 7 else "9", "name": "knife"}]
+    said = [box(1, id_, 20, 10, 100, 50), box(2, two[-1]["id"], 20, 10, 100, 50)]
+
+    assert not read_one(coco(tmp_path, categories=same, annotations=said[:1])).problems
+    manifest = read_one(coco(tmp_path, categories=two, annotations=said))
+    assert problems_of(manifest) == [("E052", 1, "category_id")]
+    assert [row["tag"] for row in manifest.labels.table.to_pylist()] == ["knife", None]
+    assert manifest.bad_keys == {"a.png"}
+
+
 def test_texts_for_numbers_are_read_as_they_can_be(tmp_path: Path) -> None:
     path = coco(tmp_path, annotations=[box(1, 7, "20", 10, 100, 50), box(1, 7, "x", 10, 100, 50)])
 
