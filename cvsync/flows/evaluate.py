@@ -99,7 +99,7 @@ async def evaluate(service: Service, request: EvaluateRequest) -> Evaluation | N
     """
     manifest = await read_manifest(service, request.manifests, request.reading)
     model = await choose_model(service, request.model)
-    type_ = model.type or infer_type(manifest.labels)
+    type_ = model.type or infer_type(manifest.labels, manifest.refused)
     desired = want(manifest, type_)
     pictures = _take_good(service, request, desired)
     _warn_of_learnt(service, model, pictures)

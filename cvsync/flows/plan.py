@@ -24,6 +24,7 @@ from cvsync.flows.project import (
     choose_domain,
     choose_type,
     compare_project,
+    find_project,
     make_project,
     require_with_type,
 )
@@ -40,6 +41,8 @@ from cvsync.plan.quota import check_quota, cost
 from cvsync.plan.saved import SavedPlan, check_place, fingerprint_state, write_plan
 from cvsync.snapshot import Snapshot
 from cvsync.whole import PRIVATE, open_whole
+
+_SHOWN = 10  # problems that an error names
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,13 +121,32 @@ async def read_manifest(service: Service, manifests: Sequence[Name], reading: Re
 
 
 async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Project, Desired]:
-    """Read the manifest, find or make the project, and see what of the one the other can hold."""
+    """Read the manifest, find or make the project, and see what of the one the other can hold.
+
+    Raises:
+        ManifestError: It does not say what kind of project is to be made, as rows could not be read.
+    """
     manifest = await read_manifest(service, request.manifests, request.reading)
     _refuse_if_strict(request, manifest.problems)
-    inferred = infer_type(manifest.labels)
+    inferred = infer_type(manifest.labels, manifest.refused)
+    if manifest.may_have_boxes and inferred is not ProjectType.DETECTION:
+        await _refuse_to_guess(service, request, manifest.problems)
     return await find_or_create(
         service, request, inferred, lambda type_: want(manifest, type_), asked=request.create, dry=dry
     )
+
+
+async def _refuse_to_guess(service: Service, request: PlanRequest, problems: Sequence[Problem]) -> None:
+    """See that no project is made without boxes, for good, because rows with boxes could not be read."""
+    if request.create is None or request.create.type is not None:
+        return
+    if await find_project(service.client, request.project) is None:
+        more = [f"and {len(problems) - _SHOWN:,} more"] if len(problems) > _SHOWN else []
+        why = (
+            "so it cannot be told whether the new project is to hold boxes; mend these rows, or say --type; "
+            "nothing was made"
+        )
+        raise ManifestError(request.reference, [*map(str, problems[:_SHOWN]), *more, why])
 
 
 async def find_or_create(

@@ -58,7 +58,7 @@ def validate(request: ValidateRequest) -> ValidateReport:
         SettingsError: A preview cannot be drawn.
     """
     manifest = read(request.manifests, request.reading)
-    type_ = request.type or infer_type(manifest.labels)
+    type_ = request.type or infer_type(manifest.labels, manifest.refused)
     report = ValidateReport(
         manifest,
         type_,

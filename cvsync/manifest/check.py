@@ -20,7 +20,7 @@ from cvsync.manifest.identity import path_keys, signature_end, url_keys
 from cvsync.manifest.links import IS_URL, check_endings, check_urls
 from cvsync.manifest.problems import Found
 from cvsync.manifest.reading import Reading
-from cvsync.manifest.refused import ASTRAY, astray_of, lost_keys
+from cvsync.manifest.refused import ASTRAY, SAID, astray_of, lost_keys, may_have_boxes, said_at
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.sizes import probe_sizes
 from cvsync.manifest.texts import Mask, Positions, Texts, as_text
@@ -40,6 +40,10 @@ class Checked:
     """Where the image of each label is, as a key would be made of it; None: the keys are made so."""
     problems: list[Found] = field(default_factory=list)
     warnings: list[Found] = field(default_factory=list)
+    refused: pa.Table = field(default_factory=SAID.empty_table)
+    """The bad rows, as far as they could be read: columns of ``refused.SAID``."""
+    may_have_boxes: bool = False
+    """Whether rows that could not be read may have had boxes."""
     bad_keys: set[str] = field(default_factory=set)
     """Images of which not all rows are here."""
     bad_images: set[str] = field(default_factory=set)
@@ -96,7 +100,9 @@ def check(rows: Rows, reading: Reading, *, common: Path) -> Checked:
         keep = np.ones(len(rows), bool)
         keep[bad] = False
         checked.labels = labels.take(keep)
+        checked.refused = said_at(labels, np.setdiff1d(bad, finder.having({"E049"})))
         checked.places = checked.places and checked.places.filter(pa.array(keep))
+    checked.may_have_boxes = may_have_boxes(rows)
     checked.is_rejects = "error_code" in rows.table.column_names
     if checked.is_rejects:
         bad = np.arange(len(rows))  # of their images, other rows stand elsewhere

@@ -35,6 +35,10 @@ class Manifest:
     """Images of which a row is bad, or stands elsewhere: all of a rejects file."""
     bad_images: frozenset[str]
     """The ids that such rows tell, of images where they were pulled from."""
+    refused: pa.Table
+    """The bad rows, as far as they could be read: columns of ``refused.SAID``."""
+    may_have_boxes: bool
+    """Whether rows that could not be read may have had boxes."""
     astray: pa.Table
     """Refused rows that may be of another image than they say, or say none: columns of ``refused.ASTRAY``."""
     inputs: tuple[Input, ...]
@@ -87,6 +91,8 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
         tuple(warnings),
         frozenset(key for part in parts for key in part.bad_keys) | tidied.bad_keys,
         frozenset(id_ for part in parts for id_ in part.bad_images) | tidied.bad_images,
+        pa.concat_tables([*(part.refused for part in parts), tidied.refused]),
+        any(part.may_have_boxes for part in parts),
         joined([*(part.astray for part in parts), tidied.astray]),
         tuple(inputs),
         count,

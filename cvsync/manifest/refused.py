@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.labels import TEXT, Labels
+from cvsync.manifest.columns import box_fields
 from cvsync.manifest.identity import path_keys, url_keys
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Lost, Rows
@@ -18,6 +20,13 @@ ASTRAY = pa.schema(
     [
         pa.field("key", pa.string()),  # null: the row does not say its image
         pa.field("tag", pa.string()),  # empty: it names none; null: what it names is not known
+    ]
+)
+SAID = pa.schema(  # what refused rows say that their project must hold once they are mended
+    [
+        pa.field("key", TEXT),  # null: the row does not say its image
+        pa.field("tag", TEXT),
+        pa.field("left", pa.float32()),  # null: it has no box; else anything
     ]
 )
 _PLACE = frozenset(  # problems of rows that do not say where their image is, or where it is not
@@ -37,6 +46,16 @@ def lost_keys(rows: Rows, reading: Reading, common: Path) -> list[str | None]:
         own, *(t.column.cast(pa.string()) for t in (urls, paths))
     ).to_pylist()
     return keys
+
+
+def may_have_boxes(rows: Rows) -> bool:
+    """Tell whether rows that could not be read may have had boxes: by their problems, columns or format."""
+    codes = {row.code for row in rows.lost}
+    if rows.box is None and box_fields(dict.fromkeys(rows.table.column_names)) is None:
+        codes &= {"E041", "E051"}
+    elif rows.box is not None:
+        codes -= {"E040"}  # of formats for tags or boxes, broken lines tell nothing
+    return bool(codes)
 
 
 def astray_of(
@@ -68,6 +87,11 @@ def astray_of(
 def astray_at(tag: Texts, at: Positions) -> pa.Table:
     """Take some rows as of any image."""
     return pa.table([pa.nulls(len(at), pa.string()), pc.fill_null(_at(tag, at), "")], schema=ASTRAY)
+
+
+def said_at(labels: Labels, at: Positions) -> pa.Table:
+    """Take what some rows say: columns of ``SAID``."""
+    return labels.table.select(SAID.names).take(pa.array(at)).cast(SAID)
 
 
 def joined(parts: Sequence[pa.Table]) -> pa.Table:

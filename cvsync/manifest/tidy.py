@@ -14,7 +14,7 @@ from cvsync.labels import BOX, METADATA, Labels, fold
 from cvsync.manifest.check import NEGATIVE
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.problems import Found, Oddity, Problems
-from cvsync.manifest.refused import ASTRAY, astray_at
+from cvsync.manifest.refused import ASTRAY, SAID, astray_at, said_at
 from cvsync.manifest.repeats import has_many, repeats
 from cvsync.manifest.texts import Mask, Positions, Texts
 
@@ -30,6 +30,8 @@ class Tidied:
     labels: Labels
     problems: list[Found] = field(default_factory=list)
     warnings: list[Oddity] = field(default_factory=list)
+    refused: pa.Table = field(default_factory=SAID.empty_table)
+    """The boxes that were refused; of tags, these rows are too many or contradict others."""
     bad_keys: frozenset[str] = frozenset()
     bad_images: frozenset[str] = frozenset()
     astray: pa.Table = field(default_factory=ASTRAY.empty_table)
@@ -98,6 +100,8 @@ class _Work:
             bad, ids = np.flatnonzero(self.bad), self.texts("image_id")
             tidied.bad_keys = frozenset(self.key.at(bad))
             tidied.bad_images = frozenset(ids.at(bad) if ids else ())
+            has_box = np.asarray(self.table.column(BOX[0]).is_valid())
+            tidied.refused = said_at(tidied.labels, np.flatnonzero(self.bad & has_box))
             tidied.astray = astray_at(self.tag, self.astray)
         gone = self.bad | self.gone
         if gone.any():

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvsync.labels import Labels, codes_of
+from cvsync.labels import TEXT, Labels, codes_of
 from cvsync.model import ProjectType
 from cvsync.plan.match import Rows
 from cvsync.plan.tags import TagNames
+
+_KEY_AND_TAG = pa.schema([("key", TEXT), ("tag", TEXT)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,26 @@ class Misfit:
     message: str
 
 
-def infer_type(labels: Labels) -> ProjectType:
+def infer_type(labels: Labels, refused: pa.Table) -> ProjectType:
     """Tell what kind of project a manifest is for.
 
     Boxes make it detection, several tags on one image multilabel, else multiclass.
+
+    Args:
+        labels: Its good rows.
+        refused: The others, which it must hold once they are mended: columns ``key``, ``tag`` and ``left``.
     """
-    if labels.table.column("left").null_count < len(labels):
+    if any(part.column("left").null_count < len(part) for part in (labels.table, refused)):
         return ProjectType.DETECTION
-    return ProjectType.MULTILABEL if len(_several_tags(labels)) else ProjectType.MULTICLASS
+    whole = labels if not len(refused) else _together(labels.table, refused)
+    return ProjectType.MULTILABEL if len(_several_tags(whole)) else ProjectType.MULTICLASS
+
+
+def _together(*parts: pa.Table) -> Labels:
+    """Put keys and tags together; refused rows may name no image."""
+    table = pa.concat_tables([part.select(["key", "tag"]).cast(_KEY_AND_TAG) for part in parts])
+    table = table.filter(pc.is_valid(table.column("key")))
+    return Labels(table.unify_dictionaries().combine_chunks())
 
 
 def misfits(labels: Labels, type_: ProjectType) -> Iterator[Misfit]:
