@@ -68,7 +68,7 @@ async def test_failures_in_passing_are_not_noticed(start_emulator: Any) -> None:
     policy = RetryPolicy(first_wait=0.01)
 
     async with open_client(settings, policy=policy, observer=events.append) as (client, downloader):
-        session = downloader._connections.to(emulator.url)
+        session = downloader._connections.session
         async with session.post(f"{emulator.url}/_emulator/faults", json=faults) as response:
             assert response.status == 204
         assert await client.get_projects() == ()
