@@ -77,7 +77,7 @@ class AiohttpTransport:
         endpoint = self._settings.endpoint_for(is_prediction=request.is_prediction)
         headers = {**await self._credentials(request), "Content-Type": request.content_type}
         try:
-            async with self._connections.session.request(
+            response = await self._connections.session.request(
                 request.method,
                 endpoint + request.path,
                 params=request.params,
@@ -85,15 +85,14 @@ class AiohttpTransport:
                 headers=headers,
                 allow_redirects=False,
                 timeout=timeout_of(request, self._settings.timeout),
-            ) as response:
-                content = await _content(request, response)
-                status, answered = response.status, response.headers
+            )
+            content = await _content(request, response)
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
             raise SettingsError(f"the endpoint {endpoint!r} is no URL") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise transport_error(request.operation, error) from error
-        if not 200 <= status < 300:
-            raise service_error(request.operation, status, answered, content)
+        if not 200 <= response.status < 300:
+            raise service_error(request.operation, response.status, response.headers, content)
         return _value(request, content) if request.most_bytes is None else content
 
     async def _credentials(self, request: Request) -> dict[str, str]:
@@ -155,12 +154,13 @@ def _payload(body: bytes | None) -> bytes | _Pieces:
 async def _content(request: Request, response: aiohttp.ClientResponse) -> bytes:
     """Read an answer whole; a file only as far as it may go."""
     if request.most_bytes is None:
-        return await response.read()
+        return await response.read()  # which lets go of the connection, however it ends
     content = bytearray()
-    async for chunk in response.content.iter_any():
-        content += chunk
-        if len(content) > request.most_bytes:
-            raise TooLargeError(request.operation, request.most_bytes)
+    async with response:
+        async for chunk in response.content.iter_any():
+            content += chunk
+            if len(content) > request.most_bytes:
+                raise TooLargeError(request.operation, request.most_bytes)
     return bytes(content)
 
 
