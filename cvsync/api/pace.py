@@ -106,11 +106,15 @@ class Queue:
             raise
 
     @property
+    def is_waited_in(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._ready or self._resting)
+
+    @property
     def order(self) -> float:
         """The order of who has waited longest."""
-        return min(
-            (t.order for t in (*self._ready[:1], *(t for _, t in self._resting[:1]))), default=math.inf
-        )
+        ready = self._ready[0].order if self._ready else math.inf
+        return min(ready, self._resting[0][1].order) if self._resting else ready
 
     def pump(self) -> None:
         """Let go whoever may leave now, and see to it that somebody looks again in time."""

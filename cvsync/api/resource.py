@@ -127,7 +127,8 @@ class Resource:
 
     def pump(self) -> None:
         """Let go whoever may leave now, the longest wait first."""
-        for queue in sorted(self._queues.values(), key=lambda queue: queue.order):
+        waiting = [queue for queue in self._queues.values() if queue.is_waited_in]
+        for queue in sorted(waiting, key=lambda queue: queue.order):
             queue.pump()
 
 
