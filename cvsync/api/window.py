@@ -8,6 +8,7 @@ service has too much to do.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections import deque
 
 from cvsync.limits import CALLS_PER_SECOND
@@ -25,6 +26,7 @@ class WindowLaw:
 
     def __init__(self) -> None:
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._ranked: list[float] = []
         self._slow = 0.0
         self._failed: deque[bool] = deque(maxlen=_OUTCOMES)
         self._limit = math.inf
@@ -39,9 +41,11 @@ class WindowLaw:
 
     def answered(self, latency: float, now: float, *, in_flight: int, rate: float) -> None:
         """Note an answer; ``in_flight`` counts its call too."""
+        if len(self._latencies) == _LATENCIES:
+            del self._ranked[bisect_left(self._ranked, self._latencies[0])]
         self._latencies.append(latency)
-        ranked = sorted(self._latencies)
-        self._slow = ranked[int(SLOW_SHARE * len(ranked))]
+        insort(self._ranked, latency)
+        self._slow = self._ranked[int(SLOW_SHARE * len(self._ranked))]
         self._failed.append(False)
         is_used = in_flight >= self.size(rate) / 2  # a window that nobody fills proves nothing
         if self._limit < math.inf and is_used and self._is_due(now):

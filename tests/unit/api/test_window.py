@@ -30,6 +30,16 @@ def test_window_has_room_for_slow_answers() -> None:
     assert law.size(10) == pytest.approx(30)
 
 
+@given(st.lists(st.sampled_from([0.5, 1.0, 2.0]) | st.floats(0, 100), min_size=1, max_size=200))
+def test_window_has_room_for_the_slow_of_the_last_answers(latencies: list[float]) -> None:
+    law = WindowLaw()
+    for now, latency in enumerate(latencies):
+        law.answered(latency, float(now), in_flight=8, rate=10)
+
+    last = sorted(latencies[-64:])
+    assert law.size(10) == pytest.approx(max(LEAST_WINDOW, 15 * last[int(0.95 * len(last))]))
+
+
 def test_one_failure_is_no_reason_to_shrink() -> None:
     law = WindowLaw()
     answered(law, 1.0, 10)
