@@ -26,6 +26,7 @@ class Caller:
         check_version(api_version)
         self._transport = transport
         self.api_version = api_version
+        self._training_base, self._prediction_base = training_base(api_version), prediction_base(api_version)
 
     async def _call(
         self,
@@ -46,7 +47,7 @@ class Caller:
         With ``most_bytes`` the answer is a file of at most that size; of any other, ``read`` makes a value.
         """
         require_operation(self.api_version, operation)
-        base = (prediction_base if is_prediction else training_base)(self.api_version)
+        base = self._prediction_base if is_prediction else self._training_base
         texts = tuple((n, _text(v)) for n, v in (params or {}).items() if v is not None)
         body = orjson.dumps(json) if json is not None else content
         kind = content_type if content is not None else "application/json"

@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +25,7 @@ from cvsync.errors import (
     TooLargeError,
     TransportError,
 )
+from cvsync.lean import lean_dataclass
 from cvsync.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ Read = Callable[[bytes], Any]
 """Makes a value of an answer's content; raises ``orjson.JSONDecodeError`` if that is no JSON."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Request:
     """One call of an operation."""
 

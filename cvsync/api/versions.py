@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from cvsync.errors import SettingsError, UnsupportedError
 from cvsync.settings import API_VERSIONS
 
@@ -55,6 +57,7 @@ def check_version(version: str) -> None:
         raise SettingsError(f"--api-version {version!r} is none of {', '.join(API_VERSIONS)}")
 
 
+@cache
 def is_at_least(version: str, since: str) -> bool:
     """Tell whether a version is another or a later one."""
     return API_VERSIONS.index(version) >= API_VERSIONS.index(since)
