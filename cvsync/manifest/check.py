@@ -15,7 +15,7 @@ from cvsync import limits
 from cvsync.labels import BOX, METADATA, OPTIONAL, SCHEMA, TEXT, Labels, fold
 from cvsync.manifest.boxes import Boxes, read_boxes, read_sizes
 from cvsync.manifest.columns import SIZE
-from cvsync.manifest.files import check_files
+from cvsync.manifest.files import check_files, with_plain_paths
 from cvsync.manifest.identity import path_keys, signature_end, url_keys
 from cvsync.manifest.links import IS_URL, check_endings, check_urls
 from cvsync.manifest.problems import Found
@@ -76,9 +76,10 @@ def check(rows: Rows, reading: Reading, *, common: Path) -> Checked:
     Raises:
         ManifestError: The file as a whole cannot be understood.
     """
-    rows = _by_content(rows)
+    folder = Path(reading.images.absolute() if reading.images else rows.folder)
+    rows = with_plain_paths(_by_content(rows), folder)
     if reading.probe_size:
-        rows = probe_sizes(rows, Path(reading.images.absolute() if reading.images else rows.folder))
+        rows = probe_sizes(rows, folder)
     finder = _Finder(rows)
     boxes = read_boxes(rows, reading)
     texts = {name: finder.trimmed(name) for name in ("key", "url", "path", "tag")}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,25 @@ import pyarrow as pa
 
 from cvsync import limits
 from cvsync.manifest.links import IS_URL, Mark
+from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Texts
+
+
+def with_plain_paths(rows: Rows, folder: Path) -> Rows:
+    """Write the backslashes in paths of Windows as slashes; a file whose name really has some keeps them."""
+    if "path" not in rows.table.column_names:
+        return rows
+    paths = Texts.of(rows.table.column("path"))
+    if not paths.contains("\\"):
+        return rows
+    plain = paths.changed(paths.matches(r"\\"), lambda path: plain_path(path, (folder / path).exists))
+    at = rows.table.schema.get_field_index("path")
+    return replace(rows, table=rows.table.set_column(at, "path", plain.column))
+
+
+def plain_path(path: str, exists: Callable[[], bool]) -> str:
+    """Write a path of Windows with slashes, unless it exists as it stands."""
+    return path if "\\" not in path or exists() else path.replace("\\", "/")
 
 
 def check_files(paths: Texts, urls: Texts, mark: Mark, *, folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.manifest.files import plain_path
 from cvsync.manifest.places import Place
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
@@ -24,10 +25,11 @@ def find_images(place: Place, table: pa.Table) -> tuple[str | None, pa.Table]:
     """
     if "path" not in table.column_names or not place.is_local:
         return None, table
-    first = next((p for p in table.column("path").to_pylist() if p), None)
-    if first is None or first.startswith(("/", "\\")):
+    written = next((p for p in table.column("path").to_pylist() if p), None)
+    if written is None or written.startswith(("/", "\\")):
         return None, table
     folder = Place(place.name, place.files, place.folder)
+    first = plain_path(written, lambda: folder.child(written).exists)
     for below in _candidates(place):
         if folder.child(below, first).exists:
             if below == ".":

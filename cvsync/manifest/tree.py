@@ -23,6 +23,7 @@ from cvsync.errors import ManifestError
 from cvsync.labels import METADATA
 from cvsync.manifest.by_image import OneImage
 from cvsync.manifest.delimited import read_text, sniff
+from cvsync.manifest.files import plain_path
 from cvsync.manifest.imagefolders import IMAGES
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.rows import Rows
@@ -151,7 +152,9 @@ def tree_rows(
 
 
 def below(folder: Place, path: str) -> Place:
-    """Name a place by a path that is absolute or starts from a folder."""
-    if path.startswith("/"):
-        return replace(folder, name=path, path=path)
-    return folder.at(path)
+    """Name a place by a path that is absolute or starts from a folder, written as Windows does or not."""
+
+    def place(path: str) -> Place:
+        return replace(folder, name=path, path=path) if path.startswith("/") else folder.at(path)
+
+    return place(plain_path(path, lambda: place(path).exists))

@@ -202,3 +202,16 @@ async def test_a_multiclass_image_keeps_the_tag_of_a_refused_row_until_it_is_men
     mended = write_csv(tmp_path / "mended.csv", [{**rows[0], "error_code": ""}])
     await shelf.push(mended)
     assert [tag.tag_name for image in await shelf.images() for tag in image.tags] == ["fork"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no name holds a backslash there")
+async def test_paths_are_found_as_windows_writes_them(shelf: Shelf, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    names = ["deep\\a.png", ".\\deep\\b.png", "really\\this.png"]
+    for n, name in enumerate(["deep/a.png", "deep/b.png", "really\\this.png"]):
+        (tmp_path / name).write_bytes(make_png(30 + n))
+
+    report = await shelf.push(write_csv(tmp_path / "m.csv", [{"path": n, "tag": "fork"} for n in names]))
+
+    assert report.is_complete
+    assert report.counts["images_created"] == 3

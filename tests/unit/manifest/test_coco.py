@@ -153,6 +153,20 @@ def test_images_are_found_where_they_usually_lie(tmp_path: Path, name: str, fold
     assert [w.code for w in read_one(path).warnings] == []
 
 
+@pytest.mark.parametrize("name", ["deep\\a.png", ".\\deep\\a.png"])
+def test_images_are_found_as_windows_names_them(tmp_path: Path, name: str) -> None:
+    write(tmp_path, make_png(1), "images/deep/a.png")
+    image = {"id": 1, "file_name": name}
+    path = coco(tmp_path, images=[image], annotations=[box(1, 7, 16, 12, 16, 12)])
+
+    manifest = read_one(path, check_files=True, probe_size=True)
+
+    assert problems_of(manifest) == []
+    (row,) = manifest.labels.table.to_pylist()
+    assert (row["key"], row["left"], row["image_width"]) == ("images/deep/a.png", 0.5, 32)
+    assert (tmp_path / row["path"]).is_file()
+
+
 def test_a_folder_of_splits_is_all_of_them(tmp_path: Path) -> None:
     for split in ("train", "valid"):
         write(tmp_path, make_png(1), f"{split}/a.png")

@@ -45,9 +45,11 @@ def test_yolo_by_its_description_and_by_its_folder(tmp_path: Path) -> None:
         "train: ../images/train\nval: ../images/val\nnames: [cup, 'fork: small']\nnc: 2\n",
         "path: /data/elsewhere\ntrain: [images/train, images/val]\nnames: [cup, 'fork: small']\n",
         "train: train.txt\nval: images/val\nnames: [cup, 'fork: small']\n",
+        "train: windows.txt\nval: images\\val\nnames: [cup, 'fork: small']\n",
     ],
 )
 def test_yolo_descriptions_vary(tmp_path: Path, text: str) -> None:
+    write(tmp_path, ".\\images\\train\\a.png\r\nimages\\train\\b.png\r\n", "windows.txt")
     write(tmp_path, "./images/train/a.png\nimages/train/b.png\n", "train.txt")
 
     assert labels_of(yolo(tmp_path, text)) == LABELS
