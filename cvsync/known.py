@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 SCHEMA = pa.schema(
     [
@@ -47,6 +48,12 @@ class KnownImages:
         return cls(
             pa.Table.from_arrays([keys, ids, blank.cast(pa.int64()), blank.cast(pa.string())], schema=SCHEMA)
         )
+
+    def count_images(self, keys: pa.Array) -> int:
+        """Count the images that some distinct keys are; a key that is not known stands for one of its own."""
+        at = pc.index_in(keys, self.table.column("key"))
+        ids = self.table.column("image_id").take(at)
+        return int(pc.count_distinct(ids).as_py()) + int(ids.null_count)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

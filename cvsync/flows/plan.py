@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -232,7 +232,7 @@ async def prepare(
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
     _refuse_if_strict(aim, contradictions)
     tell_problems(service, contradictions)
-    _check(aim, plan, desired, known=len(known) - len(others))
+    _check(aim, plan, desired, known, others)
     tell(service.observer, "plan_summary", **summary(plan))
     return Prepared(plan, desired.with_problems(contradictions), snapshot)
 
@@ -256,12 +256,17 @@ def _warn_of_unknown(service: Service, aim: Aim, desired: Desired, snapshot: Sna
         tell(service.observer, "warning", text=f"neither the manifest nor the project has a tag {name!r}")
 
 
-def _check(aim: Aim, plan: Plan, desired: Desired, *, known: int) -> None:
-    """See that a plan keeps within the bounds of its aim; ``known``: keys that the ledger vouches for."""
+def _check(aim: Aim, plan: Plan, desired: Desired, known: KnownImages, others: Collection[str]) -> None:
+    """See that a plan keeps within the bounds of its aim, whose source need not name ``others``."""
     if aim.prune is not Prune.KEEP:
         bad = pa.array([*desired.bad_keys], pa.string())
-        named = len(desired.labels.keys.filter(pc.invert(pc.is_in(desired.labels.keys, bad)))) + len(bad)
-        check_source(plan, named=named, known=known, is_rejects=desired.is_rejects)
+        named = pc.unique(pa.concat_arrays([desired.labels.keys, bad]))
+        keys = one_chunk(known.table.column("key"))
+        own = keys.filter(pc.invert(pc.is_in(keys, pa.array([*others], pa.string()))))
+        check_source(
+            plan, named=known.count_images(named), known=known.count_images(own),
+            is_rejects=desired.is_rejects,
+        )  # fmt: skip
     check_losses(plan, guard=aim.guard)
     check_quota(plan, aim.tier)
 

@@ -30,8 +30,8 @@ def check_source(plan: Plan, *, named: int, known: int, is_rejects: bool = False
 
     Args:
         plan: What is about to be applied.
-        named: Distinct keys in the manifest.
-        known: Distinct keys in the ledger.
+        named: Images that the manifest names; a key that the ledger does not know is one of its own.
+        known: Images in the ledger.
         is_rejects: Whether the manifest holds what was refused before, and so never all.
 
     Raises:

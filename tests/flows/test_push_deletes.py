@@ -42,6 +42,32 @@ async def test_more_deletions_than_allowed_are_refused(shelf: Shelf, tmp_path: P
     assert allowed.counts["images_deleted"] == 2
 
 
+async def test_half_of_what_is_known_is_half_of_the_images_not_of_their_keys(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    old = boxed_rows(shelf, 4)
+    new = [row | {"url": row["url"] + "?again"} for row in old]
+    manifest = write_csv(tmp_path / "m.csv", old)
+    await shelf.push(manifest)
+    await shelf.push(write_csv(manifest, [*new[:3], old[3]]))  # seven keys, four images
+
+    await shelf.push(write_csv(manifest, old[:3]), prune=Prune.DELETE, guard=DeleteGuard(1))
+
+    assert len(await shelf.images()) == 3
+
+
+async def test_other_keys_of_one_image_do_not_make_up_for_lost_ones(shelf: Shelf, tmp_path: Path) -> None:
+    rows = boxed_rows(shelf, 6)
+    twins = [rows[0] | {"url": f"{rows[0]['url']}?{n}"} for n in range(6)]
+    manifest = write_csv(tmp_path / "m.csv", [*rows, *twins])
+    await shelf.push(manifest)
+
+    with pytest.raises(GuardError, match="names 1 images, less than half of the 6"):
+        await shelf.push(write_csv(manifest, twins), prune=Prune.DELETE, guard=DeleteGuard(6))
+
+    assert len(await shelf.images()) == 6
+
+
 async def test_images_that_cvsync_does_not_know_are_left_alone(shelf: Shelf, tmp_path: Path) -> None:
     first = write_csv(tmp_path / "a.csv", boxed_rows(shelf, 2))
     await shelf.push(first)
