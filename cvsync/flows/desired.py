@@ -15,7 +15,7 @@ from cvsync.api.versions import METADATA_SINCE, TAG_TYPE_SINCE, is_at_least
 from cvsync.errors import UnsupportedError
 from cvsync.known import KnownImages
 from cvsync.labels import TEXT, Labels, as_column, codes_of, one_chunk
-from cvsync.manifest import Manifest, Problem
+from cvsync.manifest import Manifest, Problem, Problems
 from cvsync.model import ProjectType
 from cvsync.plan import NewTag, Plan
 from cvsync.plan.fit import misfits
@@ -49,6 +49,13 @@ class Desired:
     def is_rejects(self) -> bool:
         """Whether these are the mended rows of an earlier run, and so only a part of what is wanted."""
         return self.manifest is not None and self.manifest.is_rejects
+
+    @property
+    def refused_rows(self) -> int:
+        """How many rows are refused; one may have several problems."""
+        if isinstance(self.problems, Problems):
+            return self.problems.row_count
+        return len({(problem.source, problem.row) for problem in self.problems})
 
     @property
     def incomplete(self) -> frozenset[str]:
@@ -92,7 +99,7 @@ class Desired:
 
     def with_problems(self, more: Sequence[Problem]) -> Desired:
         """Note problems that were found beside the project."""
-        return replace(self, problems=[*self.problems, *more])
+        return replace(self, problems=[*self.problems, *more]) if more else self
 
 
 def want(manifest: Manifest, type_: ProjectType) -> Desired:

@@ -113,5 +113,5 @@ async def _release(service: Service, prepared: Prepared, carrier: Carrier, reque
 
 def _reject(carrier: Carrier, desired: Desired, wanted: Path | None) -> None:
     """Write all refused rows, whatever ended the run."""
-    carrier.report.counts["rows_refused"] = len(desired.problems)
+    carrier.report.counts["rows_refused"] = desired.refused_rows
     write_all_refused(carrier, desired.manifest, desired.problems, wanted=wanted)

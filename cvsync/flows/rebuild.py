@@ -53,7 +53,7 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Name, ...]) ->
         carrier.ledger.origins.note(MANIFEST, carrier.report.run_id)
         carrier.ledger.see(KnownImages.of(found).table)
     absent = len(labels.keys) - len(found) - unreadable
-    return Rebuilt(len(found), absent, unreadable, len(manifest.problems))
+    return Rebuilt(len(found), absent, unreadable, manifest.problems.row_count)
 
 
 async def match_content(

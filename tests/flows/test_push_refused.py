@@ -57,6 +57,21 @@ async def test_mended_rejects_complete_the_project_and_send_only_them(shelf: She
     assert again.is_complete
 
 
+@pytest.mark.parametrize("unfit", [[], [{"tag": "cup", "left": "", "top": "", "width": "", "height": ""}]])
+async def test_a_row_with_several_problems_is_one_row(
+    shelf: Shelf, tmp_path: Path, unfit: list[dict[str, str]]
+) -> None:
+    rows = boxed_rows(shelf, 4)
+    for row in rows[:2]:
+        row.update(dict.fromkeys(("left", "top", "width", "height"), "0,5"))
+    manifest = write_csv(tmp_path / "m.csv", [*rows, *({**rows[3], **row} for row in unfit)])
+
+    report = await shelf.push(manifest)
+
+    assert report.counts["rows_refused"] == 2 + len(unfit)
+    assert report.counts["images_created"] == 2
+
+
 async def test_strict_sends_nothing(shelf: Shelf, tmp_path: Path) -> None:
     rows = boxed_rows(shelf, 2)
     rows[1]["width"] = "wide"
