@@ -22,6 +22,7 @@ from cvsync.manifest.schema import VERSION, own_table
 from cvsync.manifest.target import Target
 from cvsync.manifest.unfold import unfold
 from cvsync.manifest.unreadable import naming_bad_text, why_no_parquet
+from cvsync.manifest.views import without_views
 from cvsync.parallel import together
 
 _ROWS = 1 << 16  # whose texts are held as they stand
@@ -64,7 +65,7 @@ def _read(place: Place, file: pa.parquet.ParquetFile, names: list[str], fields: 
     ]
     many = [n for n in names if n not in few and _is_text(schema.field(n))]
     if not file.num_row_groups:
-        return file.read(columns=names).select(names)
+        return without_views(file.read(columns=names).select(names))
     peek = next(file.iter_batches(batch_size=SAMPLE, row_groups=[0], columns=many), None) if many else None
     mixed = [name for name in many if peek is not None and is_mixed(peek.column(name).cast(pa.string()))]
     content = _Content(place, file.metadata, (*few, *mixed))
@@ -100,7 +101,9 @@ class _Content:
 
     def others(self, group: int, names: list[str]) -> pa.Table:
         """Read other columns of a row group."""
-        return self._open().read_row_group(group, columns=names, use_threads=False).select(names)
+        return without_views(
+            self._open().read_row_group(group, columns=names, use_threads=False).select(names)
+        )
 
     def _open(self) -> pa.parquet.ParquetFile:
         return pa.parquet.ParquetFile(

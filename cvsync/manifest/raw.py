@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cvsync.manifest.delimited import cells_of, read_text, row_numbers, sniff_safely
 from cvsync.manifest.places import Place, told
+from cvsync.manifest.views import without_views
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ def read_raw(place: Place) -> Raw:
     """
     with told(place.name):
         if place.is_parquet:
-            table = pa.parquet.ParquetFile(place.open()).read()
+            table = without_views(pa.parquet.ParquetFile(place.open()).read())
             return Raw(tuple(table.column_names), table, np.arange(1, len(table) + 1), {})
         dialect = sniff_safely(place)
         table, invalid = read_text(place, dialect, range(len(dialect.names)))

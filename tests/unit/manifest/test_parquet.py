@@ -10,6 +10,7 @@ import pytest
 from reads import problems_of, read_one
 
 from cvsync.errors import ManifestError
+from cvsync.manifest import write_rejects
 
 URLS = [f"https://x.test/{n}.jpg" for n in range(300)]
 
@@ -120,3 +121,26 @@ def test_a_table_that_is_named_as_parquet_is_read_where_that_is_said(tmp_path: P
     path.write_bytes(b"url,tag\nhttps://x.test/1.jpg,a\n")
 
     assert len(read_one(path, format="csv").labels) == 1
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        (pa.string_view(), pa.list_(pa.string_view())),
+        (pa.string_view(), pa.list_view(pa.string())),
+        (pa.binary_view(), pa.large_list_view(pa.string_view())),
+    ],
+)
+def test_view_types_are_read_as_any_other(tmp_path: Path, types: tuple[pa.DataType, pa.DataType]) -> None:
+    urls = pa.array([*URLS[:3], "nowhere"], types[0])
+    tags = pa.array([["a", "b"], None, ["c"], ["d"]], types[1])
+    path = tmp_path / "m.parquet"
+    pq.write_table(pa.table({"url": urls, "label": tags}), path, row_group_size=2)
+
+    manifest = read_one(path)
+    write_rejects(manifest, tmp_path / "r.parquet", [(str(path), 4, "E038", "a path")])
+
+    rows = [(row["url"], row["tag"]) for row in manifest.labels.table.to_pylist()]
+    assert rows == [(URLS[0], "a"), (URLS[0], "b"), (URLS[1], None), (URLS[2], "c")]
+    assert problems_of(manifest) == [("E038", 4, "url")]
+    assert pq.read_table(tmp_path / "r.parquet").column("label").to_pylist() == [["d"]]
