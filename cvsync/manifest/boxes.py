@@ -183,11 +183,12 @@ class _State:
         if not len(self.rows):  # all of them were refused before
             return [np.zeros(0), np.zeros(0)]
         if len(sizes) < 2:
+            probe = "; --probe-size reads only files" if self.reading.probe_size else ", or --probe-size"
             raise ManifestError(
                 self.rows.source,
                 [
                     "its boxes are in pixels, which needs the sizes of the images: columns image_width and "
-                    "image_height, or --probe-size (or say --units fraction)"
+                    f"image_height{probe} (or say --units fraction)"
                 ],
             )
         usable = np.ones(len(self.rows), bool) if self.usable is None else self.usable

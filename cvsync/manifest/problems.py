@@ -21,7 +21,7 @@ _KINDS = {
     # The row as a whole
     "E001": ("the row has another number of cells than the header", "quote cells that hold the delimiter"),
     "E002": ("neither a url nor a path", "say where the image is, or take the row out"),
-    "E040": ("not a JSON object", "write one object a line"),
+    "E040": ("not the JSON that is read here", 'an object a line; in a cell a list such as ["a", "b"]'),
     "E041": ("labels of another shape", "give each label a tag, and lists of one length"),
     "E049": ("the header stands here again", "take the row out; files were joined with their headers"),
     "E050": ("labels stand in two fields", "keep one of them, or --map FIELD=COLUMN says which counts"),
@@ -48,7 +48,7 @@ _KINDS = {
     "E020": ("not a finite number", "correct the number, or leave the cell empty"),
     "E021": ("pixels where fractions 0 to 1 are expected", "divide by the image's size, or --units pixel"),
     "E022": ("percent where fractions 0 to 1 are expected", "divide by 100, or --units percent"),
-    "E023": ("a box in pixels of an image without a size", "fill in its size, or --probe-size"),
+    "E023": ("a box in pixels of an image without a size", "fill in its size, or --probe-size for a file"),
     "E024": ("the box fits the image only with x and y swapped", "swap the two"),
     "E035": ("not a size in pixels", "write a whole number from 1"),
     "E036": ("another size than the image's other rows give", "correct the wrong one"),

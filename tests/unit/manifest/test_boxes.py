@@ -62,6 +62,13 @@ def test_pixels_need_sizes(tmp_path: Path) -> None:
         read_one(table(tmp_path, "left,top,width,height", "10,10,20,20", "30,5,200,20"))
 
 
+def test_sizes_of_images_behind_urls_are_not_to_be_probed(tmp_path: Path) -> None:
+    path = write(tmp_path, f"url,tag,left,top,width,height\n{URL},a,10,10,50,50\n")
+
+    with pytest.raises(ManifestError, match="image_height; --probe-size reads only files"):
+        read_one(path, probe_size=True)
+
+
 def test_rows_that_disagree_are_never_guessed(tmp_path: Path) -> None:
     header = "left,top,width,height,image_width,image_height"
     most = table(tmp_path, header, "10,10,20,20,100,100", "30,5,20,20,100,100", "0.1,0.1,0.2,0.2,100,100")

@@ -47,7 +47,7 @@ def test_lines_stay_lines_with_the_reason_in_them(tmp_path: Path) -> None:
 
     assert [json.loads(line) for line in rejects.read_text().splitlines()] == [
         bad | {"error_code": "E004", "error": "the url is neither http nor https"},
-        {"line": "no json", "error_code": "E040", "error": "not a JSON object"},
+        {"line": "no json", "error_code": "E040", "error": "not the JSON that is read here"},
     ]
 
 
