@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
@@ -179,7 +180,12 @@ def timeout_of(request: Request, longest: float) -> aiohttp.ClientTimeout:
         seconds = READ_SECONDS / 2
     else:
         seconds = READ_SECONDS if request.method == "GET" else WRITE_SECONDS
-    return aiohttp.ClientTimeout(total=min(longest, seconds), sock_connect=CONNECT_SECONDS)
+    return _timeout(min(longest, seconds))
+
+
+@cache
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS)
 
 
 def transport_error(operation: str, error: Exception) -> TransportError:
