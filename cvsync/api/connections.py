@@ -65,7 +65,9 @@ def _proxy_of(scheme: str, host: str) -> URL | None:
     if is_loopback(host) or proxy_bypass(host):
         return None
     proxy = getproxies().get(scheme)
-    return URL(proxy) if proxy else None
+    if not proxy:
+        return None
+    return URL(proxy if "://" in proxy else f"http://{proxy}")  # as curl takes it
 
 
 def is_loopback(host: str) -> bool:

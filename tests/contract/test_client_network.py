@@ -66,11 +66,12 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
+@pytest.mark.parametrize("scheme", ["http://", ""])
 async def test_calls_and_downloads_go_through_the_proxy_of_the_environment(
-    host: tuple[Host, str], monkeypatch: pytest.MonkeyPatch
+    host: tuple[Host, str], monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     proxy, url = host
-    monkeypatch.setenv("http_proxy", url)
+    monkeypatch.setenv("http_proxy", url.replace("http://", scheme))
 
     async with reach(FAR) as (client, downloader):
         assert await client.get_domains() == ()
