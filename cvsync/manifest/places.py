@@ -189,11 +189,26 @@ def _find(name: str, stdin: IO[bytes] | None) -> list[Place]:
         return [Place("stdin", local, posixpath.join(Path.cwd().as_posix(), "stdin"), True, content)]
     uri = _URI.match(name)
     if uri is None:
-        place = Place(name, local, Path(name).absolute().as_posix())
+        place = Place(name, local, _openable(name))
     else:
         place = _remote(f"{uri[1]}://{uri[2]}" if uri[1] != "file" else f"file:///{uri[2].lstrip('/')}")
     with told(place.name):
         return [place] if place.exists else _matching(place)
+
+
+def _openable(name: str) -> str:
+    """Give the path of a name on this machine; Arrow takes none that is no text, and seeks in what it reads.
+
+    Raises:
+        ManifestError: It cannot be opened, whatever is in it.
+    """
+    path = Path(name).absolute()
+    text = path.as_posix().encode("utf-8", "backslashreplace").decode()
+    if text != path.as_posix():
+        raise ManifestError(text, ["its path is not UTF-8; rename it, or give what it holds on stdin, as -"])
+    if path.is_fifo():
+        raise ManifestError(name, ["is a pipe, which can be read once only; give it on stdin, as -"])
+    return text
 
 
 def is_remote(name: Name) -> bool:

@@ -160,3 +160,21 @@ def test_a_folder_of_several_kinds_is_not_guessed(tmp_path: Path) -> None:
 
     with pytest.raises(ManifestError, match=r"several kinds \(\.csv, \.jsonl\)"):
         read([tmp_path])
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+def test_a_name_that_is_no_utf8_is_told(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfc.csv"))
+
+    with pytest.raises(ManifestError, match=r"udcfc\.csv: its path is not UTF-8") as caught:
+        read_one(path)
+
+    assert str(caught.value).encode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are none")
+def test_a_pipe_is_to_come_on_stdin(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(ManifestError, match="pipe, which can be read once only"):
+        read_one(tmp_path / "pipe")
