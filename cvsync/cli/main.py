@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -92,7 +93,7 @@ def run() -> None:
 
 
 def _tell_end(code: int, reason: str) -> None:
-    """Tell programs of a command that did not come to its first event how it ended."""
+    """Tell programs of a command that did not come to its first event how it ended, if they can be told."""
     if "--json" not in sys.argv and not os.environ.get("CVSYNC_JSON"):
         return
     from cvsync.cli.jsonl import JsonOutput
@@ -100,4 +101,5 @@ def _tell_end(code: int, reason: str) -> None:
     from cvsync.run.names import new_run_id
 
     output = JsonOutput(run=new_run_id(), destination=None)
-    output(Event("run_end", {"exit_code": code, "totals": {}, "reason": reason}))
+    with suppress(OSError):  # stdout may be what failed; the exit code says it, too
+        output(Event("run_end", {"exit_code": code, "totals": {}, "reason": reason}))

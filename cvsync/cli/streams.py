@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -24,7 +25,7 @@ def repair() -> None:
         if stream is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (for good)
         elif mode == "w" and isinstance(stream, io.TextIOWrapper) and not stream.isatty():
-            setattr(sys, name, _lasting(stream))
+            setattr(sys, name, _lasting(stream, _MESSAGES if name == "stderr" else _RESULTS))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -36,20 +37,31 @@ class _LastingFile(io.FileIO):
     """A file whose reader may go away, as `head` does: what is written from then on is dropped.
 
     What a command does is not what it tells. It does its work to the end, and its exit code, one of the
-    table, says what became of that; a code for the reader's end would take its place.
+    table, says what became of that; a code for the reader's end would take its place. A full disk takes
+    messages away in the same way; that results are lost is for the exit code to say.
     """
+
+    dropped: frozenset[int]
+    """The errors that do not count."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Write, or drop what nobody will read."""
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in self.dropped:
+                raise
             return memoryview(data).nbytes
 
 
-def _lasting(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+_RESULTS = frozenset({errno.EPIPE})
+_MESSAGES = _RESULTS | {errno.ENOSPC, errno.EDQUOT}
+
+
+def _lasting(stream: io.TextIOWrapper, dropped: frozenset[int]) -> io.TextIOWrapper:
     """Write to the same file through one that outlasts its reader."""
     raw = _LastingFile(stream.fileno(), "w", closefd=False)
+    raw.dropped = dropped
     return io.TextIOWrapper(
         raw if stream.write_through else io.BufferedWriter(raw),
         encoding=stream.encoding,

@@ -7,7 +7,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -65,6 +65,34 @@ def test_the_reader_of_messages_may_go_away(run: Callable[..., Any], unread: int
     done = run("convert", "nothing.csv", "out.jsonl", stdout=unread, stderr=unread)
 
     assert done.returncode == 4
+
+
+@pytest.fixture
+def full() -> Iterator[IO[bytes]]:
+    """A file on a full disk."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    with Path("/dev/full").open("wb") as file:
+        yield file
+
+
+def test_messages_on_a_full_disk_end_nothing(
+    run: Callable[..., Any], full: IO[bytes], tmp_path: Path
+) -> None:
+    done = run("convert", "m.csv", "out.jsonl", stdout=subprocess.PIPE, stderr=full)
+
+    assert (done.returncode, b"wrote out.jsonl" in done.stdout) == (0, True)
+    assert (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("words", [("validate", "m.csv"), ("validate", "m.csv", "--json")])
+def test_results_on_a_full_disk_are_an_error(
+    run: Callable[..., Any], full: IO[bytes], words: tuple[str, ...]
+) -> None:
+    done = run(*words, stdout=full, stderr=subprocess.PIPE)
+
+    assert (done.returncode, b"Traceback" in done.stderr) == (5, False)
+    assert b"the disk is full" in done.stderr
 
 
 def test_a_manifest_from_a_closed_stdin_is_empty(run: Callable[..., Any]) -> None:
