@@ -6,6 +6,7 @@ labels of ``…/images/a.jpg`` are ``…/labels/a.txt``; without a folder ``imag
 
 from __future__ import annotations
 
+import math
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -48,6 +49,8 @@ class DataSet:
     names: dict[int, str]
     parts: tuple[Place, ...]
     """Folders of images, lists of them, or both."""
+    keypoints: int = 0
+    """How many numbers stand behind each box for points of a pose."""
 
 
 def is_yolo(folder: Place) -> bool:
@@ -96,7 +99,7 @@ def _read(data: DataSet, images: Sequence[str], index: Any) -> Rows:
         kept = 0
         for number, cells in rows:
             try:
-                label, is_outline = _label(cells, data.names)
+                label, is_outline = _label(cells, data)
             except _BadLineError as error:
                 lost.append(
                     Lost(
@@ -138,8 +141,11 @@ def _lines(place: Place) -> Iterator[tuple[int, list[str]]]:
             yield number, cells
 
 
-def _label(cells: list[str], names: dict[int, str]) -> tuple[dict[str, Any], bool]:
-    if len(cells) != 5 and (len(cells) < 7 or len(cells) % 2 == 0):
+def _label(cells: list[str], data: DataSet) -> tuple[dict[str, Any], bool]:
+    names = data.names
+    if data.keypoints and len(cells) == 5 + data.keypoints:
+        cells = cells[:5]
+    if len(cells) != 5 and (data.keypoints or len(cells) < 7 or len(cells) % 2 == 0):
         raise _BadLineError("E001", "row", " ".join(cells)[:200])
     number = int(cells[0]) if cells[0].isdecimal() else None
     if number not in names:
@@ -201,8 +207,9 @@ def _data_set(place: Place) -> DataSet:
         return _described(place)
     folder = replace(place, name=posixpath.dirname(place.name) or ".", path=posixpath.dirname(place.path))
     described = next((c for c in folder.children() if c.base in NAMES), None)
-    names = _described(described).names if described else _class_list(folder)
-    return DataSet(folder, names, (place,))
+    if described:
+        return replace(_described(described), root=folder, parts=(place,))
+    return DataSet(folder, _class_list(folder), (place,))
 
 
 def _described(place: Place) -> DataSet:
@@ -225,7 +232,16 @@ def _described(place: Place) -> DataSet:
     home = replace(folder, name=folder.name or ".")
     if not root.path.startswith(home.path):
         home = root
-    return DataSet(home, names, tuple(at for at in found if at is not None) or (root,))
+    there = tuple(at for at in found if at is not None) or (root,)
+    return DataSet(home, names, there, _keypoints(place, said.get("kpt_shape")))
+
+
+def _keypoints(place: Place, shape: Any) -> int:
+    """Multiply the number of points and of numbers a point, which are left alone."""
+    sides = _listed(shape)
+    if not all(side.isdecimal() for side in sides):
+        raise ManifestError(place.name, ["`kpt_shape` is no list of two numbers"])
+    return math.prod(map(int, sides)) if sides else 0
 
 
 def _names(place: Place, listed: Any) -> dict[int, str]:

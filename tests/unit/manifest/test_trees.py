@@ -93,6 +93,19 @@ def test_yolo_lines_that_are_wrong_are_told_by_file_and_line(tmp_path: Path) -> 
     assert manifest.bad_keys == {"images/val/c.png"}
 
 
+def test_yolo_poses_are_their_boxes(tmp_path: Path) -> None:
+    path = yolo(tmp_path, f"{YAML}kpt_shape: [4, 2]\n")
+    box, points = "0 0.5 0.25 0.5 0.5", " 0.1 0.1" * 4
+    write(tmp_path, f"{box}{points}\n{box} 0.1 0.1\n", "labels/train/a.txt")
+
+    manifest = read_one(path)
+
+    assert labels_of(path)[0] == LABELS[0]
+    assert (problems_of(manifest), warnings_of(manifest)) == ([("E001", 2, "row")], [])
+    listed = write(tmp_path, "images/train/a.png\n", "some.txt")
+    assert labels_of(listed) == LABELS[:1]
+
+
 def test_yolo_outlines_are_taken_as_the_box_around_them(tmp_path: Path) -> None:
     path = yolo(tmp_path)
     write(tmp_path, "0 0.25 0.5 0.5 0.25 0.75 0.75 0.5 1\n", "labels/val/c.txt")
