@@ -41,6 +41,8 @@ CELL = ("box",) * 4  # four numbers in one cell
 SIZE = ("image_width", "image_height")
 FEW_TEXTS = frozenset({"tag", "tag_type", "error_code"})  # whose rows share a handful of texts
 NUMBERS = frozenset({*SIDES, *CORNERS, *CENTRES, *SIZE})
+AS_CORNERS = (("x1", "y1", "x2", "y2"), ("x_min", "y_min", "x_max", "y_max"))  # where all four are there
+_LIKE_BOXES = (("x", "y", "w", "h"), ("bbox_x", "bbox_y", "bbox_width", "bbox_height"))
 UNCLEAR = ("x", "y")  # of labels in one cell: a corner or the centre
 
 
@@ -91,6 +93,8 @@ def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int
             )
         elif present:
             found[field] = plain.index(present[0])
+    if box_fields(found) is None and "labels" not in found:
+        _find_other_boxes(found, plain, wrong)
     _settle_boxes(found, plain, wrong)
     if "error" not in plain:
         found.pop("error_code", None)
@@ -118,6 +122,18 @@ def _mapped(plain: list[str], columns: Mapping[str, str], wrong: list[str]) -> d
         else:
             found[field] = plain.index(name)
     return found
+
+
+def _find_other_boxes(found: dict[str, int], plain: list[str], wrong: list[str]) -> None:
+    """Take columns for corners by their other names, and refuse those that look like boxes."""
+    for names in AS_CORNERS:
+        if {*names} <= {*plain}:
+            found.update(zip(CORNERS, map(plain.index, names), strict=True))
+            return
+    for names in _LIKE_BOXES:
+        if {*names} <= {*plain}:
+            maps = " ".join(f"--map {side}={name}" for side, name in zip(SIDES, names, strict=True))
+            wrong.append(f"{', '.join(names)} look like boxes: {maps}, or name the columns otherwise")
 
 
 def _settle_boxes(found: dict[str, int], plain: list[str], wrong: list[str]) -> None:

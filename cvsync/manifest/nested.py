@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from cvsync.manifest.columns import ALIASES, NUMBERS, SIZE, UNCLEAR
+from cvsync.manifest.columns import ALIASES, AS_CORNERS, CORNERS, NUMBERS, SIZE, UNCLEAR
 
 _TAG = (*ALIASES["tag"], "category", "name", "displayName")
 _BOX = ALIASES["box"]
@@ -110,6 +110,8 @@ def _label(item: Any) -> Label:
             label[field] = value
         elif field in _TYPE:
             label["tag_type"] = text_of(value)
+    if not label.keys() & BOX_FIELDS:
+        label |= _corners_of({name.casefold(): value for name, value in item.items()})
     if not label.keys() & BOX_FIELDS and has_outline(n for n, v in item.items() if v not in _NOTHING):
         raise OutlineError
     tags = [item[name] for name in _TAG if item.get(name) is not None]
@@ -118,6 +120,12 @@ def _label(item: Any) -> Label:
     if not label:
         raise ShapeError
     return label
+
+
+def _corners_of(item: Mapping[str, Any]) -> Label:
+    """Read corners by their other names."""
+    names = next((names for names in AS_CORNERS if all(item.get(n) is not None for n in names)), ())
+    return dict(zip(CORNERS, map(item.get, names), strict=bool(names)))
 
 
 def _from_lists(value: Mapping[str, Any]) -> list[Label]:

@@ -43,6 +43,8 @@ def test_map_names_any_column(tmp_path: Path) -> None:
         ("image,uri,tag", {}, "--map url=COLUMN"),
         ("url,tag,x,y,width,height", {}, "--map left=x --map top=y"),
         ("url,tag,xmin,ymin", {}, "missing: xmax, ymax"),
+        ("url,tag,x,y,w,h", {}, "--map left=x --map top=y --map width=w --map height=h"),
+        ("url,tag,bbox_x,bbox_y,bbox_width,bbox_height", {}, "look like boxes"),
         ("url,tag,left,top,width,height,xmin,ymin,xmax,ymax", {}, "stand there twice"),
         ("url,tag,bbox,xmin,ymin,xmax,ymax", {}, "stand there twice"),
         ("url,tag,tags", {}, "'tag' and 'tags' both mean tag"),
@@ -90,6 +92,20 @@ def test_map_says_which_of_several_columns_holds_the_labels(
     path = write(tmp_path, f"url,tag,tags,objects\n{URL},a,b;c,d\n")
 
     assert [row["tag"] for row in rows_of(path, columns=columns)] == labels
+
+
+@pytest.mark.parametrize("names", ["x1,y1,x2,y2", "X_min,Y_min,X_max,Y_max"])
+def test_corners_have_other_names(tmp_path: Path, names: str) -> None:
+    path = write(tmp_path, f"url,width,height,tag,{names}\n{URL},200,100,a,20,10,120,60\n")
+
+    (row,) = rows_of(path)
+
+    assert [row[n] for n in ("left", "top", "width", "height")] == pytest.approx([0.1, 0.1, 0.5, 0.5])
+    assert f"box {names.replace(',', ' ')} as xyxy in pixels" in read_one(path).convention
+
+
+def test_some_of_such_names_are_columns_of_their_own(tmp_path: Path) -> None:
+    assert labels_of(write(tmp_path, f"url,tag,x1,x2,w\n{URL},a,1,2,3\n")) == [(URL, "a")]
 
 
 def test_optional_columns_are_carried(tmp_path: Path) -> None:

@@ -197,3 +197,10 @@ def test_the_size_of_an_image_beside_the_corners_of_a_label_is_no_box(tmp_path: 
 
     for path in in_each_way(tmp_path, [sized], []):
         assert labels_of(path) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, None)]
+
+
+def test_corners_of_labels_have_other_names(tmp_path: Path) -> None:
+    other = dict(zip(("tag", "x1", "y1", "x2", "y2"), ("a", *CORNERED.values()), strict=True))
+
+    for path in in_each_way(tmp_path, [other], []):
+        assert labels_of(path) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, None)]
