@@ -16,7 +16,7 @@ from cvsync.labels import Labels
 from cvsync.manifest.by_image import images_of
 from cvsync.manifest.holds import CORNERS_EXACT, Holds
 from cvsync.manifest.lines import Parsed, objects_of, read_parsed
-from cvsync.manifest.nested import text_of
+from cvsync.manifest.nested import OutlineError, text_of
 from cvsync.manifest.numbers import corners
 from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
@@ -25,6 +25,9 @@ from cvsync.manifest.target import Target
 
 VERTEX = Holds(both=False, paths=False, precision=CORNERS_EXACT)
 _CORNERS = {"xMin": "xmin", "yMin": "ymin", "xMax": "xmax", "yMax": "ymax"}
+_UNREAD = frozenset(
+    f"{kind}Annotation{s}" for kind in ("segmentation", "polygon", "polyline") for s in ("", "s")
+)
 
 
 def is_vertex(said: Mapping[str, Any]) -> bool:
@@ -43,6 +46,8 @@ def read_vertex(place: Place, _reading: Reading) -> list[Rows]:
 
 def _parse(said: Mapping[str, Any]) -> Parsed:
     cells = {"url": text_of(said["imageGcsUri"])}
+    if _UNREAD & said.keys():
+        raise OutlineError
     labels = [_tag(one) for one in said.get("classificationAnnotations") or []]
     if said.get("classificationAnnotation"):
         labels.append(_tag(said["classificationAnnotation"]))

@@ -49,6 +49,8 @@ class DataSet:
     names: dict[int, str]
     parts: tuple[Place, ...]
     """Folders of images, lists of them, or both."""
+    missing: tuple[Lost, ...] = ()
+    """What it names and is not there: of which images, nobody knows."""
     keypoints: int = 0
     """How many numbers stand behind each box for points of a pose."""
 
@@ -118,7 +120,7 @@ def _read(data: DataSet, images: Sequence[str], index: Any) -> Rows:
             which.append(len(sources))
         sources.append(labels.name)
         count += max(1, len(rows))
-    lost += _orphans(data, images)
+    lost += [*data.missing, *_orphans(data, images)]
     table, numbers = built.finish()
     marks = (("W013", "cx", np.array(outlined, np.int64)),) if outlined else ()
     return tree_rows(
@@ -208,7 +210,7 @@ def _data_set(place: Place) -> DataSet:
     folder = replace(place, name=posixpath.dirname(place.name) or ".", path=posixpath.dirname(place.path))
     described = next((c for c in folder.children() if c.base in NAMES), None)
     if described:
-        return replace(_described(described), root=folder, parts=(place,))
+        return replace(_described(described), root=folder, parts=(place,), missing=())
     return DataSet(folder, _class_list(folder), (place,))
 
 
@@ -224,16 +226,17 @@ def _described(place: Place) -> DataSet:
     root = below(folder, str(said["path"])) if _listed(said.get("path")) else folder
     if not root.exists:  # where it was written, it lay elsewhere
         root = folder
-    parts = [part for split in SPLITS for part in _listed(said.get(split))]
-    found = [_part(root, part) for part in parts]
+    parts = [(split, part) for split in SPLITS for part in _listed(said.get(split))]
+    found = [_part(root, part) for _, part in parts]
     missing = [part for part, at in zip(parts, found, strict=True) if at is None]
     if missing and len(missing) == len(parts):
-        raise ManifestError(place.name, [f"its images are not there: {', '.join(missing)}"])
+        raise ManifestError(place.name, [f"its images are not there: {', '.join(p for _, p in missing)}"])
     home = replace(folder, name=folder.name or ".")
     if not root.path.startswith(home.path):
         home = root
     there = tuple(at for at in found if at is not None) or (root,)
-    return DataSet(home, names, there, _keypoints(place, said.get("kpt_shape")))
+    lost = tuple(Lost("E003", 0, split, part, source=place.name) for split, part in missing)
+    return DataSet(home, names, there, lost, _keypoints(place, said.get("kpt_shape")))
 
 
 def _keypoints(place: Place, shape: Any) -> int:

@@ -217,6 +217,7 @@ def test_lines_of_vertex(tmp_path: Path) -> None:
         },
         {"imageGcsUri": "gs://b/4.jpg", "boundingBoxAnnotations": []},
         {"imageGcsUri": "gs://b/5.jpg", "boundingBoxAnnotations": [{"xMax": 1}]},
+        {"imageGcsUri": "gs://b/6.jpg", "polygonAnnotations": [{"displayName": "a"}]},
     )
 
     manifest = read_one(path, any_storage=True)
@@ -226,8 +227,8 @@ def test_lines_of_vertex(tmp_path: Path) -> None:
         ("gs://b/1.jpg", "a", 0.1, 0.2, 0.3, 0.4), ("gs://b/1.jpg", "b", 0.0, 0.0, 0.5, 1.0),
         ("gs://b/2.jpg", "a"), ("gs://b/3.jpg", "a"), ("gs://b/3.jpg", "b"), ("gs://b/4.jpg", None),
     ]  # fmt: skip
-    assert problems_of(manifest) == [("E041", 5, "line")]
-    assert [p.code for p in read_one(path).problems] == ["E007"] * 6 + ["E041"]
+    assert problems_of(manifest) == [("E041", 5, "line"), ("E051", 6, "line")]
+    assert [p.code for p in read_one(path).problems] == ["E007"] * 6 + ["E041", "E051"]
 
 
 def test_lines_of_rekognition(tmp_path: Path) -> None:

@@ -55,6 +55,16 @@ def test_yolo_descriptions_vary(tmp_path: Path, text: str) -> None:
     assert labels_of(yolo(tmp_path, text)) == LABELS
 
 
+def test_yolo_images_that_are_not_there_are_told(tmp_path: Path) -> None:
+    path = yolo(tmp_path, f"{YAML}test: images/test\n")
+
+    manifest = read_one(path)
+
+    assert [(p.code, p.column, p.value) for p in manifest.problems] == [("E003", "test", "images/test")]
+    assert manifest.astray.to_pylist() == [{"key": None, "tag": None}]
+    assert labels_of(path) == LABELS
+
+
 def test_yolo_with_a_list_of_classes(tmp_path: Path) -> None:
     write(tmp_path, "cup\nfork: small\n", "classes.txt")
 
