@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from cvsync.cli.options import (
     common_options,
@@ -89,6 +90,8 @@ def migrate(source: str, copy: str, to: str | None, server_side: bool, dry_run: 
     if options["domain"] and not options["create_project"]:
         raise click.UsageError("--domain is of a new project; give --create-project too")
     base, options = split_common(options)
+    if to and options["from_profile"]:
+        _refuse_idle("endpoint", "api_version", "auth")
     base = replace(base, project=copy)
     common = replace(base.at(to), project=copy) if to else base
     origin, options = split_source(options)
@@ -107,6 +110,17 @@ def migrate(source: str, copy: str, to: str | None, server_side: bool, dry_run: 
             return exits.REFUSED if prepared.desired.problems else exits.OK
 
     return execute(common, run, command="migrate --dry-run" if dry_run else "migrate")
+
+
+def _refuse_idle(*names: str) -> None:
+    """Refuse options that would say nothing, where profiles name both resources."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = name.replace("_", "-")
+            raise click.UsageError(
+                f"--{option} has no effect beside --from and --to; write {name} in a profile"
+            )
 
 
 def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click import UsageError
 from click.testing import CliRunner
 from terminal import StartServed, Terminal
 
@@ -122,6 +123,14 @@ def test_a_project_is_copied_from_the_resource_that_is_meant_anyway(two: Path, t
     copied = run(two, "migrate", "shelf", "--to", "new", "copy", "--create-project", "--profile", "old")
 
     assert copied == (0, "2 tags created, 4 images created, 4 labels added\n")
+
+
+def test_an_option_that_is_of_neither_resource_is_refused(two: Path) -> None:
+    both = ("migrate", "--from", "old", "shelf", "--to", "new", "copy")
+
+    for option in (("--api-version", "v3.0"), ("--endpoint", "https://other.test")):
+        with pytest.raises(UsageError, match=f"{option[0]} has no effect beside --from and --to"):
+            run(two, *both, *option)
 
 
 def test_a_version_beside_the_profile_that_says_it_is_refused(two: Path) -> None:
