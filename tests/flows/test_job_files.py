@@ -83,6 +83,8 @@ def test_paths_of_options_and_environment_begin_where_the_command_was_given(
         ('steps = [{ push = "m.csv" }]', "write the options of push as a table"),
         ('steps = [{ push = { manifest = "m.csv" } }]', "manifest: unknown name; did you mean 'manifests'"),
         ('steps = [{ push = { delet = true } }]', r"step 1 \(push\): delet: unknown name; did you mean 'del"),
+        ('steps = [{ train = {} }, { publish = { nam = "x" } }]', r"step 2 \(publish\): nam: unknown name"),
+        ('steps = [{ train = {} }, { judge = { min_a = 1 } }]', r"step 2 \(judge\): min_a: unknown name"),
         ('steps = [{ push = { max_delete = "few" } }]', "max_delete: 'few' is not a valid integer"),
         ('steps = [{ push = { json = true } }]', "json is the job's"),
         ('steps = [{ migrate = { tagged = "yes" } }]', "it is true or false"),

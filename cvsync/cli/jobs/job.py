@@ -77,6 +77,8 @@ def read_job(file: Config, name: str) -> Job:
     if not isinstance(written, list) or not written:
         raise SettingsError(f'{place}: write its steps as steps = [{{ push = {{ manifests = "FILE" }} }}]')
     parts = [_part(f"{place} step {number}", step) for number, step in enumerate(written, 1)]
+    for part, verb, options in parts:  # told of the step where they stand, before some become one
+        _require_names(part, _known(_command("train" if verb == "judge" else verb)), options)
     steps = tuple(_step(file, *part) for part in as_one_release(parts))
     return Job(name, file, {**said.values, **chosen}, steps)
 
@@ -93,20 +95,37 @@ def _part(place: str, written: Any) -> tuple[str, str, Table]:
     return f"{place} ({verb})", verb, options
 
 
-def _step(file: Config, place: str, verb: str, table: Table) -> Step:
+def _command(verb: str) -> click.Command:
     from cvsync.cli.main import cli
 
     command = cli.get_command(click.Context(cli), verb)
     assert command is not None
-    known: dict[str, click.Parameter] = {**_arguments(command), **option_names(command)}
-    arguments: dict[str, tuple[str, ...]] = {}
-    options: dict[str, Any] = {}
-    for written, value in table.items():
+    return command
+
+
+def _known(command: click.Command) -> dict[str, click.Parameter]:
+    """Give the arguments and options of a command by name."""
+    return {**_arguments(command), **option_names(command)}
+
+
+def _require_names(place: str, known: Mapping[str, click.Parameter], table: Table) -> None:
+    """Refuse names that a step cannot have."""
+    for written in table:
         where, key = f"{place}: {written}", written.replace("-", "_")
         if key in _OF_THE_JOB:
             raise SettingsError(f"{where} is the job's; write it above the steps")
         if key not in known:
             raise SettingsError(f"{where}: unknown name; {nearest(key, known.keys() - _OF_THE_JOB)}")
+
+
+def _step(file: Config, place: str, verb: str, table: Table) -> Step:
+    command = _command(verb)
+    known = _known(command)
+    _require_names(place, known, table)
+    arguments: dict[str, tuple[str, ...]] = {}
+    options: dict[str, Any] = {}
+    for written, value in table.items():
+        where, key = f"{place}: {written}", written.replace("-", "_")
         parameter = known[key]
         if isinstance(parameter, click.Argument):
             arguments[key] = tuple(map(str, value if isinstance(value, list) else [value]))
