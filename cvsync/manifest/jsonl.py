@@ -128,11 +128,17 @@ def _line_numbers(place: Place, count: int) -> np.ndarray[Any, np.dtype[np.int64
 
 
 def _read_objects(place: Place, reading: Reading, objects: Callable[[], Iterable[tuple[int, Any]]]) -> Rows:
-    names = dict.fromkeys(name for _, said in objects() if isinstance(said, Mapping) for name in said)
+    names: dict[str, None] = {}
+    for _, said in objects():
+        if isinstance(said, Mapping) and not names.keys() >= said.keys():
+            names |= dict.fromkeys(said)
     fields = _find_fields(place.name, [*names], reading)
+    plain = {field: spellings[0] for field, spellings in fields.items() if field not in LABELS}
+    others = {field: spellings for field, spellings in fields.items() if field in LABELS}
 
     def parse(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[Label]]:
-        cells = {field: _cell(said, field, spellings) for field, spellings in fields.items()}
+        cells = {field: said.get(name) for field, name in plain.items()}
+        cells |= {field: _cell(said, field, spellings) for field, spellings in others.items()}
         return cells, _take_labels(cells)
 
     rows = read_parsed(place, objects(), parse)
@@ -186,7 +192,7 @@ def _take_labels(cells: dict[str, Any]) -> list[Label]:
     if isinstance(said, list) and isinstance(box, list) and box and isinstance(box[0], list | Mapping):
         said, box = {"tags": said, "boxes": box}, None
     labels = labels_of(said)
-    has_box = box is not None or any(cells.get(field) is not None for field in BOX_FIELDS)
+    has_box = box is not None or any(cells[field] is not None for field in BOX_FIELDS & cells.keys())
     if has_box and any(label.keys() & BOX_FIELDS for label in labels):
         raise TwiceError
     if box is not None:

@@ -32,11 +32,10 @@ def unfold(rows: Rows) -> Rows:
     nested = [name for name, column in columns.items() if _is_list(column.type)]
     if "labels" in nested or "tag" in nested:
         return _from_lists(rows, columns)
-    texts = {name: _texts(column) for name, column in columns.items()}
-    if "labels" in columns or _holds_several(rows, texts.get("tag")):
-        return _from_cells(rows, texts)
+    if "labels" in columns or _holds_several(rows, columns.get("tag")):
+        return _from_cells(rows, {name: _texts(column) for name, column in columns.items()})
     if "box" in columns and "box" not in nested:
-        return _split_boxes(rows, texts["box"])
+        return _split_boxes(rows, _texts(columns["box"]))
     if "box" in nested:
         return _four_numbers(rows)
     return rows
@@ -55,10 +54,11 @@ def _texts(column: pa.ChunkedArray) -> Texts:
     return Texts.of(as_text(one_chunk(column)) if _is_list(column.type) else column)
 
 
-def _holds_several(rows: Rows, tag: Texts | None) -> bool:
+def _holds_several(rows: Rows, column: pa.ChunkedArray | None) -> bool:
     """Whether a column of tags holds lists; a column that is called ``tag`` holds one as it stands."""
-    if tag is None or not rows.name("tag").casefold().endswith("tags"):
+    if column is None or not rows.name("tag").casefold().endswith("tags"):
         return False
+    tag = _texts(column)
     return tag.contains(SEPARATOR) or bool(tag.matches(_JSON).any())
 
 
