@@ -6,8 +6,9 @@ Everything here streams: what is held back is what the open packs hold, however 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from typing import Generic, TypeVar
 
 from cvsync import limits
@@ -17,6 +18,7 @@ Size = Callable[[Action], int]
 Sent = Callable[[Action], tuple[Label, ...]]
 Where = TypeVar("Where", bound=Hashable)
 
+_MOST_BYTES = 6  # of JSON a character of a URL, where it has to be escaped
 _URL_OVERHEAD = 64  # bytes of JSON around an image and around a label in a request body
 _LABEL_BYTES = 160
 _OPEN_PACKS = 32
@@ -97,48 +99,60 @@ def create_batches(actions: Iterable[Action], *, size: Size, sent: Sent = labels
         sent: The labels that go along with an image.
     """
     packs: OrderedDict[Hashable, _Pack] = OrderedDict()
-    for action in actions:
-        where = (action.url is not None, action.metadata)
-        cost, labels = size(action), sent(action)
-        pack = packs.get(where)
-        if pack is None or not pack.put(action, labels, cost):
-            if pack is not None:
-                yield pack.batch()
-            pack = packs[where] = _Pack(action.kind)
-            pack.put(action, labels, cost)
-            packs.move_to_end(where)
-            if len(packs) > _OPEN_PACKS:
-                yield packs.popitem(last=False)[1].batch()
+    for where, alike in groupby(actions, key=_where):
+        some: Sequence[Action] = ()
+        while some := some or [*islice(alike, limits.MAX_IMAGES_PER_BATCH)]:
+            pack = packs.get(where)
+            if pack is None:
+                pack = packs[where] = _Pack(some[0].kind, size, sent)
+                if len(packs) > _OPEN_PACKS:
+                    yield packs.popitem(last=False)[1].batch()
+            taken = pack.put(some)
+            some = some[taken:]
+            if some:
+                yield packs.pop(where).batch()
     for pack in packs.values():
         yield pack.batch()
 
 
+def _where(action: Action) -> Hashable:
+    return action.url is None, action.metadata
+
+
 def url_size(action: Action) -> int:
     """Estimate the bytes of body that an image by URL needs, from above."""
-    return len((action.url or "").encode()) * 2 + _URL_OVERHEAD + _LABEL_BYTES * len(action.labels)
+    return _MOST_BYTES * len(action.url or "") + _URL_OVERHEAD + _LABEL_BYTES * len(action.labels)
 
 
 class _Pack:
     """A batch that is being filled."""
 
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
+    def __init__(self, kind: Kind, size: Size, sent: Sent) -> None:
+        self._kind, self._size, self._sent = kind, size, sent
         self._actions: list[Action] = []
         self._tags: set[str] = set()
         self._bytes = 0
 
-    def put(self, action: Action, labels: Iterable[Label], cost: int) -> bool:
-        """Add an action, if there is room for it; there is for the first."""
-        new = {label.tag for label in labels if label.tag not in self._tags}
-        if self._actions and (
-            len(self._actions) == limits.MAX_IMAGES_PER_BATCH
-            or self._bytes + cost > limits.MAX_BODY_BYTES
-            or len(self._tags) + len(new) > limits.MAX_TAGS_PER_BATCH
-        ):
+    def put(self, actions: Sequence[Action]) -> int:
+        """Add as many of the first of some actions as there is room for; give how many.
+
+        One finds room in an empty pack, whatever it is.
+        """
+        some = actions[: limits.MAX_IMAGES_PER_BATCH - len(self._actions)]
+        if self._add(some):
+            return len(some)
+        return next((n for n, action in enumerate(some) if not self._add((action,))), len(some))
+
+    def _add(self, actions: Sequence[Action]) -> bool:
+        """Add all of some actions if there is room for them."""
+        sent = self._sent
+        tags = self._tags.union([label.tag for action in actions for label in sent(action)])
+        total = self._bytes + sum(map(self._size, actions))
+        is_alone = len(actions) == 1 and not self._actions
+        if not is_alone and (len(tags) > limits.MAX_TAGS_PER_BATCH or total > limits.MAX_BODY_BYTES):
             return False
-        self._actions.append(action)
-        self._tags |= new
-        self._bytes += cost
+        self._actions += actions
+        self._tags, self._bytes = tags, total
         return True
 
     def batch(self) -> Batch:

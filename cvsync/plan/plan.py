@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -115,12 +116,14 @@ class Plan:
 
     def actions(self, *kinds: Kind) -> Iterator[Action]:
         """Give the actions of some kinds (default: all) one by one, in apply order."""
-        wanted = kinds or tuple(Kind)
+        return chain.from_iterable(self._parts(kinds or tuple(Kind)))
+
+    def _parts(self, kinds: Collection[Kind]) -> Iterator[Iterator[Action]]:
         for kind, tags in ((Kind.RENAME_TAG, self.renames), (Kind.CREATE_TAG, self.new_tags)):
-            if kind in wanted:
-                yield from (Action(kind, str(tag)) for tag in tags)
+            if kind in kinds:
+                yield (Action(kind, str(tag)) for tag in tags)
         column = np.asarray(self.table.column("kind"))
-        for kind in wanted:
+        for kind in kinds:
             rows = np.flatnonzero(column == kind)
             if len(rows):
-                yield from as_actions(self.table.slice(int(rows[0]), len(rows)))
+                yield as_actions(self.table.slice(int(rows[0]), len(rows)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, TypeVar, cast
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,10 @@ T = TypeVar("T", bound=tuple[Any, ...])
 
 def as_actions(table: pa.Table, *, step: int = 1024) -> Iterator[Action]:
     """Turn rows into actions; only about ``step`` rows at a time are Python objects."""
+    return chain.from_iterable(_blocks(table, step))
+
+
+def _blocks(table: pa.Table, step: int) -> Iterator[Iterator[Action]]:
     item = np.asarray(table.column("item"))
     starts = np.flatnonzero(np.r_[True, item[1:] != item[:-1]])  # of each action's rows
     ends = np.r_[starts[1:], len(item)]
@@ -26,7 +31,8 @@ def as_actions(table: pa.Table, *, step: int = 1024) -> Iterator[Action]:
         last = min(max(last, first + 1), len(starts))
         begin, end = int(starts[first]), int(ends[last - 1])
         columns = {name: _values(table.column(name).slice(begin, end - begin)) for name in table.column_names}
-        yield from _build(columns, (starts[first:last] - begin).tolist(), (ends[first:last] - begin).tolist())
+        rows = _Rows((starts[first:last] - begin).tolist(), (ends[first:last] - begin).tolist())
+        yield _build(columns, rows)
         first = last
 
 
@@ -40,49 +46,59 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     return values
 
 
-def _build(columns: dict[str, list[Any]], heads: list[int], ends: list[int]) -> Iterator[Action]:
-    """Build an action of the rows from each head to its end; all are of one kind."""
-    rows = list(map(slice, heads, ends))
-    boxes = [box if box[0] is not None else None for box in _all(Box, *(columns[name] for name in BOX))]
-    labels = [label if label[0] is not None else None for label in _all(Label, columns["tag"], boxes)]
+class _Rows:
+    """Which rows of some columns are which action's: from each head to its end."""
+
+    def __init__(self, heads: list[int], ends: list[int]) -> None:
+        self._heads = heads
+        self._slices = None if len(heads) == ends[-1] else [*map(slice, heads, ends)]
+        """None: every action has one row."""
+
+    def first(self, column: list[Any]) -> list[Any]:
+        """Give what the first row of each action holds."""
+        return column if self._slices is None else [column[head] for head in self._heads]
+
+    def all(self, column: Iterable[Any]) -> list[tuple[Any, ...]]:
+        """Give what the rows of each action hold."""
+        if self._slices is None:
+            return [*zip(column, strict=True)]
+        held = tuple(column)
+        return [held[rows] for rows in self._slices]
+
+    def known(self, column: Iterable[T], told: list[Any]) -> list[tuple[T, ...]]:
+        """Give what those rows of each action hold of which something else is known."""
+        if None not in told:
+            return self.all(column)
+        values = [value if known is not None else None for value, known in zip(column, told, strict=True)]
+        return [tuple(filter(None, held)) for held in self.all(values)]
+
+
+def _build(columns: dict[str, list[Any]], rows: _Rows) -> Iterator[Action]:
+    """Build the actions of some rows; all are of one kind."""
+    boxes: Iterable[Box | None] = _all(Box, *(columns[name] for name in BOX))
+    if None in columns["left"]:
+        boxes = [box if box and box[0] is not None else None for box in boxes]
     sources = [source or "" for source in columns["source"]]
-    origins = [origin if origin[1] is not None else None for origin in _all(Origin, sources, columns["row"])]
+    keys = rows.first(columns["key"])
+    none: list[tuple[Any, ...]] = [()] * len(keys)
     return _all(
         Action,
-        [Kind(columns["kind"][0])] * len(heads),
-        _of(heads, columns["key"]),
-        _filled(rows, labels),
-        *(_of(heads, columns[name]) for name in ("image_id", "url", "path", "version")),
-        _metadata(columns, heads),
-        _regions(rows, columns),
-        _filled(rows, origins),
+        [Kind(columns["kind"][0])] * len(keys),
+        keys,
+        rows.known(_all(Label, columns["tag"], boxes), columns["tag"]),
+        *(rows.first(columns[name]) for name in ("image_id", "url", "path", "version")),
+        _metadata(columns, rows) or none,
+        rows.all(columns["region_id"]) if any(columns["region_id"]) else none,
+        rows.known(_all(Origin, sources, columns["row"]), columns["row"]),
     )
 
 
-def _of(heads: list[int], column: list[Any]) -> list[Any]:
-    return [column[head] for head in heads]
-
-
-def _filled(rows: list[slice], column: Iterable[T | None]) -> Iterable[tuple[T, ...]]:
-    """Give what the rows of each action hold."""
-    whole = tuple(column)
-    held = [whole[some] for some in rows]
-    return [tuple(filter(None, some)) for some in held] if None in whole else cast(list[tuple[T, ...]], held)
-
-
-def _regions(rows: list[slice], columns: dict[str, list[Any]]) -> Iterable[tuple[str | None, ...]]:
-    regions = tuple(columns["region_id"])
-    return [regions[some] for some in rows] if any(regions) else [()] * len(rows)
-
-
-def _metadata(columns: dict[str, list[Any]], heads: list[int]) -> Iterable[tuple[tuple[str, str], ...]]:
+def _metadata(columns: dict[str, list[Any]], rows: _Rows) -> list[tuple[tuple[str, str], ...]]:
+    """Give the pairs of each action, by name; nothing where there is no such column."""
     names = sorted(name for name in columns if name.startswith(METADATA))
-    if not names:
-        return [()] * len(heads)
-    pairs = [(name.removeprefix(METADATA), columns[name]) for name in names]
-    return [
-        tuple([(name, values[head]) for name, values in pairs if values[head] is not None]) for head in heads
-    ]
+    values = zip(*(rows.first(columns[name]) for name in names), strict=True)
+    plain = [name.removeprefix(METADATA) for name in names]
+    return [tuple((n, v) for n, v in zip(plain, held, strict=True) if v is not None) for held in values]
 
 
 def _all(kind: type[T], *columns: Iterable[Any]) -> Iterator[T]:
