@@ -83,7 +83,7 @@ class ImageCalls(Caller):
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
         """
-        entries = [url_entry(e.url, _labels(e)) for e in images]
+        entries = url_entries((e.url for e in images), map(_labels, images))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         return decode(CreateSummary, await self.post_creation("CreateImagesFromUrls", project_id, body))
 
@@ -96,7 +96,7 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Send images as bytes; limits and arguments as for ``create_images_from_urls``."""
-        entries = [file_entry(e.name, e.contents, _labels(e)) for e in images]
+        entries = file_entries(((e.name, e.contents) for e in images), map(_labels, images))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         return decode(CreateSummary, await self.post_creation("CreateImagesFromFiles", project_id, body))
 
@@ -131,7 +131,10 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Take images over from kept predictions; limits and arguments as for ``create_images_from_urls``."""
-        entries = [{"id": e.id} | label_entries(_labels(e)) for e in images]
+        entries = [
+            {"id": e.id, **labelled}
+            for e, labelled in zip(images, label_entries(map(_labels, images)), strict=True)
+        ]
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         answer = await self.post_creation("CreateImagesFromPredictions", project_id, body)
         return decode(CreateSummary, answer)
@@ -146,13 +149,14 @@ class ImageCalls(Caller):
         """Write the body of a request that creates images; any thread may do so.
 
         Args:
-            entries: Of ``url_entry`` or ``file_entry``.
+            entries: Of ``url_entries`` or ``file_entries``.
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
         """
         at_most(MAX_IMAGES_PER_BATCH, entries, "images")
-        tags = {*tag_ids, *(t for e in entries for t in e["tagIds"])}
-        at_most(MAX_TAGS_PER_BATCH, tags.union(r["tagId"] for e in entries for r in e["regions"]), "tags")
+        whole = [tag_id for entry in entries for tag_id in entry["tagIds"]]
+        boxed = [region["tagId"] for entry in entries for region in entry["regions"]]
+        at_most(MAX_TAGS_PER_BATCH, {*tag_ids, *whole, *boxed}, "tags")
         at_most(MAX_METADATA_PAIRS, metadata, "metadata pairs")
         body: dict[str, Any] = {"images": entries, "tagIds": list(tag_ids)}
         if self._since(METADATA_SINCE, "metadata", metadata):
@@ -213,15 +217,20 @@ def _form(files: Mapping[str, bytes]) -> tuple[str, bytes]:
     return f"multipart/form-data; boundary={boundary}", b"".join(parts)
 
 
-def url_entry(url: str, labels: Iterable[LabelId]) -> dict[str, Any]:
-    """Write an image that the service is to download."""
-    return {"url": url, **label_entries(labels)}
+def url_entries(urls: Iterable[str], labels: Iterable[Iterable[LabelId]]) -> list[dict[str, Any]]:
+    """Write images that the service is to download."""
+    return [{"url": url, **labelled} for url, labelled in zip(urls, label_entries(labels), strict=True)]
 
 
-def file_entry(name: str, contents: bytes, labels: Iterable[LabelId]) -> dict[str, Any]:
-    """Write an image whose bytes go along."""
+def file_entries(
+    files: Iterable[tuple[str, bytes]], labels: Iterable[Iterable[LabelId]]
+) -> list[dict[str, Any]]:
+    """Write images whose bytes go along, given with their names."""
     # Nothing in base64 needs a look for what JSON would escape.
-    return {"name": name, "contents": orjson.Fragment(b'"%b"' % b64encode(contents)), **label_entries(labels)}
+    return [
+        {"name": name, "contents": orjson.Fragment(b'"%b"' % b64encode(contents)), **labelled}
+        for (name, contents), labelled in zip(files, label_entries(labels), strict=True)
+    ]
 
 
 def _labels(entry: UrlEntry | FileEntry | PredictionEntry) -> list[LabelId]:

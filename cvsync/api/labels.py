@@ -107,15 +107,18 @@ class LabelCalls(Caller):
         return decode(ImageRegionProposal, await self._call("GetImageRegionProposals", "POST", path))
 
 
-def label_entries(labels: Iterable[LabelId]) -> dict[str, Any]:
-    """Write labels as the images of create batches have them."""
-    tags, regions = [], []
-    for tag_id, box in labels:
-        if box is None:
-            tags.append(tag_id)
-        else:
-            regions.append(_region_entry(tag_id, box))
-    return {"tagIds": tags, "regions": regions}
+def label_entries(images: Iterable[Iterable[LabelId]]) -> list[dict[str, Any]]:
+    """Write the labels of images as the entries of create batches have them."""
+    entries = []
+    for labels in images:
+        tags, regions = [], []
+        for tag_id, box in labels:
+            if box is None:
+                tags.append(tag_id)
+            else:
+                regions.append(_region_entry(tag_id, box))
+        entries.append({"tagIds": tags, "regions": regions})
+    return entries
 
 
 def _region_entry(tag_id: str, box: Sequence[float]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 from cvsync import limits
 from cvsync.plan.actions import Action, Kind, Label
 
-Size = Callable[[Action], int]
-Sent = Callable[[Action], tuple[Label, ...]]
+Size = Callable[[Sequence[Action]], int]
+Sent = Callable[[Sequence[Action]], list[tuple[Label, ...]]]
 Where = TypeVar("Where", bound=Hashable)
 
 _MOST_BYTES = 6  # of JSON a character of a URL, where it has to be escaped
@@ -82,21 +82,27 @@ def first_tags(labels: Iterable[Label]) -> tuple[Label, ...]:
     return tuple(kept)
 
 
-def labels_of(action: Action) -> tuple[Label, ...]:
-    """Give the labels that ride along with a new image, where nothing speaks against it."""
-    return action.labels if len(action.labels) <= limits.MAX_TAGS_PER_BATCH else first_tags(action.labels)
+def labels_of(actions: Iterable[Action]) -> list[tuple[Label, ...]]:
+    """Give the labels that ride along with new images, where nothing speaks against it."""
+    most = limits.MAX_TAGS_PER_BATCH
+    return [a.labels if len(a.labels) <= most else first_tags(a.labels) for a in actions]
+
+
+def no_labels(actions: Sequence[Action]) -> list[tuple[Label, ...]]:
+    """Let nothing ride along with new images."""
+    return [()] * len(actions)
 
 
 def create_batches(actions: Iterable[Action], *, size: Size, sent: Sent = labels_of) -> Iterator[Batch]:
-    """Pack new images in their order: by URL and by bytes apart, and each metadata by itself.
+    """Pack new images in their order: each kind, URLs and bytes, and each metadata by itself.
 
     Every batch holds at most 64 images, 20 distinct tags and ``MAX_BODY_BYTES`` of body. An image over the
     limit by itself is a batch of its own. At most ``_OPEN_PACKS`` batches are held back.
 
     Args:
         actions: New images.
-        size: An image's share of the body.
-        sent: The labels that go along with an image.
+        size: The share of some images, all by URL or all by bytes, of a body.
+        sent: The labels that go along with each image.
     """
     packs: OrderedDict[Hashable, _Pack] = OrderedDict()
     for where, alike in groupby(actions, key=_where):
@@ -116,12 +122,14 @@ def create_batches(actions: Iterable[Action], *, size: Size, sent: Sent = labels
 
 
 def _where(action: Action) -> Hashable:
-    return action.url is None, action.metadata
+    return action.kind, action.url is None, action.metadata
 
 
-def url_size(action: Action) -> int:
-    """Estimate the bytes of body that an image by URL needs, from above."""
-    return _MOST_BYTES * len(action.url or "") + _URL_OVERHEAD + _LABEL_BYTES * len(action.labels)
+def url_size(actions: Sequence[Action]) -> int:
+    """Estimate the bytes of body that images by URL need, from above."""
+    letters = sum([len(action.url or "") for action in actions])
+    labels = sum([len(action.labels) for action in actions])
+    return _MOST_BYTES * letters + _URL_OVERHEAD * len(actions) + _LABEL_BYTES * labels
 
 
 class _Pack:
@@ -139,15 +147,14 @@ class _Pack:
         One finds room in an empty pack, whatever it is.
         """
         some = actions[: limits.MAX_IMAGES_PER_BATCH - len(self._actions)]
-        if self._add(some):
+        if not some or self._add(some):
             return len(some)
         return next((n for n, action in enumerate(some) if not self._add((action,))), len(some))
 
     def _add(self, actions: Sequence[Action]) -> bool:
         """Add all of some actions if there is room for them."""
-        sent = self._sent
-        tags = self._tags.union([label.tag for action in actions for label in sent(action)])
-        total = self._bytes + sum(map(self._size, actions))
+        tags = self._tags.union([label.tag for labels in self._sent(actions) for label in labels])
+        total = self._bytes + self._size(actions)
         is_alone = len(actions) == 1 and not self._actions
         if not is_alone and (len(tags) > limits.MAX_TAGS_PER_BATCH or total > limits.MAX_BODY_BYTES):
             return False

@@ -14,7 +14,7 @@ from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.labels import TEXT
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Action, Conflict, Kind, NewTag, TagRename
-from cvsync.plan.unrolled import as_actions
+from cvsync.plan.unrolled import IdOf, as_actions
 
 SCHEMA = pa.schema(
     [
@@ -114,11 +114,16 @@ class Plan:
         found = {kind: int((firsts == kind).sum()) for kind in Kind}
         return found | {Kind.CREATE_TAG: len(self.new_tags), Kind.RENAME_TAG: len(self.renames)}
 
-    def actions(self, *kinds: Kind) -> Iterator[Action]:
-        """Give the actions of some kinds (default: all) one by one, in apply order."""
-        return chain.from_iterable(self._parts(kinds or tuple(Kind)))
+    def actions(self, *kinds: Kind, id_of: IdOf | None = None) -> Iterator[Action]:
+        """Give the actions of some kinds (default: all) one by one, in apply order.
 
-    def _parts(self, kinds: Collection[Kind]) -> Iterator[Iterator[Action]]:
+        Args:
+            kinds: Which.
+            id_of: Gives the id of a tag by its name; with it the actions know their fingerprints.
+        """
+        return chain.from_iterable(self._parts(kinds or tuple(Kind), id_of))
+
+    def _parts(self, kinds: Collection[Kind], id_of: IdOf | None) -> Iterator[Iterator[Action]]:
         for kind, tags in ((Kind.RENAME_TAG, self.renames), (Kind.CREATE_TAG, self.new_tags)):
             if kind in kinds:
                 yield (Action(kind, str(tag)) for tag in tags)
@@ -126,4 +131,4 @@ class Plan:
         for kind in kinds:
             rows = np.flatnonzero(column == kind)
             if len(rows):
-                yield as_actions(self.table.slice(int(rows[0]), len(rows)))
+                yield as_actions(self.table.slice(int(rows[0]), len(rows)), id_of=id_of)

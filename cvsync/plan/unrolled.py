@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import partial
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice, repeat
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from cvsync.labels import BOX, METADATA
+from cvsync.labels import BOX, METADATA, Codes, codes_of
+from cvsync.lean import tuples
 from cvsync.plan.actions import Action, Box, Kind, Label, Origin
+from cvsync.plan.coded import Coded
+from cvsync.plan.fingerprint import tag_hashes
+
+IdOf = Callable[[str], str]
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
 
-def as_actions(table: pa.Table, *, step: int = 1024) -> Iterator[Action]:
-    """Turn rows into actions; only about ``step`` rows at a time are Python objects."""
-    return chain.from_iterable(_blocks(table, step))
+def as_actions(table: pa.Table, *, id_of: IdOf | None = None, step: int = 1024) -> Iterator[Action]:
+    """Turn rows of one kind into actions; only about ``step`` rows at a time are Python objects.
+
+    Args:
+        table: The rows, at least one.
+        id_of: Gives a tag's id by its name; with it the actions know their fingerprints.
+        step: How many rows at a time.
+    """
+    return chain.from_iterable(_blocks(table, id_of, step))
 
 
-def _blocks(table: pa.Table, step: int) -> Iterator[Iterator[Action]]:
+def _blocks(table: pa.Table, id_of: IdOf | None, step: int) -> Iterator[Iterator[Action]]:
     item = np.asarray(table.column("item"))
-    starts = np.flatnonzero(np.r_[True, item[1:] != item[:-1]])  # of each action's rows
-    ends = np.r_[starts[1:], len(item)]
+    is_first = np.append(True, item[1:] != item[:-1])
+    starts = np.flatnonzero(is_first)  # of each action's rows
+    ends = np.append(starts[1:], len(item))
+    prints = None if id_of is None else _fingerprints(table, np.cumsum(is_first) - 1, id_of)
     first = 0
     while first < len(starts):
         last = int(np.searchsorted(ends, starts[first] + step))  # whole actions, at least one
@@ -32,8 +45,16 @@ def _blocks(table: pa.Table, step: int) -> Iterator[Iterator[Action]]:
         begin, end = int(starts[first]), int(ends[last - 1])
         columns = {name: _values(table.column(name).slice(begin, end - begin)) for name in table.column_names}
         rows = _Rows((starts[first:last] - begin).tolist(), (ends[first:last] - begin).tolist())
-        yield _build(columns, rows)
+        yield _build(columns, rows, repeat(None) if prints is None else prints[first:last].tolist())
         first = last
+
+
+def _fingerprints(table: pa.Table, numbers: Codes, id_of: IdOf) -> NDArray[np.int64]:
+    """Give the fingerprint of each action's labels; ``numbers`` tells whose each row is."""
+    codes, names = codes_of(table.column("tag"))
+    hashes = tag_hashes(map(id_of, names.to_pylist()))
+    labels = Coded(table, numbers, codes, hashes)
+    return labels.fingerprints(int(numbers[-1]) + 1, None if (codes >= 0).all() else codes >= 0)
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
@@ -73,23 +94,26 @@ class _Rows:
         return [tuple(filter(None, held)) for held in self.all(values)]
 
 
-def _build(columns: dict[str, list[Any]], rows: _Rows) -> Iterator[Action]:
+def _build(
+    columns: dict[str, list[Any]], rows: _Rows, fingerprints: Iterable[int | None]
+) -> Iterator[Action]:
     """Build the actions of some rows; all are of one kind."""
-    boxes: Iterable[Box | None] = _all(Box, *(columns[name] for name in BOX))
+    boxes: Iterable[Box | None] = tuples(Box, *(columns[name] for name in BOX))
     if None in columns["left"]:
         boxes = [box if box and box[0] is not None else None for box in boxes]
     sources = [source or "" for source in columns["source"]]
     keys = rows.first(columns["key"])
     none: list[tuple[Any, ...]] = [()] * len(keys)
-    return _all(
+    return tuples(
         Action,
         [Kind(columns["kind"][0])] * len(keys),
         keys,
-        rows.known(_all(Label, columns["tag"], boxes), columns["tag"]),
+        rows.known(tuples(Label, columns["tag"], boxes), columns["tag"]),
         *(rows.first(columns[name]) for name in ("image_id", "url", "path", "version")),
         _metadata(columns, rows) or none,
         rows.all(columns["region_id"]) if any(columns["region_id"]) else none,
-        rows.known(_all(Origin, sources, columns["row"]), columns["row"]),
+        rows.known(tuples(Origin, sources, columns["row"]), columns["row"]),
+        islice(fingerprints, len(keys)),
     )
 
 
@@ -99,11 +123,3 @@ def _metadata(columns: dict[str, list[Any]], rows: _Rows) -> list[tuple[tuple[st
     values = zip(*(rows.first(columns[name]) for name in names), strict=True)
     plain = [name.removeprefix(METADATA) for name in names]
     return [tuple((n, v) for n, v in zip(plain, held, strict=True) if v is not None) for held in values]
-
-
-def _all(kind: type[T], *columns: Iterable[Any]) -> Iterator[T]:
-    """Build a NamedTuple of each row of some columns.
-
-    By ``tuple.__new__``, which is all that its own constructor does but for a line of Python.
-    """
-    return map(partial(tuple.__new__, kind), zip(*columns, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from cvsync import limits
@@ -20,13 +21,16 @@ def locate(action: Action) -> Path:
     return folder / action.path
 
 
-def body_size(action: Action) -> int:
-    """Say how many bytes an image adds to a request body, base64 included."""
+def body_size(actions: Iterable[Action]) -> int:
+    """Say how many bytes images add to a request body, base64 included."""
+    return sum([_size(action) * 4 // 3 + 512 for action in actions])
+
+
+def _size(action: Action) -> int:
     try:
-        size = locate(action).stat().st_size
+        return locate(action).stat().st_size
     except OSError:
         return 0  # it is refused when it is read
-    return size * 4 // 3 + 512
 
 
 def read_bytes(action: Action) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from cvsync import limits
@@ -12,17 +12,16 @@ from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.model import Image
 from cvsync.plan.actions import Action, Kind, Label
-from cvsync.plan.batch import Batch, create_batches, labels_of
+from cvsync.plan.batch import Batch, create_batches, labels_of, no_labels
 from cvsync.plan.plan import Plan
 from cvsync.run.adopt import Adoptions
-from cvsync.run.answered import Answered, Sent
+from cvsync.run.answered import Answered, Confirmed, Sent
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
-from cvsync.run.ledger_runs import STEPS
 from cvsync.run.marked import images_of, marked_images
 from cvsync.run.marker import own_metadata
 from cvsync.run.posting import pair, post_images, size_of
-from cvsync.run.relabel import Relabels, labels_of_image, sums_of_images
+from cvsync.run.relabel import Relabels, sums_of_images
 from cvsync.run.settle import Duplicate, relabel
 from cvsync.run.sums import TagAndBox, fingerprints
 from cvsync.run.tags import Tags
@@ -31,10 +30,6 @@ from cvsync.run.work import Job, Ticket, Work
 
 _DUPLICATE = "OKDuplicate"
 _AGAIN_AT_ONCE = 256  # images that wait to be sent once more, of each number of tries
-
-
-def _no_labels(_: Action) -> tuple[Label, ...]:
-    return ()
 
 
 class Creations:
@@ -48,7 +43,7 @@ class Creations:
     def __init__(self, work: Work, plan: Plan, tags: Tags, relabels: Relabels) -> None:
         self._work, self._plan, self._tags, self._relabels = work, plan, tags, relabels
         self._is_marked = work.settings.markers and is_at_least(work.client.api_version, METADATA_SINCE)
-        self._sent = _no_labels if plan.creates_bare else labels_of
+        self._sent = no_labels if plan.creates_bare else labels_of
         """Gives the labels that ride along with a new image."""
         self._fetching = Fetching(work)
         self._again: dict[int, list[Action]] = defaultdict(list)
@@ -57,6 +52,8 @@ class Creations:
         self._adoptions = Adoptions(work, plan.type, tags, relabels)
         self._has_unknown = False
         """Whether an image failed without a reason since the tags were read."""
+        self._has_other_tags = False
+        """Whether tags may have other ids than those of the actions' fingerprints."""
 
     def jobs(self, kind: Kind) -> Iterator[Job]:
         """Pack the images of the plan that are new, or that replace others."""
@@ -65,7 +62,7 @@ class Creations:
 
     def _sendable(self, kind: Kind) -> Iterator[Action]:
         unsent = 0
-        for planned in self._plan.actions(kind):
+        for planned in self._plan.actions(kind, id_of=self._tags.id_of):
             action = planned
             if planned.metadata:
                 action = planned._replace(metadata=own_metadata(planned.metadata))
@@ -105,11 +102,12 @@ class Creations:
         if batch.tries and self._has_unknown:
             self._has_unknown = False
             await self._tags.read()  # one of them may have been of another project
+            self._has_other_tags = True
         sent = await self._work.send(
             await self._linked(batch),
             self._create,
             again=self.send,
-            items=(a.key or "" for a in batch.actions),
+            items=[a.key or "" for a in batch.actions],
             settle=self._settle,
             alone=self._takes_later,
             marked=self._is_marked and len(batch.actions[0].metadata) + 2 <= limits.MAX_METADATA_PAIRS,
@@ -124,7 +122,7 @@ class Creations:
 
     async def _create(self, ticket: Ticket, *, is_bare: bool = False) -> Sent:
         actions = ticket.batch.actions
-        labels = [self._tags.identified(() if is_bare else self._sent(action)) for action in actions]
+        labels = self._tags.identified((no_labels if is_bare else self._sent)(actions))
         outcomes = await post_images(
             self._work.client,
             self._work.project_id,
@@ -144,66 +142,56 @@ class Creations:
             sent: What went, and the service's answer.
             ours: Images that an earlier attempt made, by id, as they are now.
         """
-        made = ours or {}
-        answered = Answered(made=made, sums=sums_of_images([*made.values()], self._plan.type))
-        paired = zip(pair(ticket.batch.actions, sent.outcomes), sent.labels, strict=True)
-        for (action, outcome), labels in paired:
+        batch, made = ticket.batch, ours or {}
+        answered = Answered(kind=batch.kind, type=self._plan.type, made=made)
+        outcomes = pair(batch.actions, sent.outcomes)
+        for action, outcome, labels in zip(batch.actions, outcomes, sent.labels, strict=True):
             judged = fate(outcome.status) if outcome is not None else Fate.REFUSED
-            if outcome is not None and outcome.image is not None and judged is Fate.STORED:
-                is_duplicate = outcome.status == _DUPLICATE
-                self._note_stored(answered, action, outcome.image.id, labels, is_duplicate=is_duplicate)
+            if outcome is None or outcome.image is None or judged is not Fate.STORED:
+                self._note_failed(answered, action, outcome, judged, batch.tries + 1)
+            elif outcome.status == _DUPLICATE:
+                answered.duplicates.append((action, outcome.image.id, labels))
             else:
-                self._note_failed(answered, action, outcome, judged, ticket.batch.tries + 1)
-        answered.counts[STEPS] = len(answered.rows) + answered.counts["refused"]
+                answered.fresh.append((action, outcome.image.id, labels))
         self._work.ledger.conclude(
             ticket.batch_id,
-            counts=answered.counts,
-            stored=answered.stored(),
+            counts=answered.counts(),
+            stored=answered.stored(is_told=not self._has_other_tags),
             replaced=answered.replaced,
-            seen=dict.fromkeys(answered.unsure),
+            seen=dict.fromkeys(answered.strangers),
         )
-        self._work.tell_done(ticket.batch)
-        self._fetching.learn(ticket.batch, answered.unread)
-        if answered.ours:
-            await self._adoptions.compare(answered.ours, made.values())
+        self._work.tell_done(batch)
+        self._fetching.learn(batch, answered.unread)
+        self._complete(answered.fresh)
+        await self._compare(answered)
         if answered.is_full:
             raise PlanError(f"{words('ErrorLimitExceed')}; what was stored stays")
 
-    def _note_stored(
-        self,
-        answered: Answered,
-        action: Action,
-        image_id: str,
-        labels: list[TagAndBox],
-        *,
-        is_duplicate: bool,
-    ) -> None:
-        made = answered.made.get(image_id)
-        answered.rows.append((action, image_id))
-        if action.kind is Kind.CREATE_IMAGE:
-            is_adopted = is_duplicate and made is None
-            answered.counts["images_adopted" if is_adopted else "images_created"] += 1
-        elif action.image_id is not None and action.image_id != image_id:
-            answered.counts["images_replaced"] += 1
-            answered.replaced.append(action.image_id)
-        if not is_duplicate:
-            answered.fresh[image_id] = labels
-            answered.counts["labels_added"] += len(labels)
+    def _complete(self, fresh: Sequence[Confirmed]) -> None:
+        """See to it that new images get the labels that did not go along."""
+        for action, image_id, labels in fresh:
             if len(labels) < len(action.labels):
                 sent = self._went(action, labels)
                 missing = [n for n, label in enumerate(action.labels) if label not in sent]
                 self._relabels.follow(relabel(action, image_id, missing))
-        elif made is not None:
-            answered.ours.append(Duplicate(action, image_id, self._went(action, labels), is_ours=True))
-            answered.counts["labels_added"] += len(labels_of_image(made, self._plan.type))
-        else:
-            answered.unsure.add(image_id)
-            self._adoptions.put(Duplicate(action, image_id, self._went(action, labels)))
-        self._let_go(action)
+        self._let_go([action for action, _, _ in fresh])
+
+    async def _compare(self, answered: Answered) -> None:
+        """See to it that images that were there already have the labels of their keys, and no more."""
+        ours = []
+        for action, image_id, labels in answered.duplicates:
+            duplicate = Duplicate(action, image_id, self._went(action, labels), image_id in answered.made)
+            if duplicate.is_ours:
+                ours.append(duplicate)
+            else:
+                self._adoptions.put(duplicate)
+        self._let_go([action for action, _, _ in answered.duplicates])
+        if ours:
+            await self._adoptions.compare(ours, answered.made.values())
 
     def _went(self, action: Action, labels: list[TagAndBox]) -> tuple[Label, ...]:
         """Give what went along with an image as the plan has it."""
-        return self._sent(action) if labels else ()
+        return self._sent([action])[0] if labels else ()
 
     def _note_failed(
         self, answered: Answered, action: Action, outcome: Posted | None, judged: Fate, tries: int
@@ -220,16 +208,17 @@ class Creations:
             self._send_later(action, tries)
         else:
             answered.is_full |= judged is Fate.FULL
-            answered.counts["refused"] += 1
+            answered.refused += 1
             message = words(code) if outcome is not None else "the service's answer does not mention it"
             self._work.refuse(action, code, message)
-            self._let_go(action)
+            self._let_go([action])
 
-    def _let_go(self, action: Action) -> None:
-        """Drop what was kept of an image that is over and done with."""
-        self._fetching.discard(action)
-        if self._work.origin is not None and action.key is not None:
-            self._work.origin.links.drop(action.key)
+    def _let_go(self, actions: Sequence[Action]) -> None:
+        """Drop what was kept of images that are over and done with."""
+        self._fetching.discard(actions)
+        if self._work.origin is not None:
+            for key in filter(None, (action.key for action in actions)):
+                self._work.origin.links.drop(key)
 
     def _send_later(self, action: Action, tries: int) -> None:
         self._again[tries].append(action)
@@ -293,7 +282,7 @@ class Creations:
         if ticket.marker is None or not self._work.may_be_at_work(ticket):
             return None
         found = await marked_images(self._work, ticket.marker)
-        sent = [self._tags.identified(self._sent(action)) for action in ticket.batch.actions]
+        sent = self._tags.identified(self._sent(ticket.batch.actions))
         there = sums_of_images([*found.values()], self._plan.type)
         return found if sorted(there.values()) == sorted(fingerprints(sent)) else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
@@ -112,13 +112,15 @@ class Fetching:
         assert action.url is not None
         await work.downloader.download(action.url, file, most=limits.MAX_IMAGE_BYTES)
 
-    def discard(self, action: Action) -> None:
-        """Drop the file of an action that is over and done with, if it was downloaded here."""
-        if action.path is None or not self.is_possible:
+    def discard(self, actions: Iterable[Action]) -> None:
+        """Drop the files of actions that are over and done with, if they were downloaded here."""
+        paths = [action.path for action in actions if action.path is not None]
+        if not paths or not self.is_possible:
             return
-        file = Path(action.path)
-        if file.parent == self._folder.resolve():
-            file.unlink(missing_ok=True)
+        folder = self._folder.resolve()
+        for file in map(Path, paths):
+            if file.parent == folder:
+                file.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Drop all files."""

@@ -22,7 +22,7 @@ from cvsync.errors import ServiceError, TransportError
 from cvsync.labels import METADATA, Labels
 from cvsync.model import Image, ProjectType
 from cvsync.plan.actions import Action, Kind, Origin
-from cvsync.plan.batch import Batch, create_batches
+from cvsync.plan.batch import Batch, create_batches, no_labels
 from cvsync.plan.fingerprint import EMPTY
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.ledger import Stored
@@ -106,7 +106,7 @@ async def _settle_creation(work: Work, type_: ProjectType, labels: Labels | None
         if labels is None:
             return
         actions = _actions(labels, batch)
-        for part in create_batches(_sendable(actions), size=size_of, sent=lambda _: ()):
+        for part in create_batches(_sendable(actions), size=size_of, sent=no_labels):
             await _send_again(work, type_, part, made)
         if not can_look and len(actions) < len(batch.items):
             work.tell("warning", text=_LOST.format(len(batch.items) - len(actions)))
@@ -170,7 +170,8 @@ def _take(
     known = work.ledger.ids_of([a.key or "" for a in ticket.batch.actions])
     sums = sums_of_images([*made.values()], type_)
     stored, replaced, counts = [], [], Counter[str]()
-    for action, outcome in pair(ticket.batch.actions, outcomes):
+    actions = ticket.batch.actions
+    for action, outcome in zip(actions, pair(actions, outcomes), strict=True):
         if outcome is None or outcome.image is None or fate(outcome.status) is not Fate.STORED:
             continue  # the plan sends it anew, and tells what is wrong
         image_id, is_new = outcome.image.id, outcome.status == "OK"

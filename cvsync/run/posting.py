@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from cvsync.api.client import Client
 from cvsync.api.created import Posted, posted, read_created
-from cvsync.api.images import file_entry, url_entry
+from cvsync.api.images import file_entries, url_entries
 from cvsync.api.labels import LabelId
 from cvsync.plan.actions import Action
 from cvsync.plan.batch import url_size
@@ -33,10 +32,9 @@ async def post_images(
     """
     metadata = with_marker(actions[0].metadata, marker, attempt)
     if actions[0].url is not None:
-        urls = [url_entry(a.url or "", some) for a, some in zip(actions, labels, strict=True)]
-        body = client.creation(urls, metadata=metadata)
+        body = client.creation(url_entries([a.url or "" for a in actions], labels), metadata=metadata)
         return await _post(client, "CreateImagesFromUrls", project_id, body)
-    async with room.taken(sum(map(body_size, actions))):
+    async with room.taken(body_size(actions)):
         async with room.building:
             body = await asyncio.to_thread(_write_files, client, actions, labels, metadata)
         return await _post(client, "CreateImagesFromFiles", project_id, body)
@@ -49,24 +47,25 @@ def _write_files(
     metadata: Mapping[str, str] | None,
 ) -> bytes:
     """Read files and write the body that holds them; of what it takes in between nothing is left."""
-    entries = [file_entry(a.key or "", read_bytes(a), some) for a, some in zip(actions, labels, strict=True)]
-    return client.creation(entries, metadata=metadata)
+    files = ((a.key or "", read_bytes(a)) for a in actions)
+    return client.creation(file_entries(files, labels), metadata=metadata)
 
 
 async def _post(client: Client, operation: str, project_id: str, body: bytes) -> tuple[Posted, ...]:
     return posted(await client.post_creation(operation, project_id, body, read=read_created))
 
 
-def pair(actions: Iterable[Action], outcomes: Iterable[Posted]) -> Iterator[tuple[Action, Posted | None]]:
-    """Match answers to what was sent by name, never by place: the service may shuffle them."""
-    by_source: dict[str, list[Posted]] = defaultdict(list)
+def pair(actions: Sequence[Action], outcomes: Sequence[Posted]) -> Sequence[Posted | None]:
+    """Give what became of each action, matched by name: the service may shuffle its answers."""
+    names = [action.url or action.key or "" for action in actions]
+    if names == [outcome.source_url for outcome in outcomes]:
+        return outcomes
+    by_name: dict[str, list[Posted]] = {name: [] for name in names}
     for outcome in outcomes:
-        by_source[outcome.source_url].append(outcome)
-    for action in actions:
-        found = by_source.get(action.url or action.key or "", [])
-        yield action, (found.pop(0) if len(found) > 1 else found[0]) if found else None
+        by_name.get(outcome.source_url, []).append(outcome)
+    return [(found.pop(0) if len(found) > 1 else found[0]) if (found := by_name[n]) else None for n in names]
 
 
-def size_of(action: Action) -> int:
-    """Say how many bytes an image adds to a request body."""
-    return url_size(action) if action.url is not None else body_size(action)
+def size_of(actions: Sequence[Action]) -> int:
+    """Say how many bytes images, all by URL or all by bytes, add to a request body."""
+    return url_size(actions) if actions[0].url is not None else body_size(actions)

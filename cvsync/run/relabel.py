@@ -199,8 +199,9 @@ class Relabels:
     def _take_off(self, ticket: Ticket) -> None:
         batch = ticket.batch
         lost: dict[str, list[TagAndBox]] = defaultdict(list)
-        for action in batch.actions:
-            lost[action.image_id or ""] += self._tags.identified(action.labels)
+        labels = self._tags.identified(action.labels for action in batch.actions)
+        for action, some in zip(batch.actions, labels, strict=True):
+            lost[action.image_id or ""] += some
         shifts = [shifted(EMPTY, removed=total) for total in fingerprints(list(lost.values()))]
         self._work.ledger.conclude(
             ticket.batch_id,

@@ -19,7 +19,7 @@ _WHOLE = (float(NO_BOX),) * 4
 
 def fingerprints(images: Sequence[Sequence[TagAndBox]]) -> list[int]:
     """Give the fingerprint of each image's labels, all in one pass."""
-    labels = [label for image in images for label in image]
+    labels = [*chain.from_iterable(images)]
     if not labels:
         return [EMPTY] * len(images)
     sides = chain.from_iterable([box or _WHOLE for _, box in labels])

@@ -56,10 +56,10 @@ class Tags:
         """
         return self._by_spelling[name]
 
-    def identified(self, labels: Iterable[Label]) -> list[TagAndBox]:
-        """Give labels by their tags' ids."""
+    def identified(self, images: Iterable[Iterable[Label]]) -> list[list[TagAndBox]]:
+        """Give the labels of some images by their tags' ids."""
         ids = self._by_spelling
-        return [(ids[label.tag], label.box) for label in labels]
+        return [[(ids[tag], box) for tag, box in labels] for labels in images]
 
     async def read(self) -> None:
         """Ask the service for them; those that are gone are forgotten."""

@@ -15,6 +15,7 @@ from cvsync.plan.batch import (
     delete_batches,
     first_tags,
     labels_of,
+    no_labels,
     remove_batches,
 )
 
@@ -35,7 +36,7 @@ def test_batches_hold_every_image_once_within_the_limits(images: list[tuple[Any,
         for n, (labels, _, by_url, metadata) in enumerate(images)
     ]  # fmt: skip
 
-    batches = [*create_batches(actions, size=lambda a: images[int(a.key or 0)][1])]
+    batches = [*create_batches(actions, size=lambda some: sum(images[int(a.key or 0)][1] for a in some))]
 
     assert Counter(a.key for b in batches for a in b.actions) == Counter(a.key for a in actions)
     for batch in batches:
@@ -53,7 +54,7 @@ def test_every_image_with_metadata_of_its_own_holds_few_batches_open() -> None:
         for taken in range(1000):
             yield Action(Kind.CREATE_IMAGE, str(taken), url="https://x", metadata=(("n", str(taken)),))
 
-    for number, batch in enumerate(create_batches(actions(), size=lambda _: 1)):
+    for number, batch in enumerate(create_batches(actions(), size=len)):
         assert [a.key for a in batch.actions] == [str(number)]
         assert taken <= number + 40
 
@@ -61,18 +62,18 @@ def test_every_image_with_metadata_of_its_own_holds_few_batches_open() -> None:
 def test_labels_that_do_not_go_along_take_no_room() -> None:
     actions = [Action(Kind.CREATE_IMAGE, str(n), (Label(f"t{n}"),), url="https://x") for n in range(64)]
 
-    assert len([*create_batches(actions, size=lambda _: 1)]) == 4
-    assert len([*create_batches(actions, size=lambda _: 1, sent=lambda _: ())]) == 1
+    assert len([*create_batches(actions, size=len)]) == 4
+    assert len([*create_batches(actions, size=len, sent=no_labels)]) == 1
 
 
 def test_images_with_many_tags_share_a_batch_where_their_first_twenty_are_the_same() -> None:
     many = tuple(Label(f"t{n}") for n in range(25))
     actions = [Action(Kind.CREATE_IMAGE, str(n), many, url="https://x") for n in range(3)]
 
-    (batch,) = create_batches(actions, size=lambda _: 1)
+    (batch,) = create_batches(actions, size=len)
 
     assert len(batch.actions) == 3
-    assert labels_of(actions[0]) == many[:20]
+    assert labels_of(actions)[0] == many[:20]
 
 
 @given(counts=st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=60))
