@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -54,21 +53,18 @@ class ImageKeys:
         )
         self._db.executemany("DELETE FROM temp.image_keys WHERE image_id = ?", gone)
 
-    @contextmanager
-    def kept_for(self, rows: Sequence[tuple[Any, ...]]) -> Iterator[None]:
-        """Keep the index right while rows, which begin with key and image id, are written."""
-        is_built = self._is_built
-        if is_built:
-            self._db.executemany(
-                "DELETE FROM temp.image_keys WHERE (image_id, key) IN"
-                " (SELECT image_id, key FROM images WHERE key = ?)",
-                [(row[0],) for row in rows],
-            )
-        yield
-        if is_built:
-            self._db.executemany(
-                "INSERT OR IGNORE INTO temp.image_keys VALUES (?, ?)", [(row[1], row[0]) for row in rows]
-            )
+    def keep_up(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Keep the index right for rows, which begin with key and image id, that are about to be written."""
+        if not self._is_built:
+            return
+        self._db.executemany(
+            "DELETE FROM temp.image_keys WHERE (image_id, key) IN"
+            " (SELECT image_id, key FROM images WHERE key = ?)",
+            [(row[0],) for row in rows],
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO temp.image_keys VALUES (?, ?)", [(row[1], row[0]) for row in rows]
+        )
 
     @property
     def _is_built(self) -> bool:
