@@ -53,6 +53,9 @@ class Verbs(click.Group):
         module = VERBS.get(cmd_name)
         if module is None:
             return None
+        if cmd_name != "emulate":  # which learns; no other verb multiplies matrices
+            # numpy's threads for that wait for work awake when they start: 0.07 s of every command's time.
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         command: click.Command = getattr(import_module(f"cvsync.cli.{module}"), cmd_name)
         return command
 

@@ -27,3 +27,25 @@ def test_arrow_takes_memory_from_the_system_unless_told_otherwise(chosen: str | 
     )
 
     assert ran.stdout.strip() == pool
+
+
+THREADS = """
+import os, sys
+import click
+from cvsync.cli.main import cli
+cli.get_command(click.Context(cli), sys.argv[1])
+import numpy
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads are counted in /proc")
+@pytest.mark.parametrize("verb", ["push", "validate"])
+def test_numpy_starts_no_threads_for_a_verb_that_needs_none(verb: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+
+    ran = subprocess.run(
+        [sys.executable, "-c", THREADS, verb], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.strip() == "1"
