@@ -14,13 +14,13 @@ from cvsync.api.images import CreateSummary
 from cvsync.api.wire import Answer, decode
 
 
-class StoredId(msgspec.Struct, frozen=True):
+class StoredId(msgspec.Struct, frozen=True, gc=False):
     """An image of a create answer; the rest of it is what was sent."""
 
     id: str
 
 
-class Posted(msgspec.Struct, frozen=True, rename="camel"):
+class Posted(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What became of one image of a create batch; ``ImageOutcome`` is all that the answer says."""
 
     status: str

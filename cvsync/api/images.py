@@ -6,12 +6,13 @@ import secrets
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, chain, product
 from typing import Any
 
 import orjson
 
 from cvsync.api.call import Caller, at_most
-from cvsync.api.labels import LabelId, label_entries
+from cvsync.api.labels import label_entries, sides_of
 from cvsync.api.transport import Read
 from cvsync.api.versions import DELETE_ALL_SINCE, METADATA_SINCE
 from cvsync.api.wire import Answer, decode
@@ -83,7 +84,7 @@ class ImageCalls(Caller):
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
         """
-        entries = url_entries((e.url for e in images), map(_labels, images))
+        entries = url_entries([e.url for e in images], _label_entries(images, tag_ids))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         return decode(CreateSummary, await self.post_creation("CreateImagesFromUrls", project_id, body))
 
@@ -96,7 +97,7 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Send images as bytes; limits and arguments as for ``create_images_from_urls``."""
-        entries = file_entries(((e.name, e.contents) for e in images), map(_labels, images))
+        entries = file_entries([(e.name, e.contents) for e in images], _label_entries(images, tag_ids))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         return decode(CreateSummary, await self.post_creation("CreateImagesFromFiles", project_id, body))
 
@@ -131,10 +132,8 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Take images over from kept predictions; limits and arguments as for ``create_images_from_urls``."""
-        entries = [
-            {"id": e.id, **labelled}
-            for e, labelled in zip(images, label_entries(map(_labels, images)), strict=True)
-        ]
+        labels = _label_entries(images, tag_ids)
+        entries = [{"id": e.id, **labelled} for e, labelled in zip(images, labels, strict=True)]
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         answer = await self.post_creation("CreateImagesFromPredictions", project_id, body)
         return decode(CreateSummary, answer)
@@ -149,14 +148,11 @@ class ImageCalls(Caller):
         """Write the body of a request that creates images; any thread may do so.
 
         Args:
-            entries: Of ``url_entries`` or ``file_entries``.
+            entries: Of ``url_entries`` or ``file_entries``, which the caller lets name 20 tags at most.
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
         """
         at_most(MAX_IMAGES_PER_BATCH, entries, "images")
-        whole = [tag_id for entry in entries for tag_id in entry["tagIds"]]
-        boxed = [region["tagId"] for entry in entries for region in entry["regions"]]
-        at_most(MAX_TAGS_PER_BATCH, {*tag_ids, *whole, *boxed}, "tags")
         at_most(MAX_METADATA_PAIRS, metadata, "metadata pairs")
         body: dict[str, Any] = {"images": entries, "tagIds": list(tag_ids)}
         if self._since(METADATA_SINCE, "metadata", metadata):
@@ -217,22 +213,28 @@ def _form(files: Mapping[str, bytes]) -> tuple[str, bytes]:
     return f"multipart/form-data; boundary={boundary}", b"".join(parts)
 
 
-def url_entries(urls: Iterable[str], labels: Iterable[Iterable[LabelId]]) -> list[dict[str, Any]]:
-    """Write images that the service is to download."""
-    return [{"url": url, **labelled} for url, labelled in zip(urls, label_entries(labels), strict=True)]
+def url_entries(urls: Iterable[str], labels: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Write images that the service is to download; their labels are written already."""
+    return [{"url": url, **labelled} for url, labelled in zip(urls, labels, strict=True)]
 
 
 def file_entries(
-    files: Iterable[tuple[str, bytes]], labels: Iterable[Iterable[LabelId]]
+    files: Iterable[tuple[str, bytes]], labels: Iterable[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Write images whose bytes go along, given with their names."""
+    """Write images whose bytes go along, given with their names; their labels are written already."""
     # Nothing in base64 needs a look for what JSON would escape.
     return [
         {"name": name, "contents": orjson.Fragment(b'"%b"' % b64encode(contents)), **labelled}
-        for (name, contents), labelled in zip(files, label_entries(labels), strict=True)
+        for (name, contents), labelled in zip(files, labels, strict=True)
     ]
 
 
-def _labels(entry: UrlEntry | FileEntry | PredictionEntry) -> list[LabelId]:
-    boxes = [(r.tag_id, (r.left, r.top, r.width, r.height)) for r in entry.regions]
-    return [*((tag_id, None) for tag_id in entry.tag_ids), *boxes]
+def _label_entries(
+    images: Iterable[UrlEntry | FileEntry | PredictionEntry], tag_ids: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Write the labels of images that all get ``tag_ids``, too."""
+    labels = [[*product(e.tag_ids, [None]), *((r.tag_id, sides_of(r)) for r in e.regions)] for e in images]
+    flat = [*chain.from_iterable(labels)]
+    at_most(MAX_TAGS_PER_BATCH, {*tag_ids, *(tag_id for tag_id, _ in flat)}, "tags")
+    starts = [0, *accumulate(map(len, labels))]
+    return label_entries([tag_id for tag_id, _ in flat], [sides for _, sides in flat], starts)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 from cvsync.api.call import Caller, at_most
 from cvsync.api.versions import PROPOSALS_MOVED_IN, is_at_least
@@ -18,8 +19,8 @@ from cvsync.limits import (
 from cvsync.model import Region
 from cvsync.predictions import ImageRegionProposal
 
-LabelId = tuple[str, Sequence[float] | None]
-"""A label of an image that is yet to be: a tag's id, and left, top, width and height of a box or None."""
+BoxSides = Sequence[float]
+"""Left, top, width and height of a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,9 @@ class LabelCalls(Caller):
     ) -> RegionSummary:
         """Add at most 64 regions to images, given with the image's id; a repeat may add them twice."""
         at_most(MAX_REGIONS_PER_CALL, regions, "regions")
-        body = {
-            "regions": [
-                {"imageId": image} | _region_entry(r.tag_id, (r.left, r.top, r.width, r.height))
-                for image, r in regions
-            ]
-        }
+        only = [region for _, region in regions]
+        entries = _region_entries([r.tag_id for r in only], map(sides_of, only))
+        body = {"regions": [{"imageId": image} | e for (image, _), e in zip(regions, entries, strict=True)]}
         path = f"projects/{project_id}/images/regions"
         return decode(RegionSummary, await self._call("CreateImageRegions", "POST", path, json=body))
 
@@ -107,20 +105,37 @@ class LabelCalls(Caller):
         return decode(ImageRegionProposal, await self._call("GetImageRegionProposals", "POST", path))
 
 
-def label_entries(images: Iterable[Iterable[LabelId]]) -> list[dict[str, Any]]:
-    """Write the labels of images as the entries of create batches have them."""
-    entries = []
-    for labels in images:
-        tags, regions = [], []
-        for tag_id, box in labels:
-            if box is None:
-                tags.append(tag_id)
-            else:
-                regions.append(_region_entry(tag_id, box))
-        entries.append({"tagIds": tags, "regions": regions})
-    return entries
+def label_entries(
+    tag_ids: Sequence[str], boxes: Sequence[BoxSides | None], starts: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Write the labels of images as the entries of create batches have them.
+
+    Args:
+        tag_ids: The tag of each label, image by image.
+        boxes: Its box or None.
+        starts: Where the labels of each image begin, and where the last one's end.
+    """
+    parts = list(pairwise(starts))
+    if None not in boxes:
+        regions = _region_entries(tag_ids, cast(Sequence[BoxSides], boxes))
+        return [{"tagIds": [], "regions": regions[first:last]} for first, last in parts]
+    labels = [*zip(tag_ids, boxes, strict=True)]
+    whole = [[tag_id for tag_id, box in labels[first:last] if box is None] for first, last in parts]
+    boxed = [[(tag_id, box) for tag_id, box in labels[first:last] if box] for first, last in parts]
+    return [
+        {"tagIds": tags, "regions": _region_entries([t for t, _ in some], [box for _, box in some])}
+        for tags, some in zip(whole, boxed, strict=True)
+    ]
 
 
-def _region_entry(tag_id: str, box: Sequence[float]) -> dict[str, Any]:
-    left, top, width, height = box
-    return {"tagId": tag_id, "left": left, "top": top, "width": width, "height": height}
+def _region_entries(tag_ids: Iterable[str], boxes: Iterable[BoxSides]) -> list[dict[str, Any]]:
+    """Write boxes."""
+    return [
+        {"tagId": tag_id, "left": left, "top": top, "width": width, "height": height}
+        for tag_id, (left, top, width, height) in zip(tag_ids, boxes, strict=True)
+    ]
+
+
+def sides_of(region: Region) -> BoxSides:
+    """Give the box of a region."""
+    return region.left, region.top, region.width, region.height

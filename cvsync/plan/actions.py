@@ -106,8 +106,6 @@ class Action(NamedTuple):
     region_ids: tuple[str | None, ...] = ()
     """Of the labels to remove, in their order; None for a whole-image tag."""
     origins: tuple[Origin, ...] = ()
-    fingerprint: int | None = None
-    """Of all its labels, by the ids of their tags; None: nobody has asked for it."""
 
     @property
     def name(self) -> str:

@@ -5,17 +5,19 @@ Everything here streams: what is held back is what the open packs hold, however 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby, islice
+from dataclasses import replace
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 from cvsync import limits
-from cvsync.plan.actions import Action, Kind, Label
+from cvsync.lean import lean_dataclass
+from cvsync.plan.actions import Action, Kind
+from cvsync.plan.images import Common, Images
 
-Size = Callable[[Sequence[Action]], int]
-Sent = Callable[[Sequence[Action]], list[tuple[Label, ...]]]
+Shares = Callable[[Images], list[int]]
 Where = TypeVar("Where", bound=Hashable)
 
 _MOST_BYTES = 6  # of JSON a character of a URL, where it has to be escaped
@@ -25,12 +27,12 @@ _OPEN_PACKS = 32
 """Packs of different metadata that wait to be filled; with more, the one that waits longest goes out."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Batch:
     """Actions that go out in one request, all of one kind."""
 
     kind: Kind
-    actions: tuple[Action, ...]
+    actions: Sequence[Action]
     tries: int = 0
     """How often each of its actions was sent before, and failed by itself."""
     is_planned: bool = True
@@ -71,99 +73,74 @@ class Packs(Generic[Where]):
         return Batch(self._kind, tuple(self._open.pop(where)), is_planned=self._is_planned)
 
 
-def first_tags(labels: Iterable[Label]) -> tuple[Label, ...]:
-    """Keep the labels of the first ``MAX_TAGS_PER_BATCH`` tags: an image can be created with no more."""
-    seen: dict[str, None] = {}
-    kept = []
-    for label in labels:
-        if label.tag in seen or len(seen) < limits.MAX_TAGS_PER_BATCH:
-            seen[label.tag] = None
-            kept.append(label)
-    return tuple(kept)
-
-
-def labels_of(actions: Iterable[Action]) -> list[tuple[Label, ...]]:
-    """Give the labels that ride along with new images, where nothing speaks against it."""
-    most = limits.MAX_TAGS_PER_BATCH
-    return [a.labels if len(a.labels) <= most else first_tags(a.labels) for a in actions]
-
-
-def no_labels(actions: Sequence[Action]) -> list[tuple[Label, ...]]:
-    """Let nothing ride along with new images."""
-    return [()] * len(actions)
-
-
-def create_batches(actions: Iterable[Action], *, size: Size, sent: Sent = labels_of) -> Iterator[Batch]:
+def create_batches(images: Iterable[Images], *, shares: Shares, is_bare: bool = False) -> Iterator[Batch]:
     """Pack new images in their order: each kind, URLs and bytes, and each metadata by itself.
 
     Every batch holds at most 64 images, 20 distinct tags and ``MAX_BODY_BYTES`` of body. An image over the
     limit by itself is a batch of its own. At most ``_OPEN_PACKS`` batches are held back.
 
     Args:
-        actions: New images.
-        size: The share of some images, all by URL or all by bytes, of a body.
-        sent: The labels that go along with each image.
+        images: New images.
+        shares: Gives the bytes that each of some images adds to a body.
+        is_bare: Whether they go without labels.
     """
-    packs: OrderedDict[Hashable, _Pack] = OrderedDict()
-    for where, alike in groupby(actions, key=_where):
-        some: Sequence[Action] = ()
-        while some := some or [*islice(alike, limits.MAX_IMAGES_PER_BATCH)]:
-            pack = packs.get(where)
+    packs: OrderedDict[Common, _Pack] = OrderedDict()
+    for some in images:
+        left, common = some, some.common
+        while left:
+            pack = packs.get(common)
             if pack is None:
-                pack = packs[where] = _Pack(some[0].kind, size, sent)
+                pack = packs[common] = _Pack(shares, is_bare=is_bare)
                 if len(packs) > _OPEN_PACKS:
                     yield packs.popitem(last=False)[1].batch()
-            taken = pack.put(some)
-            some = some[taken:]
-            if some:
-                yield packs.pop(where).batch()
+            left = left[pack.put(left) :]
+            if left:
+                yield packs.pop(common).batch()
     for pack in packs.values():
         yield pack.batch()
 
 
-def _where(action: Action) -> Hashable:
-    return action.kind, action.url is None, action.metadata
-
-
-def url_size(actions: Sequence[Action]) -> int:
-    """Estimate the bytes of body that images by URL need, from above."""
-    letters = sum([len(action.url or "") for action in actions])
-    labels = sum([len(action.labels) for action in actions])
-    return _MOST_BYTES * letters + _URL_OVERHEAD * len(actions) + _LABEL_BYTES * labels
+def url_shares(images: Images) -> list[int]:
+    """Estimate the bytes of body that each image by URL adds, from above."""
+    sized = zip(images.names, images.sizes, strict=True)
+    return [_MOST_BYTES * len(name) + _URL_OVERHEAD + _LABEL_BYTES * labels for name, labels in sized]
 
 
 class _Pack:
     """A batch that is being filled."""
 
-    def __init__(self, kind: Kind, size: Size, sent: Sent) -> None:
-        self._kind, self._size, self._sent = kind, size, sent
-        self._actions: list[Action] = []
+    def __init__(self, shares: Shares, *, is_bare: bool) -> None:
+        self._shares, self._is_bare = shares, is_bare
+        self._parts: list[Images] = []
+        self._count = self._bytes = 0
         self._tags: set[str] = set()
-        self._bytes = 0
 
-    def put(self, actions: Sequence[Action]) -> int:
-        """Add as many of the first of some actions as there is room for; give how many.
+    def put(self, images: Images) -> int:
+        """Add as many of the first of some images as there is room for; give how many.
 
         One finds room in an empty pack, whatever it is.
         """
-        some = actions[: limits.MAX_IMAGES_PER_BATCH - len(self._actions)]
-        if not some or self._add(some):
-            return len(some)
-        return next((n for n, action in enumerate(some) if not self._add((action,))), len(some))
+        some = images[: limits.MAX_IMAGES_PER_BATCH - self._count]
+        totals = [*accumulate(self._shares(some), initial=self._bytes)]
+        if totals[-1] > limits.MAX_BODY_BYTES or len(self._tags_with(some)) > limits.MAX_TAGS_PER_BATCH:
+            some = some[: max(self._room_for(some, totals), 0 if self._parts else 1)]
+        if some:
+            self._parts.append(some)
+            self._count += len(some)
+            self._tags, self._bytes = self._tags_with(some), totals[len(some)]
+        return len(some)
 
-    def _add(self, actions: Sequence[Action]) -> bool:
-        """Add all of some actions if there is room for them."""
-        tags = self._tags.union([label.tag for labels in self._sent(actions) for label in labels])
-        total = self._bytes + self._size(actions)
-        is_alone = len(actions) == 1 and not self._actions
-        if not is_alone and (len(tags) > limits.MAX_TAGS_PER_BATCH or total > limits.MAX_BODY_BYTES):
-            return False
-        self._actions += actions
-        self._tags, self._bytes = tags, total
-        return True
+    def _room_for(self, images: Images, totals: Sequence[int]) -> int:
+        """Tell how many of the first of some images fit in, given the bytes with none, one, two of them."""
+        by_bytes = range(bisect_right(totals, limits.MAX_BODY_BYTES) - 1)
+        most = limits.MAX_TAGS_PER_BATCH
+        return bisect_right(by_bytes, most, key=lambda n: len(self._tags_with(images[: n + 1])))
+
+    def _tags_with(self, images: Images) -> set[str]:
+        return self._tags if self._is_bare else self._tags.union(images.tags)
 
     def batch(self) -> Batch:
-        return Batch(self._kind, tuple(self._actions))
+        return Batch(self._parts[0].common.kind, Images.joined(self._parts))
 
 
 class AddPacks:

@@ -14,7 +14,8 @@ from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.labels import TEXT
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Action, Conflict, Kind, NewTag, TagRename
-from cvsync.plan.unrolled import IdOf, as_actions
+from cvsync.plan.images import Images
+from cvsync.plan.unrolled import IdOf, as_actions, as_images
 
 SCHEMA = pa.schema(
     [
@@ -114,21 +115,28 @@ class Plan:
         found = {kind: int((firsts == kind).sum()) for kind in Kind}
         return found | {Kind.CREATE_TAG: len(self.new_tags), Kind.RENAME_TAG: len(self.renames)}
 
-    def actions(self, *kinds: Kind, id_of: IdOf | None = None) -> Iterator[Action]:
-        """Give the actions of some kinds (default: all) one by one, in apply order.
+    def actions(self, *kinds: Kind) -> Iterator[Action]:
+        """Give the actions of some kinds (default: all) one by one, in apply order."""
+        return chain.from_iterable(self._parts(kinds or tuple(Kind)))
 
-        Args:
-            kinds: Which.
-            id_of: Gives the id of a tag by its name; with it the actions know their fingerprints.
-        """
-        return chain.from_iterable(self._parts(kinds or tuple(Kind), id_of))
-
-    def _parts(self, kinds: Collection[Kind], id_of: IdOf | None) -> Iterator[Iterator[Action]]:
+    def _parts(self, kinds: Collection[Kind]) -> Iterator[Iterator[Action]]:
         for kind, tags in ((Kind.RENAME_TAG, self.renames), (Kind.CREATE_TAG, self.new_tags)):
             if kind in kinds:
                 yield (Action(kind, str(tag)) for tag in tags)
-        column = np.asarray(self.table.column("kind"))
         for kind in kinds:
-            rows = np.flatnonzero(column == kind)
-            if len(rows):
-                yield as_actions(self.table.slice(int(rows[0]), len(rows)), id_of=id_of)
+            if rows := self._rows(kind):
+                yield as_actions(rows)
+
+    def images(self, kind: Kind, id_of: IdOf) -> Iterator[Images]:
+        """Give the new images, or those that replace others, some at a time.
+
+        Args:
+            kind: ``CREATE_IMAGE`` or ``REPLACE_IMAGE``.
+            id_of: Gives a tag's id by its name.
+        """
+        rows = self._rows(kind)
+        return as_images(rows, id_of) if rows else iter(())
+
+    def _rows(self, kind: Kind) -> pa.Table:
+        rows = np.flatnonzero(np.asarray(self.table.column("kind")) == kind)
+        return self.table.slice(int(rows[0]), len(rows)) if len(rows) else self.table.slice(0, 0)

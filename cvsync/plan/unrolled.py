@@ -1,60 +1,109 @@
-"""Rows of a plan -> actions, a few at a time."""
+"""Rows of a plan -> actions, or new images, a few at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice, repeat
+from functools import partial
+from itertools import chain, pairwise
 from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cvsync.labels import BOX, METADATA, Codes, codes_of
+from cvsync.labels import BOX, METADATA, codes_of
 from cvsync.lean import tuples
+from cvsync.limits import MAX_TAGS_PER_BATCH
 from cvsync.plan.actions import Action, Box, Kind, Label, Origin
 from cvsync.plan.coded import Coded
 from cvsync.plan.fingerprint import tag_hashes
+from cvsync.plan.images import Block, Common, Images
 
 IdOf = Callable[[str], str]
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
 
-def as_actions(table: pa.Table, *, id_of: IdOf | None = None, step: int = 1024) -> Iterator[Action]:
-    """Turn rows of one kind into actions; only about ``step`` rows at a time are Python objects.
+def as_actions(table: pa.Table, *, step: int = 1024) -> Iterator[Action]:
+    """Turn rows of one kind, at least one, into actions; about ``step`` at a time are Python objects."""
+    return chain.from_iterable(_build(columns, rows) for columns, rows, _ in _blocks(table, step))
+
+
+def as_images(table: pa.Table, id_of: IdOf, *, step: int = 512) -> Iterator[Images]:
+    """Turn rows of new images, all of one kind, into columns, about ``step`` rows at a time.
+
+    Held whole are their fingerprints, 8 bytes an image, and while these are made 12 more a row.
 
     Args:
         table: The rows, at least one.
-        id_of: Gives a tag's id by its name; with it the actions know their fingerprints.
+        id_of: Gives a tag's id by its name; the images' fingerprints are made of them.
         step: How many rows at a time.
     """
-    return chain.from_iterable(_blocks(table, id_of, step))
+    prints = _fingerprints(table, id_of)
+    for columns, rows, part in _blocks(table, step):
+        is_odd = None in columns["tag"] or None in columns["url"] or rows.most > MAX_TAGS_PER_BATCH
+        if is_odd or any(name.startswith(METADATA) for name in columns.names):
+            yield from Images.alike(_build(columns, rows))
+        else:
+            yield Images(_block(columns, rows, prints[part].tolist()))
 
 
-def _blocks(table: pa.Table, id_of: IdOf | None, step: int) -> Iterator[Iterator[Action]]:
-    item = np.asarray(table.column("item"))
-    is_first = np.append(True, item[1:] != item[:-1])
-    starts = np.flatnonzero(is_first)  # of each action's rows
-    ends = np.append(starts[1:], len(item))
-    prints = None if id_of is None else _fingerprints(table, np.cumsum(is_first) - 1, id_of)
+def _block(columns: _Columns, rows: _Rows, fingerprints: list[int]) -> Block:
+    return Block(
+        Common(Kind(columns["kind"][0]), is_by_url=True, metadata=()),
+        keys=rows.first(columns["key"]),
+        names=rows.first(columns["url"]),
+        versions=rows.first(columns["version"]),
+        fingerprints=fingerprints,
+        tags=columns["tag"],
+        boxes=_boxes(columns),
+        starts=rows.starts,
+        is_whole=True,
+        build=partial(_build, columns, rows),
+    )
+
+
+def _blocks(table: pa.Table, step: int) -> Iterator[tuple[_Columns, _Rows, slice]]:
+    """Give some rows at a time as Python has them, which are which item's, and which items these are."""
+    starts = np.flatnonzero(_is_first(table))  # of each item's rows
+    ends = np.append(starts[1:], len(table))
     first = 0
     while first < len(starts):
-        last = int(np.searchsorted(ends, starts[first] + step))  # whole actions, at least one
+        last = int(np.searchsorted(ends, starts[first] + step))  # whole items, at least one
         last = min(max(last, first + 1), len(starts))
         begin, end = int(starts[first]), int(ends[last - 1])
-        columns = {name: _values(table.column(name).slice(begin, end - begin)) for name in table.column_names}
-        rows = _Rows((starts[first:last] - begin).tolist(), (ends[first:last] - begin).tolist())
-        yield _build(columns, rows, repeat(None) if prints is None else prints[first:last].tolist())
+        yield (
+            _Columns(table.slice(begin, end - begin)),
+            _Rows((ends[first:last] - begin).tolist()),
+            slice(first, last),
+        )
         first = last
 
 
-def _fingerprints(table: pa.Table, numbers: Codes, id_of: IdOf) -> NDArray[np.int64]:
-    """Give the fingerprint of each action's labels; ``numbers`` tells whose each row is."""
+def _is_first(table: pa.Table) -> NDArray[np.bool_]:
+    """Tell which rows begin an item."""
+    item = np.asarray(table.column("item"))
+    return np.append(True, item[1:] != item[:-1])
+
+
+def _fingerprints(table: pa.Table, id_of: IdOf) -> NDArray[np.int64]:
+    """Give the fingerprint of each item's labels."""
+    numbers = np.cumsum(_is_first(table)) - 1
     codes, names = codes_of(table.column("tag"))
-    hashes = tag_hashes(map(id_of, names.to_pylist()))
-    labels = Coded(table, numbers, codes, hashes)
+    labels = Coded(table, numbers, codes, tag_hashes(map(id_of, names.to_pylist())))
     return labels.fingerprints(int(numbers[-1]) + 1, None if (codes >= 0).all() else codes >= 0)
+
+
+class _Columns(dict[str, list[Any]]):
+    """Columns as Python has them, from when they are asked for."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.names: list[str] = table.column_names
+        self._table = table
+
+    def __missing__(self, name: str) -> list[Any]:
+        values = self[name] = _values(self._table.column(name))
+        return values
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
@@ -68,39 +117,45 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 
 class _Rows:
-    """Which rows of some columns are which action's: from each head to its end."""
+    """Which rows of some columns are which item's: they follow on each other, at least one for each."""
 
-    def __init__(self, heads: list[int], ends: list[int]) -> None:
-        self._heads = heads
-        self._slices = None if len(heads) == ends[-1] else [*map(slice, heads, ends)]
-        """None: every action has one row."""
+    def __init__(self, ends: list[int]) -> None:
+        self.starts = [0, *ends]
+        """Where each item's rows begin, and where the last one's end."""
+        self.is_single = len(ends) == ends[-1]
+        """Whether every item has one row."""
+
+    @property
+    def most(self) -> int:
+        """The most rows that an item has."""
+        return 1 if self.is_single else max(end - start for start, end in pairwise(self.starts))
 
     def first(self, column: list[Any]) -> list[Any]:
-        """Give what the first row of each action holds."""
-        return column if self._slices is None else [column[head] for head in self._heads]
+        """Give what the first row of each item holds."""
+        return column if self.is_single else [column[start] for start in self.starts[:-1]]
 
     def all(self, column: Iterable[Any]) -> list[tuple[Any, ...]]:
-        """Give what the rows of each action hold."""
-        if self._slices is None:
+        """Give what the rows of each item hold."""
+        if self.is_single:
             return [*zip(column, strict=True)]
         held = tuple(column)
-        return [held[rows] for rows in self._slices]
+        return [held[start:end] for start, end in pairwise(self.starts)]
 
-    def known(self, column: Iterable[T], told: list[Any]) -> list[tuple[T, ...]]:
-        """Give what those rows of each action hold of which something else is known."""
+    def where_told(self, column: Iterable[T], told: list[Any]) -> list[tuple[T, ...]]:
+        """Give what those rows of each item hold of which another column tells something."""
         if None not in told:
             return self.all(column)
         values = [value if known is not None else None for value, known in zip(column, told, strict=True)]
         return [tuple(filter(None, held)) for held in self.all(values)]
 
 
-def _build(
-    columns: dict[str, list[Any]], rows: _Rows, fingerprints: Iterable[int | None]
-) -> Iterator[Action]:
+def _boxes(columns: _Columns) -> list[Box | None]:
+    boxes = tuples(Box, *(columns[name] for name in BOX))
+    return [box if box[0] is not None else None for box in boxes] if None in columns["left"] else [*boxes]
+
+
+def _build(columns: _Columns, rows: _Rows) -> Iterator[Action]:
     """Build the actions of some rows; all are of one kind."""
-    boxes: Iterable[Box | None] = tuples(Box, *(columns[name] for name in BOX))
-    if None in columns["left"]:
-        boxes = [box if box and box[0] is not None else None for box in boxes]
     sources = [source or "" for source in columns["source"]]
     keys = rows.first(columns["key"])
     none: list[tuple[Any, ...]] = [()] * len(keys)
@@ -108,18 +163,17 @@ def _build(
         Action,
         [Kind(columns["kind"][0])] * len(keys),
         keys,
-        rows.known(tuples(Label, columns["tag"], boxes), columns["tag"]),
+        rows.where_told(tuples(Label, columns["tag"], _boxes(columns)), columns["tag"]),
         *(rows.first(columns[name]) for name in ("image_id", "url", "path", "version")),
         _metadata(columns, rows) or none,
         rows.all(columns["region_id"]) if any(columns["region_id"]) else none,
-        rows.known(tuples(Origin, sources, columns["row"]), columns["row"]),
-        islice(fingerprints, len(keys)),
+        rows.where_told(tuples(Origin, sources, columns["row"]), columns["row"]),
     )
 
 
-def _metadata(columns: dict[str, list[Any]], rows: _Rows) -> list[tuple[tuple[str, str], ...]]:
+def _metadata(columns: _Columns, rows: _Rows) -> list[tuple[tuple[str, str], ...]]:
     """Give the pairs of each action, by name; nothing where there is no such column."""
-    names = sorted(name for name in columns if name.startswith(METADATA))
+    names = sorted(name for name in columns.names if name.startswith(METADATA))
     values = zip(*(rows.first(columns[name]) for name in names), strict=True)
     plain = [name.removeprefix(METADATA) for name in names]
     return [tuple((n, v) for n, v in zip(plain, held, strict=True) if v is not None) for held in values]

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cvsync.api.created import Posted
-from cvsync.lean import tuples
+from cvsync.lean import lean_dataclass, tuples
 from cvsync.model import Image, ProjectType
-from cvsync.plan.actions import Action, Kind
+from cvsync.plan.actions import Action, Kind, Label
+from cvsync.plan.images import Images, SentLabels, first_tags
 from cvsync.run.ledger import Stored
 from cvsync.run.ledger_runs import STEPS
 from cvsync.run.relabel import labels_of_image, sums_of_images
-from cvsync.run.sums import TagAndBox, fingerprints
+from cvsync.run.settle import Duplicate, relabel
 
-Confirmed = tuple[Action, str, list[TagAndBox]]
-"""An action whose image is stored, the image's id, and the labels that went along."""
+Placed = tuple[int, str]
+"""A stored image: its place in the batch, and its id."""
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Sent:
     """A batch that was answered."""
 
     outcomes: tuple[Posted, ...]
-    labels: list[list[TagAndBox]]
-    """What went along with each image of the batch."""
+    labels: SentLabels
+    is_whole: bool
+    """Whether all their labels did."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Answered:
     """What an answer says, gathered for one commit."""
 
-    kind: Kind
+    images: Images
+    labels: SentLabels
     type: ProjectType
     made: Mapping[str, Image]
     """Images that an earlier attempt made, by id."""
-    fresh: list[Confirmed] = field(default_factory=list)
+    fresh: list[Placed] = field(default_factory=list)
     """Images that were made with their labels."""
-    duplicates: list[Confirmed] = field(default_factory=list)
+    duplicates: list[Placed] = field(default_factory=list)
     """Images that were there: an earlier attempt made them, or they are others' and may have got labels."""
     refused: int = 0
     is_full: bool = False
@@ -45,38 +48,64 @@ class Answered:
     """Images that the service could not download."""
 
     @property
+    def placed(self) -> list[Placed]:
+        """All stored images."""
+        return self.fresh + self.duplicates
+
+    @property
     def strangers(self) -> list[str]:
         """Ids of the images that were there before the first attempt."""
-        return [image_id for _, image_id, _ in self.duplicates if image_id not in self.made]
+        return [image_id for _, image_id in self.duplicates if image_id not in self.made]
 
     @property
     def replaced(self) -> list[str]:
         """Ids of the images that others stand for now."""
-        if self.kind is not Kind.REPLACE_IMAGE:
+        if self.images.common.kind is not Kind.REPLACE_IMAGE:
             return []
-        found = self.fresh + self.duplicates
-        return [action.image_id for action, image_id, _ in found if action.image_id not in (None, image_id)]
+        found = [(self.images[place].image_id, new) for place, new in self.placed]
+        return [old for old, new in found if old not in (None, new)]
 
     def counts(self) -> dict[str, int]:
         """Count what was done, for the ledger."""
-        images = len(self.fresh) + len(self.duplicates)
-        if self.kind is Kind.REPLACE_IMAGE:
+        images = len(self.placed)
+        if self.images.common.kind is Kind.REPLACE_IMAGE:
             counts = {"images_replaced": len(self.replaced)}
         else:
             adopted = len(self.strangers)
             counts = {"images_created": images - adopted, "images_adopted": adopted}
-        ours = [self.made[image_id] for _, image_id, _ in self.duplicates if image_id in self.made]
-        labels = sum([len(went) for _, _, went in self.fresh])
+        ours = [self.made[image_id] for _, image_id in self.duplicates if image_id in self.made]
+        labels = sum([self.labels.count(place) for place, _ in self.fresh])
         labels += sum([len(labels_of_image(image, self.type)) for image in ours])
         return counts | {"labels_added": labels, "refused": self.refused, STEPS: images + self.refused}
 
-    def stored(self, *, is_told: bool) -> list[Stored]:
-        """Give the rows for the ledger; ``is_told``: whether the actions know their fingerprints."""
-        known = sums_of_images([*self.made.values()], self.type)
-        sums = [a.fingerprint if len(went) == len(a.labels) else None for a, _, went in self.fresh]
-        if not is_told or None in sums:
-            sums = [*fingerprints([went for _, _, went in self.fresh])]
-        sums += [known.get(image_id) for _, image_id, _ in self.duplicates]
-        found = self.fresh + self.duplicates
-        keys, versions = [a.key for a, _, _ in found], [a.version for a, _, _ in found]
-        return [*tuples(Stored, keys, [image_id for _, image_id, _ in found], sums, versions)]
+    def missing(self) -> Iterator[Action]:
+        """Give the labels of new images that did not go along, to be added."""
+        for place, image_id in self.fresh:
+            action, went = self.images[place], self._went(place)
+            if len(went) < len(action.labels):
+                yield relabel(
+                    action, image_id, [n for n, label in enumerate(action.labels) if label not in went]
+                )
+
+    def found(self) -> Iterator[Duplicate]:
+        """Give the images that were there, to be compared with what their keys want."""
+        for place, image_id in self.duplicates:
+            yield Duplicate(self.images[place], image_id, self._went(place), image_id in self.made)
+
+    def _went(self, place: int) -> tuple[Label, ...]:
+        """Give what went along with an image as the plan has it."""
+        return first_tags(self.images[place].labels) if self.labels.count(place) else ()
+
+    def stored(self, fingerprints: Sequence[int]) -> list[Stored]:
+        """Give the rows for the ledger.
+
+        Args:
+            fingerprints: Of what went along with each image of the batch.
+        """
+        places = [place for place, _ in self.placed]
+        known = sums_of_images([*self.made.values()], self.type) if self.duplicates else {}
+        sums: list[int | None] = [fingerprints[place] for place, _ in self.fresh]
+        sums += [known.get(image_id) for _, image_id in self.duplicates]
+        ids = [image_id for _, image_id in self.placed]
+        keys, versions = self.images.keys, self.images.versions
+        return [*tuples(Stored, [keys[n] for n in places], ids, sums, [versions[n] for n in places])]

@@ -28,7 +28,8 @@ class Run:
     """One execution of a plan.
 
     The plan stays in columns. Beside them a run holds, whatever the plan's size: a batch in flight and
-    ``_DOUBTS_PER_WORKER`` in doubt for each worker, what follows the creations of as many, and its refusals.
+    ``_DOUBTS_PER_WORKER`` in doubt for each worker, with some 500 rows of the plan around each, what follows
+    the creations of as many, and its refusals.
     """
 
     def __init__(self, work: Work, plan: Plan, *, listed: Sequence[Tag] | None = None) -> None:
@@ -89,6 +90,8 @@ class Run:
 
     async def _stage(self, jobs: Iterable[Job]) -> None:
         """Do some jobs, and whatever follows from them."""
+        if self._work.stop.requested:
+            return  # before the first job is made, for which tags may be missing
         await self._spread(self._with_what_follows(jobs))
         while not self._work.stop.requested:
             rest = [*self._creations.rest()] or await self._rest_again()

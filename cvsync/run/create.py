@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from cvsync import limits
 from cvsync.api.created import Posted
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.model import Image
-from cvsync.plan.actions import Action, Kind, Label
-from cvsync.plan.batch import Batch, create_batches, labels_of, no_labels
+from cvsync.plan.actions import Action, Kind
+from cvsync.plan.batch import Batch, create_batches
+from cvsync.plan.images import Images, SentLabels
 from cvsync.plan.plan import Plan
 from cvsync.run.adopt import Adoptions
-from cvsync.run.answered import Answered, Confirmed, Sent
+from cvsync.run.answered import Answered, Sent
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
 from cvsync.run.marked import images_of, marked_images
 from cvsync.run.marker import own_metadata
-from cvsync.run.posting import pair, post_images, size_of
+from cvsync.run.posting import body_shares, pair, post_images
 from cvsync.run.relabel import Relabels, sums_of_images
-from cvsync.run.settle import Duplicate, relabel
-from cvsync.run.sums import TagAndBox, fingerprints
+from cvsync.run.sums import fingerprints
 from cvsync.run.tags import Tags
 from cvsync.run.verdict import Fate, Verdict, fate, verdict, words
 from cvsync.run.work import Job, Ticket, Work
@@ -43,8 +44,8 @@ class Creations:
     def __init__(self, work: Work, plan: Plan, tags: Tags, relabels: Relabels) -> None:
         self._work, self._plan, self._tags, self._relabels = work, plan, tags, relabels
         self._is_marked = work.settings.markers and is_at_least(work.client.api_version, METADATA_SINCE)
-        self._sent = no_labels if plan.creates_bare else labels_of
-        """Gives the labels that ride along with a new image."""
+        self._is_bare = plan.creates_bare
+        """Whether new images are sent without labels."""
         self._fetching = Fetching(work)
         self._again: dict[int, list[Action]] = defaultdict(list)
         """Images to send once more, by how often they were sent."""
@@ -57,23 +58,30 @@ class Creations:
 
     def jobs(self, kind: Kind) -> Iterator[Job]:
         """Pack the images of the plan that are new, or that replace others."""
-        for batch in create_batches(self._sendable(kind), size=size_of, sent=self._sent):
-            yield self.send, batch
+        planned = self._plan.images(kind, self._tags.id_of)
+        return self._packed(chain.from_iterable(map(self._sendable, planned)))
 
-    def _sendable(self, kind: Kind) -> Iterator[Action]:
-        unsent = 0
-        for planned in self._plan.actions(kind, id_of=self._tags.id_of):
-            action = planned
-            if planned.metadata:
-                action = planned._replace(metadata=own_metadata(planned.metadata))
+    def _packed(self, images: Iterable[Images], *, tries: int = 0) -> Iterator[Job]:
+        for batch in create_batches(images, shares=body_shares, is_bare=self._is_bare):
+            yield self.send, replace(batch, tries=tries) if tries else batch
+
+    def _sendable(self, images: Images) -> Iterable[Images]:
+        """Give those images that can be sent as they are; the others are refused, or downloaded first."""
+        kind, is_by_url, metadata = images.common
+        if is_by_url and not metadata and not self._fetching.has_wanted(images.names):
+            return [images]
+        kept, unsent = [], 0
+        for planned in images:
+            action = planned._replace(metadata=own_metadata(planned.metadata))
             if action.url is not None and self._fetching.is_wanted(action.url):
                 self._full += self._fetching.put(self._fetch, action)
             elif action.url is None and (reason := why_unusable(locate(action))):
                 self._work.refuse(action, *reason)
                 unsent += 1
             else:
-                yield action
+                kept.append(action)
         self._work.note_refusals(kind, unsent)
+        return Images.alike(kept)
 
     def ready(self) -> Iterator[Job]:
         """Give the full batches of what follows."""
@@ -103,36 +111,45 @@ class Creations:
             self._has_unknown = False
             await self._tags.read()  # one of them may have been of another project
             self._has_other_tags = True
+        batch = await self._prepared(batch)
+        images = Images.of(batch.actions)
         sent = await self._work.send(
-            await self._linked(batch),
+            batch,
             self._create,
             again=self.send,
-            items=[a.key or "" for a in batch.actions],
+            items=images.keys,
             settle=self._settle,
             alone=self._takes_later,
-            marked=self._is_marked and len(batch.actions[0].metadata) + 2 <= limits.MAX_METADATA_PAIRS,
+            marked=self._is_marked and len(images.common.metadata) + 2 <= limits.MAX_METADATA_PAIRS,
         )
         if sent is not None:
             await self._take(*sent)
 
-    async def _linked(self, batch: Batch) -> Batch:
-        """Give images that are copied from elsewhere links that hold."""
+    async def _prepared(self, batch: Batch) -> Batch:
+        """Give the images of a batch as columns, and those that are copied from elsewhere links that hold."""
+        return replace(batch, actions=Images.of(await self._linked(batch.actions)))
+
+    async def _linked(self, actions: Sequence[Action]) -> Sequence[Action]:
         origin = self._work.origin
-        return batch if origin is None else replace(batch, actions=await origin.current(batch.actions))
+        return actions if origin is None else await origin.current(actions)
 
     async def _create(self, ticket: Ticket, *, is_bare: bool = False) -> Sent:
-        actions = ticket.batch.actions
-        labels = self._tags.identified((no_labels if is_bare else self._sent)(actions))
+        images, is_bare = Images.of(ticket.batch.actions), is_bare or self._is_bare
+        labels = self._labels(images, is_bare=is_bare)
         outcomes = await post_images(
             self._work.client,
             self._work.project_id,
-            actions,
+            images,
             labels,
             marker=ticket.marker,
             attempt=ticket.attempt,
             room=self._work.room,
         )
-        return Sent(outcomes, labels)
+        return Sent(outcomes, labels, is_whole=not is_bare and images.block.is_whole)
+
+    def _labels(self, images: Images, *, is_bare: bool) -> SentLabels:
+        """Give what goes along with each image."""
+        return SentLabels.none(len(images)) if is_bare else images.labels(self._tags.ids)
 
     async def _take(self, ticket: Ticket, sent: Sent, *, ours: Mapping[str, Image] | None = None) -> None:
         """Write down what became of each image, and queue what follows.
@@ -143,55 +160,48 @@ class Creations:
             ours: Images that an earlier attempt made, by id, as they are now.
         """
         batch, made = ticket.batch, ours or {}
-        answered = Answered(kind=batch.kind, type=self._plan.type, made=made)
-        outcomes = pair(batch.actions, sent.outcomes)
-        for action, outcome, labels in zip(batch.actions, outcomes, sent.labels, strict=True):
+        images, labels = Images.of(batch.actions), sent.labels
+        answered = Answered(images=images, labels=labels, type=self._plan.type, made=made)
+        for place, outcome in enumerate(pair(images, sent.outcomes)):
             judged = fate(outcome.status) if outcome is not None else Fate.REFUSED
             if outcome is None or outcome.image is None or judged is not Fate.STORED:
-                self._note_failed(answered, action, outcome, judged, batch.tries + 1)
+                self._note_failed(answered, images[place], outcome, judged, batch.tries + 1)
             elif outcome.status == _DUPLICATE:
-                answered.duplicates.append((action, outcome.image.id, labels))
+                answered.duplicates.append((place, outcome.image.id))
             else:
-                answered.fresh.append((action, outcome.image.id, labels))
+                answered.fresh.append((place, outcome.image.id))
         self._work.ledger.conclude(
             ticket.batch_id,
             counts=answered.counts(),
-            stored=answered.stored(is_told=not self._has_other_tags),
+            stored=answered.stored(self._fingerprints(images, sent)),
             replaced=answered.replaced,
             seen=dict.fromkeys(answered.strangers),
         )
         self._work.tell_done(batch)
-        self._fetching.learn(batch, answered.unread)
-        self._complete(answered.fresh)
-        await self._compare(answered)
+        self._fetching.learn(images, answered.unread)
+        await self._follow(answered, is_whole=sent.is_whole)
+        if self._work.origin is not None or not images.common.is_by_url:
+            self._drop([images[place] for place, _ in answered.placed])
         if answered.is_full:
             raise PlanError(f"{words('ErrorLimitExceed')}; what was stored stays")
 
-    def _complete(self, fresh: Sequence[Confirmed]) -> None:
-        """See to it that new images get the labels that did not go along."""
-        for action, image_id, labels in fresh:
-            if len(labels) < len(action.labels):
-                sent = self._went(action, labels)
-                missing = [n for n, label in enumerate(action.labels) if label not in sent]
-                self._relabels.follow(relabel(action, image_id, missing))
-        self._let_go([action for action, _, _ in fresh])
+    def _fingerprints(self, images: Images, sent: Sent) -> Sequence[int]:
+        """Give the fingerprints of what went along with the images of a batch."""
+        planned = images.fingerprints if sent.is_whole and not self._has_other_tags else None
+        return planned or fingerprints(sent.labels)
 
-    async def _compare(self, answered: Answered) -> None:
-        """See to it that images that were there already have the labels of their keys, and no more."""
+    async def _follow(self, answered: Answered, *, is_whole: bool) -> None:
+        """See to it that stored images have the labels of their keys, and no more."""
+        for action in () if is_whole else answered.missing():
+            self._relabels.follow(action)
         ours = []
-        for action, image_id, labels in answered.duplicates:
-            duplicate = Duplicate(action, image_id, self._went(action, labels), image_id in answered.made)
+        for duplicate in answered.found():
             if duplicate.is_ours:
                 ours.append(duplicate)
             else:
                 self._adoptions.put(duplicate)
-        self._let_go([action for action, _, _ in answered.duplicates])
         if ours:
             await self._adoptions.compare(ours, answered.made.values())
-
-    def _went(self, action: Action, labels: list[TagAndBox]) -> tuple[Label, ...]:
-        """Give what went along with an image as the plan has it."""
-        return self._sent([action])[0] if labels else ()
 
     def _note_failed(
         self, answered: Answered, action: Action, outcome: Posted | None, judged: Fate, tries: int
@@ -201,7 +211,7 @@ class Creations:
         if judged is Fate.BYTES and not is_last and self._has_old_link(action):
             judged = Fate.AGAIN
         answered.unread += judged is Fate.BYTES
-        if judged is Fate.BYTES and self._may_fetch(action):
+        if judged is Fate.BYTES and self._fetching.may_fetch(action):
             self._full += self._fetching.put(self._fetch, action)
         elif judged in (Fate.AGAIN, Fate.BYTES) and not is_last:
             self._has_unknown |= code == "ErrorUnknown"
@@ -211,9 +221,9 @@ class Creations:
             answered.refused += 1
             message = words(code) if outcome is not None else "the service's answer does not mention it"
             self._work.refuse(action, code, message)
-            self._let_go([action])
+            self._drop([action])
 
-    def _let_go(self, actions: Sequence[Action]) -> None:
+    def _drop(self, actions: Sequence[Action]) -> None:
         """Drop what was kept of images that are over and done with."""
         self._fetching.discard(actions)
         if self._work.origin is not None:
@@ -226,8 +236,7 @@ class Creations:
             self._full += self._packed_again(tries)
 
     def _packed_again(self, tries: int) -> Iterator[Job]:
-        for batch in create_batches(self._again.pop(tries), size=size_of, sent=self._sent):
-            yield self.send, replace(batch, tries=tries)
+        return self._packed(Images.alike(self._again.pop(tries)), tries=tries)
 
     def _takes_later(self, ticket: Ticket, error: ServiceError) -> bool:
         """Send an image once more on which the service failed by itself."""
@@ -256,7 +265,7 @@ class Creations:
                     return
                 ours = await images_of(work, ticket)
             is_bare = bool(ours) or ticket.marker is None
-            ticket.batch = await self._linked(ticket.batch)
+            ticket.batch = await self._prepared(ticket.batch)
             await work.next_attempt(ticket, error)
             try:
                 sent = await self._create(ticket, is_bare=is_bare)
@@ -282,7 +291,7 @@ class Creations:
         if ticket.marker is None or not self._work.may_be_at_work(ticket):
             return None
         found = await marked_images(self._work, ticket.marker)
-        sent = self._tags.identified(self._sent(ticket.batch.actions))
+        sent = self._labels(Images.of(ticket.batch.actions), is_bare=self._is_bare)
         there = sums_of_images([*found.values()], self._plan.type)
         return found if sorted(there.values()) == sorted(fingerprints(sent)) else None
 
@@ -293,15 +302,12 @@ class Creations:
         origin = self._work.origin
         return origin is not None and action.key is not None and origin.links.is_over(action.key)
 
-    def _may_fetch(self, action: Action) -> bool:
-        return action.url is not None and self._work.settings.fall_back and self._fetching.is_possible
-
     async def _fetch(self, batch: Batch) -> None:
-        fetched, failed = await self._fetching.fetch(await self._linked(batch))
+        fetched, failed = await self._fetching.fetch(await self._linked(batch.actions))
         for action, reason in failed:
             self._work.refuse(action, "ErrorSource", reason)
         self._work.note_refusals(batch.kind, len(failed))
-        for ready in create_batches(fetched, size=size_of, sent=self._sent):
+        for send, ready in self._packed(Images.alike(fetched)):
             if self._work.stop.requested:
                 return
-            await self.send(ready)
+            await send(ready)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
@@ -13,7 +13,8 @@ from cvsync import limits
 from cvsync.errors import ServiceError, SettingsError, TooLargeError, TransportError
 from cvsync.events import without_query
 from cvsync.plan.actions import Action, Kind
-from cvsync.plan.batch import Batch, Packs
+from cvsync.plan.batch import Packs
+from cvsync.plan.images import Images
 from cvsync.run.private import make_folder, make_private
 from cvsync.run.work import Handle, Job, Work
 
@@ -41,25 +42,35 @@ class Fetching:
         """Whether there is something to download with, and a place for it."""
         return self._work.downloader is not None and self._work.folder is not None
 
+    def may_fetch(self, action: Action) -> bool:
+        """Tell whether an image may go as bytes if the service cannot download it."""
+        return action.url is not None and self._work.settings.fall_back and self.is_possible
+
+    def has_wanted(self, urls: Sequence[str]) -> bool:
+        """Tell whether any of some images goes as bytes."""
+        if self._work.settings.as_bytes or self._unreadable:
+            return any(map(self.is_wanted, urls))
+        return any(map(_is_path, urls))
+
     def is_wanted(self, url: str) -> bool:
         """Tell whether an image goes as bytes: its owner wants it so, or the service cannot download it."""
-        if "://" not in url:
-            return True  # a path in a virtual network
+        if _is_path(url):
+            return True
         patterns = self._work.settings.as_bytes
         if patterns and any(fnmatchcase(without_query(url), pattern) for pattern in patterns):
             return True
         return bool(self._unreadable) and _host(url) in self._unreadable
 
-    def learn(self, batch: Batch, unread: int) -> None:
+    def learn(self, images: Images, unread: int) -> None:
         """Take note of how many of a batch's images the service could not download.
 
         Once it could none of several batches, it is spared their host's.
         """
-        if batch.actions[0].url is None or not self._work.settings.fall_back:
+        if not images.common.is_by_url or not self._work.settings.fall_back:
             return
-        self._unread_batches = self._unread_batches + 1 if unread == len(batch.actions) else 0
+        self._unread_batches = self._unread_batches + 1 if unread == len(images) else 0
         if self._unread_batches >= _ENOUGH:
-            self._unreadable |= {_host(action.url) for action in batch.actions if action.url is not None}
+            self._unreadable |= set(map(_host, images.names))
 
     def put(self, fetch: Handle, action: Action) -> list[Job]:
         """Take an image; give the jobs that are full thereby."""
@@ -69,8 +80,8 @@ class Fetching:
         """Give the jobs of what is left."""
         return ((fetch, batch) for batch in self._packs.rest())
 
-    async def fetch(self, batch: Batch) -> tuple[list[Action], list[tuple[Action, str]]]:
-        """Download a batch's images.
+    async def fetch(self, actions: Sequence[Action]) -> tuple[list[Action], list[tuple[Action, str]]]:
+        """Download some images.
 
         Returns:
             Actions of the files that came of them, and those that failed, with the reason.
@@ -82,9 +93,9 @@ class Fetching:
             async with gate:
                 return await self._fetch_one(action)
 
-        found = await asyncio.gather(*(one(action) for action in batch.actions))
+        found = await asyncio.gather(*(one(action) for action in actions))
         fetched = [result for result in found if isinstance(result, Action)]
-        failed = [(a, r) for a, r in zip(batch.actions, found, strict=True) if isinstance(r, str)]
+        failed = [(a, r) for a, r in zip(actions, found, strict=True) if isinstance(r, str)]
         return fetched, failed
 
     async def _fetch_one(self, action: Action) -> Action | str:
@@ -132,6 +143,11 @@ class Fetching:
         if self._work.folder is None:
             raise SettingsError("images can be downloaded here only with a state folder")
         return self._work.folder / "runs" / self._work.run_id / "fetched"
+
+
+def _is_path(url: str) -> bool:
+    """Tell a path in a virtual network."""
+    return "://" not in url
 
 
 def _host(url: str) -> str:

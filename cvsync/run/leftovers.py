@@ -22,14 +22,15 @@ from cvsync.errors import ServiceError, TransportError
 from cvsync.labels import METADATA, Labels
 from cvsync.model import Image, ProjectType
 from cvsync.plan.actions import Action, Kind, Origin
-from cvsync.plan.batch import Batch, create_batches, no_labels
+from cvsync.plan.batch import Batch, create_batches
 from cvsync.plan.fingerprint import EMPTY
+from cvsync.plan.images import Images, SentLabels
 from cvsync.run.content import locate, why_unusable
 from cvsync.run.ledger import Stored
 from cvsync.run.ledger_reading import OpenBatch
 from cvsync.run.marked import marked_images
 from cvsync.run.marker import own_metadata
-from cvsync.run.posting import pair, post_images, size_of
+from cvsync.run.posting import body_shares, pair, post_images
 from cvsync.run.relabel import labels_of_image, sums_of_images
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
 from cvsync.run.work import Ticket, Work
@@ -106,7 +107,7 @@ async def _settle_creation(work: Work, type_: ProjectType, labels: Labels | None
         if labels is None:
             return
         actions = _actions(labels, batch)
-        for part in create_batches(_sendable(actions), size=size_of, sent=no_labels):
+        for part in create_batches(Images.alike(_sendable(actions)), shares=body_shares, is_bare=True):
             await _send_again(work, type_, part, made)
         if not can_look and len(actions) < len(batch.items):
             work.tell("warning", text=_LOST.format(len(batch.items) - len(actions)))
@@ -139,16 +140,17 @@ def _sendable(actions: Iterable[Action]) -> Iterable[Action]:
 async def _send_again(work: Work, type_: ProjectType, batch: Batch, made: dict[str, Image]) -> None:
     is_marked = work.settings.markers and is_at_least(work.client.api_version, METADATA_SINCE)
     marker = str(uuid4()) if is_marked else None
-    keys = [a.key or "" for a in batch.actions]
-    ticket = Ticket(batch, work.ledger.intend(work.run_id, batch.kind.words, keys, marker=marker), marker)
-    work.tell("batch_sent", batch=ticket.batch_id, kind=batch.kind.words, items=len(keys))
+    images = Images.of(batch.actions)
+    batch_id = work.ledger.intend(work.run_id, batch.kind.words, images.keys, marker=marker)
+    ticket = Ticket(batch, batch_id, marker)
+    work.tell("batch_sent", batch=batch_id, kind=batch.kind.words, items=len(images))
     error: ServiceError | TransportError | None = None
     while True:
         if error is not None:
             await work.next_attempt(ticket, error)
         try:
             outcomes = await post_images(
-                work.client, work.project_id, batch.actions, [()] * len(keys),
+                work.client, work.project_id, images, SentLabels.none(len(images)),
                 marker=marker, attempt=ticket.attempt, room=work.room,
             )  # fmt: skip
             break
@@ -167,11 +169,11 @@ async def _send_again(work: Work, type_: ProjectType, batch: Batch, made: dict[s
 def _take(
     work: Work, type_: ProjectType, ticket: Ticket, outcomes: Sequence[Posted], made: dict[str, Image]
 ) -> None:
-    known = work.ledger.ids_of([a.key or "" for a in ticket.batch.actions])
+    images = Images.of(ticket.batch.actions)
+    known = work.ledger.ids_of(images.keys)
     sums = sums_of_images([*made.values()], type_)
     stored, replaced, counts = [], [], Counter[str]()
-    actions = ticket.batch.actions
-    for action, outcome in zip(actions, pair(actions, outcomes), strict=True):
+    for action, outcome in zip(images, pair(images, outcomes), strict=True):
         if outcome is None or outcome.image is None or fate(outcome.status) is not Fate.STORED:
             continue  # the plan sends it anew, and tells what is wrong
         image_id, is_new = outcome.image.id, outcome.status == "OK"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cvsync.api.client import Client
 from cvsync.api.created import Posted, posted, read_created
 from cvsync.api.images import file_entries, url_entries
-from cvsync.api.labels import LabelId
-from cvsync.plan.actions import Action
-from cvsync.plan.batch import url_size
-from cvsync.run.content import body_size, read_bytes
+from cvsync.api.labels import label_entries
+from cvsync.plan.batch import url_shares
+from cvsync.plan.images import Images, SentLabels
+from cvsync.run.content import file_shares, read_bytes
 from cvsync.run.marker import with_marker
 from cvsync.run.room import Room
 
@@ -19,8 +20,8 @@ from cvsync.run.room import Room
 async def post_images(
     client: Client,
     project_id: str,
-    actions: Sequence[Action],
-    labels: Iterable[Iterable[LabelId]],
+    images: Images,
+    labels: SentLabels,
     *,
     marker: str | None,
     attempt: int = 1,
@@ -30,34 +31,38 @@ async def post_images(
 
     Bytes are read only when there is ``room`` for them.
     """
-    metadata = with_marker(actions[0].metadata, marker, attempt)
-    if actions[0].url is not None:
-        body = client.creation(url_entries([a.url or "" for a in actions], labels), metadata=metadata)
+    metadata = with_marker(images.common.metadata, marker, attempt)
+    if images.common.is_by_url:
+        body = client.creation(url_entries(images.names, _entries(labels)), metadata=metadata)
         return await _post(client, "CreateImagesFromUrls", project_id, body)
-    async with room.taken(body_size(actions)):
+    async with room.taken(sum(file_shares(images))):
         async with room.building:
-            body = await asyncio.to_thread(_write_files, client, actions, labels, metadata)
+            body = await asyncio.to_thread(_write_files, client, images, labels, metadata)
         return await _post(client, "CreateImagesFromFiles", project_id, body)
 
 
 def _write_files(
     client: Client,
-    actions: Sequence[Action],
-    labels: Iterable[Iterable[LabelId]],
+    images: Images,
+    labels: SentLabels,
     metadata: Mapping[str, str] | None,
 ) -> bytes:
     """Read files and write the body that holds them; of what it takes in between nothing is left."""
-    files = ((a.key or "", read_bytes(a)) for a in actions)
-    return client.creation(file_entries(files, labels), metadata=metadata)
+    files = zip(images.names, map(read_bytes, images), strict=True)
+    return client.creation(file_entries(files, _entries(labels)), metadata=metadata)
+
+
+def _entries(labels: SentLabels) -> list[dict[str, Any]]:
+    return label_entries(labels.tag_ids, labels.boxes, labels.starts)
 
 
 async def _post(client: Client, operation: str, project_id: str, body: bytes) -> tuple[Posted, ...]:
     return posted(await client.post_creation(operation, project_id, body, read=read_created))
 
 
-def pair(actions: Sequence[Action], outcomes: Sequence[Posted]) -> Sequence[Posted | None]:
-    """Give what became of each action, matched by name: the service may shuffle its answers."""
-    names = [action.url or action.key or "" for action in actions]
+def pair(images: Images, outcomes: Sequence[Posted]) -> Sequence[Posted | None]:
+    """Give what became of each image, matched by name: the service may shuffle its answers."""
+    names = images.names
     if names == [outcome.source_url for outcome in outcomes]:
         return outcomes
     by_name: dict[str, list[Posted]] = {name: [] for name in names}
@@ -66,6 +71,6 @@ def pair(actions: Sequence[Action], outcomes: Sequence[Posted]) -> Sequence[Post
     return [(found.pop(0) if len(found) > 1 else found[0]) if (found := by_name[n]) else None for n in names]
 
 
-def size_of(actions: Sequence[Action]) -> int:
-    """Say how many bytes images, all by URL or all by bytes, add to a request body."""
-    return url_size(actions) if actions[0].url is not None else body_size(actions)
+def body_shares(images: Images) -> list[int]:
+    """Say how many bytes each image adds to a request body."""
+    return url_shares(images) if images.common.is_by_url else file_shares(images)

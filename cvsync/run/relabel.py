@@ -14,8 +14,9 @@ from cvsync.model import Image, ProjectType, Region
 from cvsync.plan.actions import Action, Box, Kind
 from cvsync.plan.batch import AddPacks, Batch, RemovePacks, add_batches, remove_batches
 from cvsync.plan.fingerprint import EMPTY, shifted
+from cvsync.plan.images import TagAndBox
 from cvsync.run.ledger_runs import STEPS
-from cvsync.run.sums import TagAndBox, fingerprints
+from cvsync.run.sums import fingerprints_of
 from cvsync.run.tags import Tags
 from cvsync.run.verdict import Verdict, verdict
 from cvsync.run.work import Job, Ticket, Work
@@ -142,7 +143,7 @@ class Relabels:
                 STEPS: ticket.batch.steps,
             },
             seen=unsure,
-            shifts=dict(zip(gained, fingerprints(list(gained.values())), strict=True)),
+            shifts=dict(zip(gained, fingerprints_of(list(gained.values())), strict=True)),
         )
         self._work.tell_done(ticket.batch)
 
@@ -199,10 +200,10 @@ class Relabels:
     def _take_off(self, ticket: Ticket) -> None:
         batch = ticket.batch
         lost: dict[str, list[TagAndBox]] = defaultdict(list)
-        labels = self._tags.identified(action.labels for action in batch.actions)
-        for action, some in zip(batch.actions, labels, strict=True):
-            lost[action.image_id or ""] += some
-        shifts = [shifted(EMPTY, removed=total) for total in fingerprints(list(lost.values()))]
+        ids = self._tags.ids
+        for action in batch.actions:
+            lost[action.image_id or ""] += [(ids[tag], box) for tag, box in action.labels]
+        shifts = [shifted(EMPTY, removed=total) for total in fingerprints_of(list(lost.values()))]
         self._work.ledger.conclude(
             ticket.batch_id,
             counts={"labels_removed": len(batch.actions), STEPS: batch.steps},
@@ -223,7 +224,7 @@ class Relabels:
 
 def sums_of_images(images: Sequence[Image], type_: ProjectType) -> dict[str, int]:
     """Give the fingerprints of images as they were read; tags that follow from regions are not labels."""
-    sums = fingerprints([labels_of_image(image, type_) for image in images])
+    sums = fingerprints_of([labels_of_image(image, type_) for image in images])
     return {image.id: total for image, total in zip(images, sums, strict=True)}
 
 

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 
-from cvsync.plan.actions import Box
 from cvsync.plan.fingerprint import EMPTY, NO_BOX, label_hashes, sums, tag_hashes
-
-TagAndBox = tuple[str, Box | None]
-"""A tag's id, and a box or None."""
+from cvsync.plan.images import SentLabels, TagAndBox
 
 _WHOLE = (float(NO_BOX),) * 4
 
 
-def fingerprints(images: Sequence[Sequence[TagAndBox]]) -> list[int]:
-    """Give the fingerprint of each image's labels, all in one pass."""
-    labels = [*chain.from_iterable(images)]
-    if not labels:
-        return [EMPTY] * len(images)
-    sides = chain.from_iterable([box or _WHOLE for _, box in labels])
+def fingerprints(labels: SentLabels) -> list[int]:
+    """Give the fingerprint of the labels of each image, all in one pass."""
+    count = len(labels.starts) - 1
+    if not labels.tag_ids:
+        return [EMPTY] * count
+    sides = chain.from_iterable([box or _WHOLE for box in labels.boxes])
     hashes = label_hashes(
-        np.array([_tag_hash(tag) for tag, _ in labels], np.uint64),
-        np.fromiter(sides, np.float32, 4 * len(labels)).reshape(-1, 4),
+        np.array([_tag_hash(tag_id) for tag_id in labels.tag_ids], np.uint64),
+        np.fromiter(sides, np.float32, 4 * len(labels.boxes)).reshape(-1, 4),
     )
-    numbers = np.repeat(np.arange(len(images)), [len(image) for image in images])
-    found: list[int] = sums(numbers, hashes, len(images)).tolist()
+    images = np.repeat(np.arange(count), np.diff(labels.starts))
+    found: list[int] = sums(images, hashes, count).tolist()
     return found
+
+
+def fingerprints_of(images: Sequence[Sequence[TagAndBox]]) -> list[int]:
+    """Give the fingerprint of the labels of each image."""
+    labels = [*chain.from_iterable(images)]
+    tag_ids, boxes = [tag_id for tag_id, _ in labels], [box for _, box in labels]
+    return fingerprints(SentLabels(tag_ids, boxes, [0, *accumulate(map(len, images))]))
 
 
 @lru_cache(maxsize=4096)

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.labels import fold
 from cvsync.model import Tag
-from cvsync.plan.actions import Kind, Label, NewTag, TagRename
+from cvsync.plan.actions import Kind, NewTag, TagRename
 from cvsync.plan.plan import Plan
 from cvsync.run.once import once
-from cvsync.run.sums import TagAndBox
 from cvsync.run.verdict import Verdict, verdict
 from cvsync.run.work import Work
 from cvsync.run.workers import spread
@@ -56,10 +55,10 @@ class Tags:
         """
         return self._by_spelling[name]
 
-    def identified(self, images: Iterable[Iterable[Label]]) -> list[list[TagAndBox]]:
-        """Give the labels of some images by their tags' ids."""
-        ids = self._by_spelling
-        return [[(ids[tag], box) for tag, box in labels] for labels in images]
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """The id of each tag by its name, in any spelling; raises as ``id_of`` does."""
+        return self._by_spelling
 
     async def read(self) -> None:
         """Ask the service for them; those that are gone are forgotten."""

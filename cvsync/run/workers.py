@@ -68,20 +68,20 @@ async def spread(
     """Do some work for each item, at most ``workers`` at a time.
 
     Takes an item only when a worker is free, so it holds ``workers`` items at most. After ``stop`` no
-    further item is taken. When one fails the others finish what they have, then the first error is raised:
-    an answer on its way is never thrown away.
+    further item is taken. When one fails, or the next one cannot be had, the others finish what they have,
+    then the first error is raised: an answer on its way is never thrown away.
     """
     source = items if isinstance(items, Arrivals) else _Given(items)
     errors: list[Exception] = []
 
     async def worker() -> None:
-        async for item in source:
-            if stop.requested or errors:
-                return
-            try:
+        try:
+            async for item in source:
+                if stop.requested or errors:
+                    return
                 await work(item)
-            except Exception as error:
-                errors.append(error)
+        except Exception as error:
+            errors.append(error)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):

@@ -13,11 +13,10 @@ from cvsync.plan.batch import (
     add_batches,
     create_batches,
     delete_batches,
-    first_tags,
-    labels_of,
-    no_labels,
     remove_batches,
+    url_shares,
 )
+from cvsync.plan.images import Images, first_tags
 
 LABELS = st.lists(st.integers(0, 40).map(lambda n: Label(f"tag {n}")), max_size=3)
 SIZES = st.integers(0, limits.MAX_BODY_BYTES // 8)
@@ -36,7 +35,10 @@ def test_batches_hold_every_image_once_within_the_limits(images: list[tuple[Any,
         for n, (labels, _, by_url, metadata) in enumerate(images)
     ]  # fmt: skip
 
-    batches = [*create_batches(actions, size=lambda some: sum(images[int(a.key or 0)][1] for a in some))]
+    def shares(some: Images) -> list[int]:
+        return [images[int(key)][1] for key in some.keys]
+
+    batches = [*create_batches(Images.alike(actions), shares=shares)]
 
     assert Counter(a.key for b in batches for a in b.actions) == Counter(a.key for a in actions)
     for batch in batches:
@@ -54,7 +56,7 @@ def test_every_image_with_metadata_of_its_own_holds_few_batches_open() -> None:
         for taken in range(1000):
             yield Action(Kind.CREATE_IMAGE, str(taken), url="https://x", metadata=(("n", str(taken)),))
 
-    for number, batch in enumerate(create_batches(actions(), size=len)):
+    for number, batch in enumerate(create_batches(Images.alike(actions()), shares=url_shares)):
         assert [a.key for a in batch.actions] == [str(number)]
         assert taken <= number + 40
 
@@ -62,18 +64,20 @@ def test_every_image_with_metadata_of_its_own_holds_few_batches_open() -> None:
 def test_labels_that_do_not_go_along_take_no_room() -> None:
     actions = [Action(Kind.CREATE_IMAGE, str(n), (Label(f"t{n}"),), url="https://x") for n in range(64)]
 
-    assert len([*create_batches(actions, size=len)]) == 4
-    assert len([*create_batches(actions, size=len, sent=no_labels)]) == 1
+    assert len([*create_batches(Images.alike(actions), shares=url_shares)]) == 4
+    assert len([*create_batches(Images.alike(actions), shares=url_shares, is_bare=True)]) == 1
 
 
 def test_images_with_many_tags_share_a_batch_where_their_first_twenty_are_the_same() -> None:
     many = tuple(Label(f"t{n}") for n in range(25))
     actions = [Action(Kind.CREATE_IMAGE, str(n), many, url="https://x") for n in range(3)]
 
-    (batch,) = create_batches(actions, size=len)
+    (batch,) = create_batches(Images.alike(actions), shares=url_shares)
 
     assert len(batch.actions) == 3
-    assert labels_of(actions)[0] == many[:20]
+    assert Images.of(actions).labels({f"t{n}": f"id-{n}" for n in range(25)}).of(0) == [
+        (f"id-{n}", None) for n in range(20)
+    ]
 
 
 @given(counts=st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=60))

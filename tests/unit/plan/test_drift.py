@@ -12,14 +12,14 @@ from cvsync.model import ProjectType
 from cvsync.plan import Plan, diff
 from cvsync.plan.drift import OnDrift
 from cvsync.plan.scope import TagScope
-from cvsync.run.sums import fingerprints
+from cvsync.run.sums import fingerprints_of
 
 MULTILABEL = ProjectType.MULTILABEL
 
 
 def left(*tags: str, unsettled: frozenset[str] = frozenset()) -> KnownImages:
     """What the ledger knows after it left image `a` with these tags."""
-    (print_,) = fingerprints([[(f"id-{tag}", None) for tag in tags]])
+    (print_,) = fingerprints_of([[(f"id-{tag}", None) for tag in tags]])
     return KnownImages(pa.table([["a"], ["id-a"], [print_], [None]], schema=SCHEMA), unsettled)
 
 
@@ -83,7 +83,12 @@ def test_the_ledger_learns_what_it_did_not_know_and_nothing_twice() -> None:
     plan = diff(desired, snapshot, KnownImages.of({"a": "id-a"}))
 
     assert plan.learned.to_pylist() == [
-        {"key": "a", "image_id": "id-a", "fingerprint": fingerprints([[("id-x", None)]])[0], "version": None}
+        {
+            "key": "a",
+            "image_id": "id-a",
+            "fingerprint": fingerprints_of([[("id-x", None)]])[0],
+            "version": None,
+        }
     ]
     assert diff(desired, snapshot, KnownImages(plan.learned)).learned.num_rows == 0
 

@@ -12,6 +12,7 @@ from bench_fixtures import StartBench
 from make import make_png
 from plans import box, create
 
+from cvsync.api.transport import Request
 from cvsync.errors import PlanError, UnsupportedError
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Action, Kind, Label, NewTag, TagRename
@@ -40,6 +41,34 @@ async def test_new_images_come_with_labels_versions_and_metadata(bench: Bench) -
         for image in await bench.images()
     }
     assert own == {frozenset({("shelf", "1")}), frozenset({("shelf", "2"), ("x", "y")}), frozenset()}
+
+
+async def test_a_tag_that_the_project_lost_ends_the_run_before_an_image_is_sent(bench: Bench) -> None:
+    plan = bench.plan(create("a", box("fork")), create("b", box("gone")), tags=["fork"])
+
+    with pytest.raises(PlanError, match="the tag 'gone' is gone from the project"):
+        await bench.apply(plan)
+
+    assert await bench.images() == []
+
+
+async def test_a_stop_while_tags_are_made_is_no_error(bench: Bench) -> None:
+    names = [f"tag {n}" for n in range(9)]
+    plan = bench.plan(*(create(name, box(name)) for name in names), tags=names)
+    plain = bench.transport
+
+    class Stopping:
+        async def send(self, request: Request) -> Any:
+            if request.operation == "CreateTag":
+                bench.stop.request("enough")
+            return await plain.send(request)
+
+    bench.transport = Stopping()
+
+    outcomes = await bench.apply(plan)
+
+    assert 0 < outcomes.counts["tags_created"] < len(names)
+    assert await bench.images() == []
 
 
 async def test_every_new_image_carries_the_marker_of_its_batch(bench: Bench) -> None:
