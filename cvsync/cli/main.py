@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -92,6 +93,8 @@ def run() -> None:
         click.echo(f"cvsync: {reason}", err=True)
         code = exits.exit_code(error)
         _tell_end(code, reason)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the work is over: one more has nothing to end
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -49,3 +50,21 @@ def test_numpy_starts_no_threads_for_a_verb_that_needs_none(verb: str) -> None:
     )
 
     assert ran.stdout.strip() == "1"
+
+
+LATE = """
+import atexit, os, signal, sys
+import cvsync.cli.main as main
+atexit.register(os.kill, os.getpid(), int(sys.argv[1]))
+main.cli.main = lambda **_: 7
+main.run()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_when_all_is_done_changes_no_exit_code(number: signal.Signals) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", LATE, str(int(number))], capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stderr) == (7, "")
