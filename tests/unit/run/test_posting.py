@@ -1,37 +1,47 @@
-"""Answers are matched with what was sent by name."""
+"""Images that go as bytes."""
 
 from __future__ import annotations
 
-from cvsync.api.created import Posted, StoredId
+from pathlib import Path
+
+import pytest
+from bench import Bench
+from make import make_png
+from plans import box
+
 from cvsync.plan.actions import Action, Kind
-from cvsync.plan.images import Images
-from cvsync.run.posting import pair
+from cvsync.run import posting
+from cvsync.run.content import read_bytes
 
 
-def sent(*urls: str) -> Images:
-    return Images.of([Action(Kind.CREATE_IMAGE, f"key {n}", url=url) for n, url in enumerate(urls)])
+def file_actions(folder: Path, groups: int, each: int) -> list[Action]:
+    """New images of which those with the same metadata make a batch."""
+    actions = []
+    for n in range(groups * each):
+        path = folder / f"{n}.png"
+        path.write_bytes(make_png(n))
+        metadata = (("group", str(n // each)),)
+        actions.append(
+            Action(Kind.CREATE_IMAGE, path.name, (box("fork"),), path=str(path), metadata=metadata)
+        )
+    return actions
 
 
-def answer(url: str, image_id: str) -> Posted:
-    return Posted("OK", url, StoredId(image_id))
+async def test_bodies_are_made_one_after_the_other(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all are ready at the end of all reading, and until then the service has nothing to do."""
+    read: list[str] = []
 
+    def note(action: Action) -> bytes:
+        read.append(dict(action.metadata)["group"])
+        return read_bytes(action)
 
-def ids(images: Images, *answers: Posted) -> list[str | None]:
-    return [got.image.id if got and got.image else None for got in pair(images, answers)]
+    monkeypatch.setattr(posting, "read_bytes", note)
 
+    outcomes = await bench.apply(
+        bench.plan(*file_actions(tmp_path, groups=3, each=8), tags=["fork"]), workers=3
+    )
 
-def test_answers_in_order_are_taken_as_they_are() -> None:
-    assert ids(sent("a", "b"), answer("a", "1"), answer("b", "2")) == ["1", "2"]
-
-
-def test_shuffled_answers_find_their_images() -> None:
-    assert ids(sent("a", "b", "c"), answer("c", "3"), answer("a", "1"), answer("b", "2")) == ["1", "2", "3"]
-
-
-def test_twins_get_an_answer_each_or_share_the_last() -> None:
-    assert ids(sent("a", "b", "a"), answer("b", "2"), answer("a", "1"), answer("a", "3")) == ["1", "2", "3"]
-    assert ids(sent("a", "b", "a"), answer("b", "2"), answer("a", "1")) == ["1", "2", "1"]
-
-
-def test_an_image_that_the_answer_forgot_has_none() -> None:
-    assert ids(sent("a", "b"), answer("b", "2"), answer("x", "9")) == [None, "2"]
+    assert read == sorted(read)
+    assert outcomes.counts["images_created"] == 24
