@@ -122,12 +122,14 @@ class _Pack:
         """
         some = images[: limits.MAX_IMAGES_PER_BATCH - self._count]
         totals = [*accumulate(self._shares(some), initial=self._bytes)]
-        if totals[-1] > limits.MAX_BODY_BYTES or len(self._tags_with(some)) > limits.MAX_TAGS_PER_BATCH:
+        tags = self._tags_with(some)
+        if totals[-1] > limits.MAX_BODY_BYTES or len(tags) > limits.MAX_TAGS_PER_BATCH:
             some = some[: max(self._room_for(some, totals), 0 if self._parts else 1)]
+            tags = self._tags_with(some)
         if some:
             self._parts.append(some)
             self._count += len(some)
-            self._tags, self._bytes = self._tags_with(some), totals[len(some)]
+            self._tags, self._bytes = tags, totals[len(some)]
         return len(some)
 
     def _room_for(self, images: Images, totals: Sequence[int]) -> int:
