@@ -41,4 +41,7 @@ def test_notes_do_not_touch_the_ledgers_own_facts(tmp_path: Path) -> None:
     ledger.notes["destination"] = "there"
     ledger.close()
 
-    Ledger.open(tmp_path / "ledger.sqlite", "here").close()
+    ledger = Ledger.open(tmp_path / "ledger.sqlite", "here")  # which it would not be, were it told otherwise
+
+    assert dict(ledger.notes) == {"destination": "there"}
+    ledger.close()
