@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -15,7 +15,7 @@ from cvsync.labels import TEXT
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Action, Conflict, Kind, NewTag, TagRename
 from cvsync.plan.images import Images
-from cvsync.plan.unrolled import IdOf, as_actions, as_images
+from cvsync.plan.unrolled import as_actions, as_images
 
 SCHEMA = pa.schema(
     [
@@ -127,15 +127,15 @@ class Plan:
             if rows := self._rows(kind):
                 yield as_actions(rows)
 
-    def images(self, kind: Kind, id_of: IdOf) -> Iterator[Images]:
+    def images(self, kind: Kind, ids: Mapping[str, str]) -> Iterator[Images]:
         """Give the new images, or those that replace others, some at a time.
 
         Args:
             kind: ``CREATE_IMAGE`` or ``REPLACE_IMAGE``.
-            id_of: Gives a tag's id by its name.
+            ids: The id of each tag by its name.
         """
         rows = self._rows(kind)
-        return as_images(rows, id_of) if rows else iter(())
+        return as_images(rows, ids) if rows else iter(())
 
     def _rows(self, kind: Kind) -> pa.Table:
         rows = np.flatnonzero(np.asarray(self.table.column("kind")) == kind)

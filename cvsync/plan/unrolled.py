@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain, pairwise
 from typing import Any, TypeVar
@@ -19,8 +19,6 @@ from cvsync.plan.coded import Coded
 from cvsync.plan.fingerprint import tag_hashes
 from cvsync.plan.images import Block, Common, Images
 
-IdOf = Callable[[str], str]
-
 T = TypeVar("T", bound=tuple[Any, ...])
 
 
@@ -29,17 +27,17 @@ def as_actions(table: pa.Table, *, step: int = 1024) -> Iterator[Action]:
     return chain.from_iterable(_build(columns, rows) for columns, rows, _ in _blocks(table, step))
 
 
-def as_images(table: pa.Table, id_of: IdOf, *, step: int = 512) -> Iterator[Images]:
+def as_images(table: pa.Table, ids: Mapping[str, str], *, step: int = 512) -> Iterator[Images]:
     """Turn rows of new images, all of one kind, into columns, about ``step`` rows at a time.
 
     Held whole are their fingerprints, 8 bytes an image, and while these are made 12 more a row.
 
     Args:
         table: The rows, at least one.
-        id_of: Gives a tag's id by its name; the images' fingerprints are made of them.
+        ids: The id of each tag by its name; the images' fingerprints are made of them.
         step: How many rows at a time.
     """
-    prints = _fingerprints(table, id_of)
+    prints = _fingerprints(table, ids)
     for columns, rows, part in _blocks(table, step):
         is_odd = None in columns["tag"] or None in columns["url"] or rows.most > MAX_TAGS_PER_BATCH
         if is_odd or any(name.startswith(METADATA) for name in columns.names):
@@ -86,11 +84,11 @@ def _is_first(table: pa.Table) -> NDArray[np.bool_]:
     return np.append(True, item[1:] != item[:-1])
 
 
-def _fingerprints(table: pa.Table, id_of: IdOf) -> NDArray[np.int64]:
+def _fingerprints(table: pa.Table, ids: Mapping[str, str]) -> NDArray[np.int64]:
     """Give the fingerprint of each item's labels."""
     numbers = np.cumsum(_is_first(table)) - 1
     codes, names = codes_of(table.column("tag"))
-    labels = Coded(table, numbers, codes, tag_hashes(map(id_of, names.to_pylist())))
+    labels = Coded(table, numbers, codes, tag_hashes(map(ids.__getitem__, names.to_pylist())))
     return labels.fingerprints(int(numbers[-1]) + 1, None if (codes >= 0).all() else codes >= 0)
 
 

@@ -58,7 +58,7 @@ class Creations:
 
     def jobs(self, kind: Kind) -> Iterator[Job]:
         """Pack the images of the plan that are new, or that replace others."""
-        planned = self._plan.images(kind, self._tags.id_of)
+        planned = self._plan.images(kind, self._tags.ids)
         return self._packed(chain.from_iterable(map(self._sendable, planned)))
 
     def _packed(self, images: Iterable[Images], *, tries: int = 0) -> Iterator[Job]:

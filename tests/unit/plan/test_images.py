@@ -43,7 +43,7 @@ def test_images_are_the_actions_of_the_plan(images: dict[str, list[Any]], step: 
     plan = planned(images)
     actions = [*plan.actions(Kind.CREATE_IMAGE)]
 
-    pieces = [*as_images(plan.table, IDS.__getitem__, step=step)] if actions else []
+    pieces = [*as_images(plan.table, IDS, step=step)] if actions else []
 
     assert [action for piece in pieces for action in piece] == actions
     assert [key for piece in pieces for key in piece.keys] == [action.key for action in actions]
@@ -57,7 +57,7 @@ def test_images_are_the_actions_of_the_plan(images: dict[str, list[Any]], step: 
 
 @given(images=IMAGES, cuts=st.lists(st.integers(0, 20), max_size=4))
 def test_cutting_and_joining_changes_nothing(images: dict[str, list[Any]], cuts: list[int]) -> None:
-    whole = [*planned(images).images(Kind.CREATE_IMAGE, IDS.__getitem__)]
+    whole = [*planned(images).images(Kind.CREATE_IMAGE, IDS)]
     places = [0, *sorted(cuts), None]
     parts = [part for piece in whole for a, b in pairwise(places) if (part := piece[a:b])]
     if not parts:
@@ -77,20 +77,18 @@ def test_fingerprints_are_known_where_all_labels_ride_along() -> None:
         {"https://x/1": [("tag 1", 0.1, 0.1, 0.2, 0.2)], "https://x/2": [("tag 2", 0.1, 0.1, 0.2, 0.2)]}
     )
 
-    (images,) = plan.images(Kind.CREATE_IMAGE, IDS.__getitem__)
+    (images,) = plan.images(Kind.CREATE_IMAGE, IDS)
 
     assert images.fingerprints == fingerprints(images.labels(IDS))
     assert images.fingerprints is not None
 
 
 def test_a_plan_without_new_images_has_none() -> None:
-    assert [*planned({}).images(Kind.CREATE_IMAGE, IDS.__getitem__)] == []
+    assert [*planned({}).images(Kind.CREATE_IMAGE, IDS)] == []
 
 
 def test_an_image_past_the_end_is_none() -> None:
-    (images,) = planned({"https://x/1": [("tag 1", 0.1, 0.1, 0.2, 0.2)]}).images(
-        Kind.CREATE_IMAGE, IDS.__getitem__
-    )
+    (images,) = planned({"https://x/1": [("tag 1", 0.1, 0.1, 0.2, 0.2)]}).images(Kind.CREATE_IMAGE, IDS)
 
     with pytest.raises(IndexError):
         images[1]
