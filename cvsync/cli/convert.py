@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import WRITTEN, reading_options, take_reading
+from cvsync.cli.reading_options import WRITTEN, reading_options, take_reading
 from cvsync.cli.writable import WritableFile, refuse_manifest
 
 if TYPE_CHECKING:

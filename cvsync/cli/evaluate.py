@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import (
-    common_options,
-    model_options,
-    reading_options,
-    split_common,
-    take_model,
-    take_reading,
-)
+from cvsync.cli.common import common_options, split_common
+from cvsync.cli.model_options import model_options, take_model
+from cvsync.cli.reading_options import reading_options, take_reading
 from cvsync.cli.writable import WritableFile, refuse_manifest
 from cvsync.errors import SettingsError
 from cvsync.whole import open_named

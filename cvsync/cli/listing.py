@@ -11,7 +11,7 @@ import click
 from cvsync.events import tell
 
 if TYPE_CHECKING:
-    from cvsync.cli.options import Common
+    from cvsync.cli.common import Common
     from cvsync.flows.service import Service
 
 Facts = Mapping[str, object]

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from cvsync.cli.common import common_options, split_common
 from cvsync.cli.options import (
-    common_options,
     create_project_option,
     max_delete_option,
     quota_option,
     rejects_option,
-    run_options,
-    split_common,
-    split_run,
     tag_map_option,
     take_renames,
 )
+from cvsync.cli.run_options import run_options, split_run
 from cvsync.cli.source import open_source, source_options, split_source
 from cvsync.cli.wanted import take_wanted, wanted_options
 

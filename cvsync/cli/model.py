@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import Common, common_options, split_common
+from cvsync.cli.common import Common, common_options, split_common
 from cvsync.cli.release_options import (
     end_options,
     export_dir_option,

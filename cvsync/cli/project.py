@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import (
-    PROJECT_TYPES,
-    common_options,
-    project_type,
-    split_common,
-    yes_option,
-)
+from cvsync.cli.common import common_options, split_common
+from cvsync.cli.options import PROJECT_TYPES, project_type, yes_option
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service

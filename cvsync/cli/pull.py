@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import PULLED, common_options, split_common
+from cvsync.cli.common import common_options, split_common
+from cvsync.cli.reading_options import PULLED
 from cvsync.cli.wanted import take_wanted, wanted_options
 
 if TYPE_CHECKING:

@@ -7,19 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import (
-    Common,
-    common_options,
-    manifest_options,
-    project_type,
-    rejects_option,
-    run_options,
-    split_common,
-    split_run,
-    take_reading,
-    take_renames,
-)
+from cvsync.cli.common import Common, common_options, split_common
+from cvsync.cli.options import manifest_options, project_type, rejects_option, take_renames
+from cvsync.cli.reading_options import take_reading
 from cvsync.cli.release_options import end_options, take_ends, take_training, training_options
+from cvsync.cli.run_options import run_options, split_run
 from cvsync.cli.writable import WritableFile, refuse_manifest
 
 if TYPE_CHECKING:

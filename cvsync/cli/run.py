@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from cvsync.cli.options import common_options, split_common
+from cvsync.cli.common import common_options, split_common
 
 if TYPE_CHECKING:
     from cvsync.cli.config import Config

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import common_options, split_common, yes_option
+from cvsync.cli.common import common_options, split_common
+from cvsync.cli.options import yes_option
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import common_options, model_options, split_common, take_model
+from cvsync.cli.common import common_options, split_common
+from cvsync.cli.model_options import model_options, take_model
 
 if TYPE_CHECKING:
     from cvsync.flows.looking import Answer

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import common_options, split_common
+from cvsync.cli.common import common_options, split_common
 
 if TYPE_CHECKING:
     from cvsync.flows.service import Service

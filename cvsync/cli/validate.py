@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import PROJECT_TYPES, project_type, reading_options, take_reading
+from cvsync.cli.options import PROJECT_TYPES, project_type
+from cvsync.cli.reading_options import reading_options, take_reading
 from cvsync.cli.writable import WritableFile, refuse_manifest
 
 if TYPE_CHECKING:

@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvsync.cli.options import (
-    common_options,
-    reading_options,
-    split_common,
-    tag_map_option,
-    take_reading,
-    take_renames,
-)
+from cvsync.cli.common import common_options, split_common
+from cvsync.cli.options import tag_map_option, take_renames
+from cvsync.cli.reading_options import reading_options, take_reading
 from cvsync.cli.source import open_source, source_options, split_source
 from cvsync.cli.writable import WritableFile, refuse_manifest
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from make import make_png, write_csv
 from PIL import Image
 
-from cvsync.cli import options
+from cvsync.cli import reading_options
 from cvsync.cli.main import cli
 from cvsync.manifest import FORMATS
 from cvsync.manifest.schema import COLUMNS, json_schema
@@ -202,8 +202,8 @@ def test_schema_is_one_that_own_lines_keep() -> None:
 
 
 def test_options_name_the_formats_that_there_are() -> None:
-    assert [*options.READABLE] == [*FORMATS]
-    assert [*options.WRITTEN] == [name for name, form in FORMATS.items() if form.write]
+    assert [*reading_options.READABLE] == [*FORMATS]
+    assert [*reading_options.WRITTEN] == [name for name, form in FORMATS.items() if form.write]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cvsync.cli.options import run_options, split_run
+from cvsync.cli.run_options import run_options, split_run
 from cvsync.run.settings import Adopt, RunSettings
 
 FROM_OPTIONS: list[tuple[list[str], dict[str, Any]]] = [
