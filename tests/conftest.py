@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,3 +103,12 @@ def cutlery() -> Path:
 def python() -> str:
     """The interpreter, for tests of whole processes."""
     return sys.executable
+
+
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """The end to write at of a pipe that nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)

@@ -43,6 +43,8 @@ class _LastingFile(io.FileIO):
 
     dropped: frozenset[int]
     """The errors that do not count."""
+    has_reader = True
+    """Whether somebody may read on, as far as writing has shown."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Write, or drop what nobody will read."""
@@ -51,7 +53,15 @@ class _LastingFile(io.FileIO):
         except OSError as error:
             if error.errno not in self.dropped:
                 raise
+            self.has_reader = self.has_reader and error.errno != errno.EPIPE
             return memoryview(data).nbytes
+
+
+def has_reader() -> bool:
+    """Tell whether results may still be read: a command that makes nothing else has no more to do if not."""
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    return not isinstance(raw, _LastingFile) or raw.has_reader
 
 
 _RESULTS = frozenset({errno.EPIPE})

@@ -11,6 +11,7 @@ import click
 
 from cvsync.cli.common import common_options, split_common
 from cvsync.cli.model_options import model_options, take_model
+from cvsync.cli.streams import has_reader
 
 if TYPE_CHECKING:
     from cvsync.flows.looking import Answer
@@ -66,8 +67,12 @@ def test(pictures: tuple[str, ...], **options: Any) -> int:
     shown = Shown(threshold=options["threshold"], top=options["top"])
     request = PredictRequest(
         model=take_model(common, options), pictures=tuple(find_pictures(pictures)), shown=shown,
-        draw=DrawTo(folder=folder, overwrite=options["overwrite"], font=options["font"]) if folder else None,
     )  # fmt: skip
+    if folder is None:
+        request = replace(request, wanted=has_reader)
+    else:
+        draw = DrawTo(folder=folder, overwrite=options["overwrite"], font=options["font"])
+        request = replace(request, draw=draw)
 
     async def run(service: Service, _: object) -> int:
         def show(answer: Answer) -> None:

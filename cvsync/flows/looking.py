@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 
 from cvsync import limits
@@ -47,13 +47,14 @@ async def look_at_all(
     take: Callable[[Answer], object],
     *,
     then: Then | None = None,
+    wanted: Callable[[], bool] = lambda: True,
     status_every: float = STATUS_EVERY,
 ) -> None:
     """Have a model look at pictures, and hand its answers on in their order.
 
     A URL that the service cannot download is downloaded here, and its bytes are sent; so is every URL where
     something is to be done with the file. Holds the bytes of ``service.workers`` pictures at most. Tells how
-    far it is every so many seconds.
+    far it is every so many seconds. Once answers are no longer ``wanted``, it looks at no further picture.
 
     Raises:
         CvsyncError: No picture would get an answer.
@@ -64,10 +65,15 @@ async def look_at_all(
         progress.count(answer)
         take(answer)
 
+    def tell_progress() -> None:
+        if wanted():
+            progress.tell()
+
     with tempfile.TemporaryDirectory(prefix="cvsync-") as folder:
         look = _Look(service, model, Path(folder), then)
-        async with told_every(status_every, progress.tell):
-            await in_order(pictures, look.at, taken, workers=service.workers, stop=service.stop)
+        async with told_every(status_every, tell_progress):
+            asked = takewhile(lambda _: wanted(), pictures)
+            await in_order(asked, look.at, taken, workers=service.workers, stop=service.stop)
 
 
 class _Progress:

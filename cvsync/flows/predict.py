@@ -64,6 +64,8 @@ class PredictRequest:
     shown: Shown = Shown()
     draw: DrawTo | None = None
     """None: nothing is drawn."""
+    wanted: Callable[[], bool] = lambda: True
+    """Whether anybody still wants answers; it is asked before each picture."""
 
 
 async def predict(service: Service, request: PredictRequest, take: Callable[[Answer], object]) -> int:
@@ -88,7 +90,8 @@ async def predict(service: Service, request: PredictRequest, take: Callable[[Ans
         _tell(service, model, answer, request.shown)
         take(answer)
 
-    await look_at_all(service, model, request.pictures, taken, then=results.draw if results else None)
+    draw = results.draw if results else None
+    await look_at_all(service, model, request.pictures, taken, then=draw, wanted=request.wanted)
     if results is not None:
         results.tell_unwritable()
     return refused

@@ -42,15 +42,6 @@ def test_a_stream_may_be_closed(run: Callable[..., Any], number: int, tmp_path: 
     assert "日本" in (tmp_path / "out.jsonl").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def unread() -> Iterator[int]:
-    """The end to write at of a pipe that nobody reads."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    yield writer
-    os.close(writer)
-
-
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("words", [("validate", "m.csv"), ("validate", "m.csv", "--json"), ("--help",)])
 def test_a_reader_may_go_away(

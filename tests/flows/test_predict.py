@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,6 +73,38 @@ def test_boxes_are_shown_from_a_half_and_told_all(terminal: Terminal) -> None:
     assert ran.out.splitlines()[1:] == ["  Löffel   57.6%  at 0.100 0.200, 0.300 x 0.400"]
     (one,) = predictions(terminal.run("test", picture, "--json"))
     assert [p["box"] for p in one["predictions"]] == [pytest.approx([0.1, 0.2, 0.3, 0.4])] * 2
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_nothing_is_asked_for_once_nobody_reads_the_answers(
+    trained: Terminal, python: str, unread: int, words: tuple[str, ...]
+) -> None:
+    done = run_unread(python, trained, unread, *words)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert calls(trained).get("QuickTestImage", 0) <= 3
+
+
+def test_pictures_are_drawn_though_nobody_reads_the_answers(
+    trained: Terminal, python: str, unread: int
+) -> None:
+    done = run_unread(python, trained, unread, "-o", trained.folder / "seen")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len([*(trained.folder / "seen").iterdir()]) == calls(trained)["QuickTestImage"] == 30
+
+
+def run_unread(
+    python: str, terminal: Terminal, unread: int, *words: object
+) -> subprocess.CompletedProcess[bytes]:
+    command = [python, "-m", "cvsync", "test", terminal.pictures, "-p", "shelf", "-c", "2", *words]
+    environment = os.environ | {
+        "CVSYNC_ENDPOINT": terminal.emulator.url, "CVSYNC_TRAINING_KEY": "local-training-key",
+        "CVSYNC_STATE_DIR": str(terminal.state),
+    }  # fmt: skip
+    return subprocess.run(
+        [*map(str, command)], env=environment, stdout=unread, stderr=subprocess.PIPE, check=False, timeout=60
+    )
 
 
 def test_prediction_endpoint_answers_what_is_published(
