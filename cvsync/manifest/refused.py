@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from cvsync.labels import TEXT, Labels
 from cvsync.manifest.columns import box_fields
-from cvsync.manifest.identity import path_keys, url_keys
+from cvsync.manifest.identity import url_keys
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.texts import Positions, Texts
+from cvsync.manifest.where import keys_of_paths
 
 ASTRAY = pa.schema(
     [
@@ -38,9 +39,8 @@ _NO_TAG = frozenset({"E015", "E016"})  # of those that have a label and do not s
 def lost_keys(rows: Rows, reading: Reading, common: Path) -> list[str | None]:
     """Name the image of each row that could not be read; None where it says none."""
     urls = url_keys(Texts.of(pa.array([row.url for row in rows.lost], pa.string())))
-    paths = Texts.of(pa.array([row.path for row in rows.lost], pa.string()))
-    folder = Path(reading.images.absolute() if reading.images else rows.folder)
-    paths = path_keys(paths, folder=folder, common=folder if reading.images else common)
+    written = Texts.of(pa.array([row.path for row in rows.lost], pa.string()))
+    paths = keys_of_paths(written, rows, reading, common)
     own = pa.array([row.key for row in rows.lost], pa.string())
     keys: list[str | None] = pc.coalesce(
         own, *(t.column.cast(pa.string()) for t in (urls, paths))

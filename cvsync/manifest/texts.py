@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -155,6 +155,19 @@ class Texts:
     @cached_property
     def _raw(self) -> NDArray[np.uint8]:
         return bytes_of(self.values)
+
+
+def first_of(columns: Sequence[Texts]) -> Texts:
+    """Give for each row the first text that there is."""
+    used = [texts for texts in columns if not texts.is_empty] or [columns[0]]
+    if not used[0].null.any() or len(used) == 1:
+        return used[0]
+    starts = np.cumsum([0, *(len(texts.values) for texts in used)])
+    codes = np.full(len(used[0]), -1, np.int64)
+    for texts, start in zip(reversed(used), reversed(starts[:-1]), strict=True):
+        codes = np.where(texts.null, codes, texts.codes + start)
+    values = pa.concat_arrays([texts.values for texts in used])
+    return Texts.from_codes(codes.astype(np.int32), values).mapped(values)
 
 
 def byte_at(texts: pa.StringArray, positions: NDArray[np.int32]) -> NDArray[np.uint8]:
