@@ -17,7 +17,7 @@ from cvsync.manifest.formats import FORMATS, Format
 from cvsync.manifest.holds import Fitted, Loss, fit, label_losses
 from cvsync.manifest.identity import path_keys, url_keys
 from cvsync.manifest.target import Target, fresh, joined
-from cvsync.manifest.texts import Texts
+from cvsync.manifest.texts import Texts, first_of
 
 _BY_SUFFIX = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl",
@@ -177,13 +177,7 @@ def _placed(labels: Labels, folder: Path, *, has_keys: bool) -> tuple[Labels, in
     made = url_keys(url)
     if not path.is_empty:
         root = folder.absolute()
-        of_path = path_keys(path, folder=root, common=root)
-        if made.is_empty:
-            made = of_path
-        else:
-            values = pa.concat_arrays([made.values, of_path.values])
-            codes = np.where(made.null, of_path.codes + len(made.values), made.codes).astype(np.int32)
-            made = Texts.from_codes(codes, values).mapped(values)
+        made = first_of([made, path_keys(path, folder=root, common=root)])
     key = Texts.of(table.column("key"))
     own = ~np.asarray(pc.equal(key.column.cast(pa.string()), made.column.cast(pa.string())))
     if not own.any():
