@@ -228,12 +228,17 @@ def _described(place: Place) -> DataSet:
         root = folder
     parts = [(split, part) for split in SPLITS for part in _listed(said.get(split))]
     found = [_part(root, part) for _, part in parts]
-    missing = [part for part, at in zip(parts, found, strict=True) if at is None]
-    if missing and len(missing) == len(parts):
-        raise ManifestError(place.name, [f"its images are not there: {', '.join(p for _, p in missing)}"])
     home = replace(folder, name=folder.name or ".")
     if not root.path.startswith(home.path):
         home = root
+    listed = read_index(home) if None in found else {}
+    missing = [
+        part
+        for part, at in zip(parts, found, strict=True)
+        if at is None and not _is_listed(root, part[1], listed)
+    ]
+    if missing and len(missing) == len(parts):
+        raise ManifestError(place.name, [f"its images are not there: {', '.join(p for _, p in missing)}"])
     there = tuple(at for at in found if at is not None) or (root,)
     lost = tuple(Lost("E003", 0, split, part, source=place.name) for split, part in missing)
     return DataSet(home, names, there, lost, _keypoints(place, said.get("kpt_shape")))
@@ -260,6 +265,12 @@ def _part(root: Place, part: str) -> Place | None:
     # Some programs write paths as seen from a folder beside the file.
     tries = [below(root, part), below(root, part.removeprefix("../"))]
     return next((place for place in tries if place.exists), None)
+
+
+def _is_listed(root: Place, part: str, images: Iterable[str]) -> bool:
+    """Tell whether images of a folder that is not there are known, as those that have a URL only."""
+    start = below(root, part).path + "/"
+    return any(image.startswith(start) for image in images)
 
 
 def _listed(value: Any) -> list[str]:
