@@ -13,22 +13,17 @@ from numpy.typing import NDArray
 from cvsync.errors import ManifestError
 from cvsync.labels import one_chunk
 from cvsync.manifest.columns import CELL, CENTRES, CORNERS, SIDES, SIZE, UNCLEAR, box_fields, wrong_boxes
+from cvsync.manifest.number_cells import Marks, NumberColumn, Numbers, read_numbers
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
+from cvsync.manifest.sizes import read_sizes
 from cvsync.manifest.texts import Mask, Positions
 from cvsync.parallel import each, slices
 
 OVERHANG = 1e-5  # of the image's side: what rounding leaves, clamped in reading
 HALF_PIXEL = 0.5  # the same where boxes are in pixels
 NOISE = 2.0**-22  # what two single-precision numbers next to 1 may add up to beyond it: no overhang at all
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_COMMA = r"^[+-]?\d*,\d+$"
-_ENDLESS = r"(?i)^[+-]?(nan|inf|infinity)$"
 _BY_NAME: dict[tuple[str, ...], Box] = {SIDES: Box.LTWH, CORNERS: Box.XYXY, CENTRES: Box.CXCYWH}
-
-Numbers = NDArray[np.float32] | NDArray[np.float64]
-Marks = list[tuple[str, str, Positions]]
-"""Code, field, and the rows that have it."""
 
 
 @dataclass(eq=False)
@@ -45,18 +40,6 @@ class Boxes:
     def missing(self) -> Mask | None:
         """Which rows have none; None: no row."""
         return None if self.present is None else ~self.present
-
-
-@dataclass(eq=False)
-class _Column:
-    """The numbers of a column."""
-
-    values: Numbers
-    empty: Mask | None = None
-    """None: no cell is."""
-    bad: Mask | None = None
-    """Cells that are no number; None: no cell is."""
-    marks: Marks = field(default_factory=list)
 
 
 def read_boxes(rows: Rows, reading: Reading) -> Boxes:
@@ -104,27 +87,11 @@ def _fields(rows: Rows) -> tuple[str, ...] | None:
     return box_fields(dict.fromkeys(found))
 
 
-def read_sizes(rows: Rows) -> tuple[dict[str, pa.Array], Marks]:
-    """Read the sizes of images, as whole numbers; null where there is none."""
-    sizes, marks = {}, []
-    for name in SIZE:
-        if name not in rows.table.column_names:
-            continue
-        column = _read(rows, one_chunk(rows.table.column(name)), name, pa.float64())
-        values = column.values
-        whole = (values >= 1) & (values == np.floor(values)) & (values < 2**31)
-        missing = np.zeros(len(rows), bool) if column.empty is None else column.empty
-        wrong = ~whole & ~missing
-        marks.append(("E035", name, np.flatnonzero(wrong)))
-        sizes[name] = pa.array(np.where(whole, values, 1).astype(np.int32), mask=missing | wrong)
-    return sizes, marks
-
-
 class _State:
     """The numbers of boxes on their way to fractions."""
 
     def __init__(
-        self, rows: Rows, reading: Reading, fields: tuple[str, ...], box: Box, columns: list[_Column]
+        self, rows: Rows, reading: Reading, fields: tuple[str, ...], box: Box, columns: list[NumberColumn]
     ) -> None:
         self.rows, self.reading, self.fields, self.box = rows, reading, fields, box
         self.marks: Marks = [mark for column in columns for mark in column.marks]
@@ -271,11 +238,6 @@ def _all_fit(sides: tuple[Numbers, ...], part: slice) -> bool:
     )
 
 
-def _is_finite(numbers: Numbers) -> bool:
-    """Tell whether all of some numbers are, by the lowest and the highest."""
-    return bool(np.isfinite(numbers.min()) and np.isfinite(numbers.max()))
-
-
 def _infer_units(state: _State) -> Units:
     """Tell pixels from fractions, where every box says the same."""
     start, extent = state.extent()
@@ -318,60 +280,19 @@ def _infer_box(rows: Rows, reading: Reading, fields: tuple[str, ...], units: Uni
 
 def _columns(
     rows: Rows, fields: tuple[str, ...], type_: pa.DataType, *, exact: bool = False
-) -> list[_Column]:
+) -> list[NumberColumn]:
     table = rows.written() if exact and rows.written else rows.table
     if fields == CELL:
         cells = one_chunk(table.column("box"))
         values = pc.list_flatten(pc.if_else(cells.is_valid(), cells, pa.scalar([None] * 4, cells.type)))
         quarters = [values.take(pa.array(np.arange(n, len(values), 4))) for n in range(4)]
-        read = [_read(rows, quarter, name, type_) for quarter, name in zip(quarters, fields, strict=True)]
-        return read
-    return each(lambda name: _read(rows, one_chunk(table.column(name)), name, type_), fields)
-
-
-def _read(rows: Rows, array: pa.Array, name: str, type_: pa.DataType) -> _Column:
-    """Read a column as numbers."""
-    if pa.types.is_dictionary(array.type):
-        array = array.cast(pa.string())
-    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        return _read_text(array, name, type_)
-    values = array.cast(type_, safe=False)
-    empty = None
-    if values.null_count:
-        empty = np.asarray(pc.is_null(values))
-        values = pc.fill_null(values, np.nan)
-    numbers = values.to_numpy(zero_copy_only=False)
-    if empty is None and all(_is_finite(numbers[part]) for part in slices(len(numbers))):
-        return _Column(numbers, empty)
-    endless = ~np.isfinite(numbers)
-    if rows.nan_is_null:
-        empty = np.isnan(numbers)
-        endless &= ~empty
-    elif empty is not None:
-        endless &= ~empty
-    return _Column(
-        numbers,
-        empty if empty is not None and empty.any() else None,
-        endless if endless.any() else None,
-        [("E020", name, np.flatnonzero(endless))],
+        return [
+            read_numbers(quarter, field, type_, nan_is_null=rows.nan_is_null)
+            for quarter, field in zip(quarters, fields, strict=True)
+        ]
+    return each(
+        lambda field: read_numbers(
+            one_chunk(table.column(field)), field, type_, nan_is_null=rows.nan_is_null
+        ),
+        fields,
     )
-
-
-def _read_text(array: pa.Array, name: str, type_: pa.DataType) -> _Column:
-    array = pc.utf8_trim_whitespace(array)
-    array = pc.if_else(pc.equal(array, ""), None, array)
-    is_number = np.asarray(pc.fill_null(pc.match_substring_regex(array, _NUMBER), True))
-    values = pc.if_else(pa.array(is_number), array, None).cast(type_)
-    numbers = pc.fill_null(values, np.nan).to_numpy(zero_copy_only=False)
-    empty = np.asarray(pc.is_null(array))
-    endless = is_number & np.isinf(numbers) | np.asarray(
-        pc.fill_null(pc.match_substring_regex(array, _ENDLESS), False)
-    )
-    comma = np.asarray(pc.fill_null(pc.match_substring_regex(array, _COMMA), False))
-    bad = ~is_number | endless
-    marks = [
-        ("E020", name, np.flatnonzero(endless)),
-        ("E019", name, np.flatnonzero(comma)),
-        ("E010", name, np.flatnonzero(bad & ~endless & ~comma)),
-    ]
-    return _Column(numbers, empty if empty.any() else None, bad if bad.any() else None, marks)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cvsync import limits
 from cvsync.labels import BOX, METADATA, OPTIONAL, SCHEMA, TEXT, Labels, fold
-from cvsync.manifest.boxes import Boxes, read_boxes, read_sizes
+from cvsync.manifest.boxes import Boxes, read_boxes
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.files import with_plain_paths
 from cvsync.manifest.finder import Finder
@@ -19,7 +19,7 @@ from cvsync.manifest.problems import Found
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.refused import ASTRAY, SAID, astray_of, lost_keys, may_have_boxes, said_at
 from cvsync.manifest.rows import Rows
-from cvsync.manifest.sizes import probe_sizes
+from cvsync.manifest.sizes import probe_sizes, read_sizes
 from cvsync.manifest.texts import Positions, Texts
 from cvsync.manifest.where import Where, by_content, locate, start_of_paths
 

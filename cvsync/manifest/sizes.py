@@ -1,4 +1,7 @@
-"""The size of an image from the first bytes of its file: JPEG, PNG, BMP and GIF, without decoding."""
+"""The sizes of images: as their rows give them, or from the first bytes of their files.
+
+Files are JPEG, PNG, BMP or GIF, and are not decoded.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import pyarrow as pa
 
 from cvsync.labels import one_chunk
 from cvsync.manifest.columns import SIZE
+from cvsync.manifest.number_cells import Marks, read_numbers
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Texts
 
@@ -76,6 +80,24 @@ _READERS: dict[bytes, Callable[[bytes, BinaryIO], Size | None]] = {
     b"BM": _bmp,
     b"\xff\xd8": _jpeg,
 }
+
+
+def read_sizes(rows: Rows) -> tuple[dict[str, pa.Array], Marks]:
+    """Read the sizes of images, as whole numbers; null where there is none."""
+    sizes, marks = {}, []
+    for name in SIZE:
+        if name not in rows.table.column_names:
+            continue
+        column = read_numbers(
+            one_chunk(rows.table.column(name)), name, pa.float64(), nan_is_null=rows.nan_is_null
+        )
+        values = column.values
+        whole = (values >= 1) & (values == np.floor(values)) & (values < 2**31)
+        missing = np.zeros(len(rows), bool) if column.empty is None else column.empty
+        wrong = ~whole & ~missing
+        marks.append(("E035", name, np.flatnonzero(wrong)))
+        sizes[name] = pa.array(np.where(whole, values, 1).astype(np.int32), mask=missing | wrong)
+    return sizes, marks
 
 
 def probe_sizes(rows: Rows, folder: Path) -> Rows:
