@@ -85,6 +85,10 @@ class Project:
     status: str | None = None
 
 
+NEGATIVE, REGULAR = "Negative", "Regular"
+"""The types of tags that can be asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """A label that images or regions carry."""

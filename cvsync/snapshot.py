@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync.labels import BOX, METADATA, TEXT, Labels, codes_of, one_chunk
-from cvsync.model import Project, ProjectType, Tag
+from cvsync.model import REGULAR, Project, ProjectType, Tag
 
 IMAGES = pa.schema(
     [
@@ -103,7 +103,7 @@ class Snapshot:
         tags = {tag.id: tag for tag in self.tags}
         worn = [tags[tag_id] for tag_id in tag_ids.to_pylist()]
         columns["tag"] = _coded(codes, [tag.name for tag in worn])
-        if any(tag.type not in (None, "Regular") for tag in worn):
+        if any(tag.type not in (None, REGULAR) for tag in worn):
             columns["tag_type"] = _coded(codes, [tag.type for tag in worn])
         columns |= {name: _of_images(values, image) for name, values in (more | self._metadata()).items()}
         return Labels.from_columns(columns)

@@ -16,7 +16,7 @@ from cvsync.api.versions import (
     is_at_least,
 )
 from cvsync.api.wire import decode, decode_all
-from cvsync.model import Domain, Project, Tag
+from cvsync.model import REGULAR, Domain, Project, Tag
 from cvsync.predictions import ProjectExport
 
 
@@ -132,7 +132,7 @@ class ProjectCalls(Caller):
         self, project_id: str, name: str, *, description: str | None = None, type_: str | None = None
     ) -> Tag:
         """Create a tag; ``type_`` is ``Regular`` (default) or ``Negative`` (v2.2 and later)."""
-        if type_ == "Regular" and not is_at_least(self.api_version, TAG_TYPE_SINCE):
+        if type_ == REGULAR and not is_at_least(self.api_version, TAG_TYPE_SINCE):
             type_ = None  # all tags were, before there was a word for it
         params = {
             "name": name,

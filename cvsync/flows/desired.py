@@ -16,12 +16,10 @@ from cvsync.errors import UnsupportedError
 from cvsync.known import KnownImages
 from cvsync.labels import TEXT, Labels, as_column, codes_of, one_chunk
 from cvsync.manifest import Manifest, Problem, Problems
-from cvsync.model import ProjectType
+from cvsync.model import NEGATIVE, ProjectType
 from cvsync.plan import NewTag, Plan
 from cvsync.plan.fit import misfits
 from cvsync.run.marker import is_mark
-
-_NEGATIVE = "Negative"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +88,10 @@ class Desired:
     @property
     def negative_tags(self) -> list[str]:
         """The names of the tags that are to be negative."""
-        names = {tag.name for tag in self.tags if tag.type == _NEGATIVE}
+        names = {tag.name for tag in self.tags if tag.type == NEGATIVE}
         column = self.labels.column("tag_type")
         if column is not None:
-            rows = pc.equal(one_chunk(column).cast(pa.string()), _NEGATIVE)
+            rows = pc.equal(one_chunk(column).cast(pa.string()), NEGATIVE)
             names |= {*self.labels.table.filter(rows).column("tag").unique().to_pylist()}
         return sorted(names)
 
@@ -136,7 +134,7 @@ def refuse_negative(names: Sequence[str], version: str) -> None:
 
 def new_negative_tags(plan: Plan) -> list[str]:
     """Give the names of the negative tags that a plan creates."""
-    return [tag.name for tag in plan.new_tags if tag.type == _NEGATIVE]
+    return [tag.name for tag in plan.new_tags if tag.type == NEGATIVE]
 
 
 def fit(desired: Desired) -> Desired:

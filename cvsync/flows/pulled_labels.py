@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 from cvsync.events import without_query
 from cvsync.known import KnownImages
 from cvsync.labels import Labels, as_column, codes_of, one_chunk
-from cvsync.model import Image
+from cvsync.model import NEGATIVE, REGULAR, Image
 from cvsync.run.marker import is_mark
 from cvsync.run.pulled import IMAGES
 from cvsync.run.pulled_record import names_of
 from cvsync.snapshot import Snapshot
 
 _AT_ONCE = 4096  # hashes as Python's texts, which are far larger than a column's
-_WRITABLE_TYPES = ("Regular", "Negative")  # of tags; the others are the service's own
+_WRITABLE_TYPES = (REGULAR, NEGATIVE)  # of tags; the others are the service's own
 
 
 class Names:

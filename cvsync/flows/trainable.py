@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cvsync import limits
-from cvsync.model import ProjectType, Tag
-
-_NEGATIVE = "Negative"
+from cvsync.model import NEGATIVE, ProjectType, Tag
 
 
 def why_not_trainable(tags: Sequence[Tag], type_: ProjectType) -> str | None:
@@ -17,7 +15,7 @@ def why_not_trainable(tags: Sequence[Tag], type_: ProjectType) -> str | None:
     """
     used = [tag for tag in tags if tag.image_count]
     if type_ is ProjectType.DETECTION:
-        negative = [tag.name for tag in used if tag.type == _NEGATIVE]
+        negative = [tag.name for tag in used if tag.type == NEGATIVE]
         if negative:
             return f"a detection project is not trained with images of a negative tag ({negative[0]})"
         enough, least = limits.MIN_IMAGES_PER_TAG_DETECTION, 1

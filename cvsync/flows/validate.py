@@ -16,7 +16,7 @@ from cvsync.labels import BOX, Labels, codes_of
 from cvsync.manifest import Manifest, Name, Oddity, Problems, Reading, read, shown, write_rejects
 from cvsync.manifest.preview import draw_preview
 from cvsync.manifest.problems import Found
-from cvsync.model import ProjectType
+from cvsync.model import NEGATIVE, ProjectType
 from cvsync.plan.fit import infer_type, misfits
 
 _SHOWN = 5  # tags that a warning names
@@ -106,7 +106,7 @@ def _for_training(labels: Labels, type_: ProjectType) -> list[Oddity]:
     kinds = labels.column("tag_type")
     regular = codes >= 0
     if kinds is not None:
-        regular &= ~np.asarray(pc.fill_null(pc.equal(kinds.cast("string"), "Negative"), False))
+        regular &= ~np.asarray(pc.fill_null(pc.equal(kinds.cast("string"), NEGATIVE), False))
     pairs = np.unique(labels.key_codes[regular].astype(np.int64) * len(values) + codes[regular])
     counts = np.bincount(pairs % max(1, len(values)), minlength=len(values))
     is_detection = type_ is ProjectType.DETECTION

@@ -22,9 +22,9 @@ from cvsync.manifest.rows import Rows
 from cvsync.manifest.sizes import probe_sizes, read_sizes
 from cvsync.manifest.texts import Positions, Texts
 from cvsync.manifest.where import Where, by_content, locate, start_of_paths
+from cvsync.model import NEGATIVE, REGULAR
 
 MAX_TAG = 256  # characters; the service's limit is not published, and longer names are surely a mistake
-NEGATIVE, REGULAR = "Negative", "Regular"
 _TYPES = {kind.casefold(): kind for kind in (NEGATIVE, REGULAR)}
 _CONTROL = r"[\x00-\x1f\x7f]"
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cvsync.labels import BOX, METADATA, Labels, same_texts
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.texts import Mask, Texts
+from cvsync.model import NEGATIVE
 
 EXACT = "exact"
 CORNERS_EXACT = (
@@ -217,7 +218,7 @@ def _drop_columns(fitted: Fitted, holds: Holds) -> None:
         gone.append(name)
         count = len(table) - table.column(name).null_count
         if name == "tag_type":
-            count = int(pc.sum(pc.equal(table.column(name).cast(pa.string()), "Negative")).as_py() or 0)
+            count = int(pc.sum(pc.equal(table.column(name).cast(pa.string()), NEGATIVE)).as_py() or 0)
         if count and group != "size":
             fitted.losses.append(Loss(f"cells of {name}", count, False))
     fitted.labels = Labels(table.drop_columns(gone)) if gone else fitted.labels

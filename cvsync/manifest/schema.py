@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from cvsync import limits
 from cvsync.labels import BOX, METADATA, OPTIONAL, SCHEMA, Labels, same_texts
+from cvsync.model import NEGATIVE, REGULAR
 
 VERSION = 1
 _BOX_TEXT = "fraction 0 to 1 of the image, single precision; all four, or none for a tag of the whole image"
@@ -43,7 +44,7 @@ COLUMNS = (
     Column("width", "number", f"its width: {_BOX_TEXT}", (("exclusiveMinimum", 0), ("maximum", 1))),
     Column("height", "number", f"its height: {_BOX_TEXT}", (("exclusiveMinimum", 0), ("maximum", 1))),
     Column("version", "string", "of the image's content: another one under the same key is a new image"),
-    Column("tag_type", "string", "type of the tag; left out: Regular", (("enum", ["Regular", "Negative"]),)),
+    Column("tag_type", "string", "type of the tag; left out: Regular", (("enum", [REGULAR, NEGATIVE]),)),
     Column("image_id", "string", "the id of the image where it was pulled from"),
     Column("image_width", "integer", "width of the image in pixels", (("minimum", 1),)),
     Column("image_height", "integer", "height of the image in pixels", (("minimum", 1),)),

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from cvsync import limits
 from cvsync.labels import BOX, METADATA, Labels, fold
-from cvsync.manifest.check import NEGATIVE
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.problems import Found, Oddity, Problems
 from cvsync.manifest.refused import ASTRAY, SAID, astray_at, said_at
 from cvsync.manifest.repeats import has_many, repeats
 from cvsync.manifest.texts import Mask, Positions, Texts
+from cvsync.model import NEGATIVE
 
 _BOXES, _TAGS = limits.MAX_REGIONS_PER_IMAGE, limits.MAX_TAGS_PER_IMAGE
 

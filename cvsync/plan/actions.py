@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from cvsync.events import without_query
+from cvsync.model import REGULAR
 
 
 class Kind(IntEnum):
@@ -65,7 +66,7 @@ class NewTag:
     """None: nothing is told of it."""
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.type})" if self.type not in (None, "Regular") else self.name
+        return f"{self.name} ({self.type})" if self.type not in (None, REGULAR) else self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cvsync.errors import PlanError
 from cvsync.known import KnownImages
 from cvsync.labels import Codes, Labels, codes_of, fold, one_chunk
+from cvsync.model import NEGATIVE
 from cvsync.parallel import look_up, together
 from cvsync.plan.actions import NewTag, TagRename
 from cvsync.plan.coded import Coded, Mask, boxes, fingerprints
@@ -227,7 +228,7 @@ class Sides:
         """For each tag whether it says that there is nothing on the image."""
         types = self._tag_types() | {n: tag.type for n, tag in enumerate(self.snapshot.tags) if tag.type}
         flags = np.zeros(len(self.names.names), bool)
-        flags[[code for code, type_ in types.items() if type_ == "Negative"]] = True
+        flags[[code for code, type_ in types.items() if type_ == NEGATIVE]] = True
         return flags
 
     def _tag_types(self) -> dict[int, str]:
