@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from cvsync import limits
 from cvsync.errors import ManifestError
 from cvsync.labels import METADATA
-from cvsync.manifest.reading import Reading
+from cvsync.manifest.reading import Box, Reading
 
 ALIASES = {  # the field's own name comes first and, but for LABELS, wins
     "key": ("key",),
@@ -38,6 +38,7 @@ SIDES = ("left", "top", "width", "height")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CENTRES = ("cx", "cy", "width", "height")
 CELL = ("box",) * 4  # four numbers in one cell
+FOUR = {Box.LTWH: SIDES, Box.XYXY: CORNERS, Box.CXCYWH: CENTRES}
 SIZE = ("image_width", "image_height")
 FEW_TEXTS = frozenset({"tag", "tag_type", "error_code"})  # whose rows share a handful of texts
 NUMBERS = frozenset({*SIDES, *CORNERS, *CENTRES, *SIZE})
