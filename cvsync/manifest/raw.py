@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from cvsync.manifest.delimited import cells_of, read_text, row_numbers, sniff_safely
+from cvsync.manifest.delimited import cells_of, read_text, row_numbers
+from cvsync.manifest.dialect import sniff_safely
 from cvsync.manifest.places import Place, told
 from cvsync.manifest.views import without_views
 

@@ -22,7 +22,8 @@ import pyarrow as pa
 from cvsync.errors import ManifestError
 from cvsync.labels import METADATA
 from cvsync.manifest.by_image import OneImage
-from cvsync.manifest.delimited import read_text, sniff
+from cvsync.manifest.delimited import read_text
+from cvsync.manifest.dialect import sniff
 from cvsync.manifest.files import plain_path
 from cvsync.manifest.imagefolders import IMAGES
 from cvsync.manifest.places import Place, told

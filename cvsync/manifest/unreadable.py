@@ -1,4 +1,4 @@
-"""What is wrong with a file that Arrow cannot make anything of, in words that say what to do."""
+"""What is wrong with a file that nothing can be made of, in words that say what to do."""
 
 from __future__ import annotations
 
@@ -77,3 +77,11 @@ def why_no_parquet(place: Place, said: str) -> str:
     kind, form = _LOOKS_LIKE.get(text[:1], ("a CSV table", "csv") if is_table else ("text", ""))
     remedy = f"name it .{form}, or give --from {form}" if form else "give it the ending of what it is"
     return f"cannot be read: it is named as Parquet and looks like {kind}; {remedy}"
+
+
+def no_utf8(place: Place, error: UnicodeDecodeError) -> ManifestError:
+    """Name the line of a file that is no UTF-8, as the decoder found it."""
+    line = error.object.count(b"\n", 0, error.start) + 1
+    return ManifestError(
+        place.name, [f"cannot be read: line {line} is not UTF-8 text; save the file as UTF-8"]
+    )

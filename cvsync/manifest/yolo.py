@@ -26,6 +26,7 @@ from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.target import Target
 from cvsync.manifest.tree import TreeWriter, below, image_files, read_index, tree_rows
+from cvsync.manifest.unreadable import no_utf8
 
 YOLO = Holds(tags=False, columns=EVERY_COLUMN - {"tag_type"}, precision=CORNERS_EXACT)
 SPLITS = ("train", "val", "valid", "test")
@@ -299,10 +300,7 @@ def _class_lines(place: Place) -> list[str]:
     try:
         return content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ManifestError(
-            place.name, [f"cannot be read: line {line} is not UTF-8 text; save the file as UTF-8"]
-        ) from error
+        raise no_utf8(place, error) from error
 
 
 def write_yolo(labels: Labels, target: Target) -> None:
