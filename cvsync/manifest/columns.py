@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from cvsync import limits
 from cvsync.errors import ManifestError
 from cvsync.labels import METADATA
-from cvsync.manifest.reading import Box, Reading
+from cvsync.manifest.reading import Box, Reading, Units
 
 ALIASES = {  # the field's own name comes first and, but for LABELS, wins
     "key": ("key",),
@@ -110,6 +110,15 @@ def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int
 def box_fields(found: Mapping[str, object]) -> tuple[str, ...] | None:
     """Give the fields of a box's four numbers, if there are any."""
     return next((group for group in (CORNERS, SIDES, CENTRES, CELL) if set(group) <= found.keys()), None)
+
+
+def has_final_sides(fields: Collection[str], reading: Reading) -> bool:
+    """Tell whether the sides of boxes are fractions, rounded once: straight to what the service stores.
+
+    Whatever is yet to be computed with is read in double precision.
+    """
+    is_plain = reading.box in (None, Box.LTWH) and reading.units in (None, Units.FRACTION)
+    return is_plain and {*SIDES} <= {*fields}
 
 
 def _mapped(plain: list[str], columns: Mapping[str, str], wrong: list[str]) -> dict[str, int]:

@@ -13,12 +13,12 @@ import pyarrow.csv
 
 from cvsync.errors import ManifestError
 from cvsync.labels import TEXT, Labels, one_chunk
-from cvsync.manifest.columns import CORNERS, FEW_TEXTS, NUMBERS, SIDES, SIZE, find_columns
+from cvsync.manifest.columns import FEW_TEXTS, NUMBERS, SIZE, find_columns, has_final_sides
 from cvsync.manifest.dialect import FALLBACK, Dialect, sniff, sniff_safely
 from cvsync.manifest.numbers import number_texts
 from cvsync.manifest.places import Place
 from cvsync.manifest.quotes import open_quote
-from cvsync.manifest.reading import Box, Reading, Units
+from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.schema import own_table
 from cvsync.manifest.target import Target
@@ -189,13 +189,8 @@ def _read(place: Place, dialect: Dialect, reading: Reading) -> Rows:
 
 
 def _types(columns: Mapping[str, int], reading: Reading) -> dict[int, pa.DataType]:
-    """Choose what columns are read as.
-
-    Sides in fractions are rounded once, straight to what the service stores; whatever is yet to be computed
-    with keeps double precision.
-    """
-    is_final = set(SIDES) <= columns.keys() and not set(CORNERS) <= columns.keys()
-    is_final &= reading.box in (None, Box.LTWH) and reading.units in (None, Units.FRACTION)
+    """Choose what columns are read as."""
+    is_final = has_final_sides(columns, reading)
     types = {}
     for field, position in columns.items():
         if field not in NUMBERS:

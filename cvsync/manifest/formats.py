@@ -129,6 +129,7 @@ FORMATS = {
 _TABLES = (".csv", ".tsv", ".tab", ".psv", ".parquet", ".pq")
 _LINES = (".jsonl", ".ndjson", ".manifest")
 COCO_NAME = "manifest.json"  # as pulled folders call it
+_PEEK = 50  # lines that tell a format
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # of folders of images
 
 
@@ -213,8 +214,7 @@ def recognise_folder(place: Place) -> Format:
 
 
 def _recognise_json(place: Place) -> Format:
-
-    said = [one for one in peek(place) if isinstance(one, dict)]
+    said = peek(place, _PEEK)
     if any({"images", "annotations"} & one.keys() and "categories" in one for one in said):
         return FORMATS["coco"]
     for name, is_it in (("azureml", is_azureml), ("vertex", is_vertex), ("rekognition", is_rekognition)):
@@ -224,7 +224,6 @@ def _recognise_json(place: Place) -> Format:
 
 
 def _is_list_of_files(head: bytes) -> bool:
-
     first = head.split(b"\n", 1)[0].strip().decode("utf-8", "replace").lower()
     return first.endswith(tuple(IMAGES)) and "://" not in first
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +15,21 @@ import pyarrow.json
 from cvsync.errors import ManifestError
 from cvsync.labels import Labels
 from cvsync.manifest.cells import Unreadable, box_in, labels_in
-from cvsync.manifest.columns import ALIASES, LABELS, NUMBERS, SIDES, SIZE, match_columns, require
-from cvsync.manifest.lines import objects_of, read_lines, read_parsed
+from cvsync.manifest.columns import (
+    ALIASES,
+    LABELS,
+    NUMBERS,
+    SIDES,
+    SIZE,
+    has_final_sides,
+    match_columns,
+    require,
+)
+from cvsync.manifest.lines import objects_of, peek, read_lines, read_parsed
 from cvsync.manifest.nested import BOX_FIELDS, Label, NoJSONError, TwiceError, box_of, labels_of
 from cvsync.manifest.numbers import number_texts
 from cvsync.manifest.places import Place
-from cvsync.manifest.reading import Box, Reading, Units
+from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.schema import own_table
 from cvsync.manifest.target import Target
@@ -39,7 +48,7 @@ def read_jsonl(place: Place, reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It cannot be read, or lacks a field.
     """
-    peeked = [said for said in _peek(place) if isinstance(said, dict)]
+    peeked = peek(place, _PEEK)
     if not peeked:
         raise ManifestError(place.name, ["is empty, or holds no JSON object"])
     rows = _read_columns(place, reading, peeked)
@@ -61,14 +70,6 @@ def read_json(place: Place, reading: Reading) -> list[Rows]:
     return [_read_objects(place, reading, lambda: enumerate(said, 1))]
 
 
-def _peek(place: Place) -> Iterator[Any]:
-    for (_, line), _n in zip(read_lines(place), range(_PEEK), strict=False):
-        try:
-            yield orjson.loads(line)
-        except orjson.JSONDecodeError:
-            yield None
-
-
 def _read_columns(place: Place, reading: Reading, peeked: list[dict[str, Any]]) -> Rows | None:
     """Read lines of plain fields; None where some line is something else."""
     names = [*dict.fromkeys(name for said in peeked for name in said)]
@@ -77,12 +78,10 @@ def _read_columns(place: Place, reading: Reading, peeked: list[dict[str, Any]]) 
     columns, wrong = match_columns(names, reading)
     if wrong or {"tag", "labels"} <= columns.keys():
         return None  # told, or settled line by line
-    is_final = set(SIDES) <= columns.keys() and reading.box in (None, Box.LTWH)
-    is_final &= reading.units in (None, Units.FRACTION)
+    is_final = has_final_sides(columns, reading)
     types = {}
     for field, position in columns.items():
         if field in NUMBERS:
-            # Sides are rounded once, straight to what the service stores.
             types[names[position]] = pa.float32() if is_final and field not in SIZE else pa.float64()
         else:
             types[names[position]] = pa.string()

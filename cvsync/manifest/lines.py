@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -17,7 +18,6 @@ from cvsync.manifest.rows import IMAGE_NOTE, Lost, Rows
 Parsed = tuple[dict[str, Any], list[Label]]
 """The fields of an image, and its labels."""
 _SHOWN = 200  # characters of a bad line that its problem shows
-_PEEK = 50  # lines that tell a format
 
 
 def read_lines(place: Place) -> Iterator[tuple[int, bytes]]:
@@ -38,9 +38,9 @@ def objects_of(place: Place) -> Iterator[tuple[int, Any]]:
             yield number, line
 
 
-def peek(place: Place) -> list[Any]:
-    """Give what the first lines say."""
-    return [said for (_, said), _ in zip(objects_of(place), range(_PEEK), strict=False)]
+def peek(place: Place, count: int) -> list[dict[str, Any]]:
+    """Give the objects that the first lines are; what else they are is left out."""
+    return [said for _, said in islice(objects_of(place), count) if isinstance(said, dict)]
 
 
 def read_parsed(
