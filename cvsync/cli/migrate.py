@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from cvsync.cli.common import common_options, split_common
 from cvsync.cli.options import (
     create_project_option,
+    exportable_option,
     max_delete_option,
     quota_option,
     rejects_option,
@@ -39,6 +40,7 @@ _TO = (
 @click.option("--to", metavar="PROFILE", help=_TO)
 @create_project_option
 @click.option("--domain", metavar="NAME|ID", help="Of a new project.  [default: the source's]")
+@exportable_option
 @wanted_options
 @tag_map_option
 @click.option(
@@ -85,8 +87,8 @@ def migrate(source: str, copy: str, to: str | None, server_side: bool, dry_run: 
     from cvsync.flows import migrate as flow
     from cvsync.flows.server_side import copy_by_services
 
-    if options["domain"] and not options["create_project"]:
-        raise click.UsageError("--domain is of a new project; give --create-project too")
+    if not options["create_project"] and (options["domain"] or options["exportable"]):
+        raise click.UsageError("--domain and --exportable are of a new project; give --create-project too")
     base, options = split_common(options)
     if to and options["from_profile"]:
         _refuse_idle("endpoint", "api_version", "auth")
@@ -132,10 +134,11 @@ def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:
     settings, options = split_run(options)
     drift, rejects = options["on_drift"], options["rejects"]
     assert rejects is None or isinstance(rejects, Path)
+    new = NewProject(domain=options["domain"], exportable=options["exportable"])
     return MigrateRequest(
         source=source,
         project=copy,
-        create=NewProject(domain=options["domain"]) if options["create_project"] else None,
+        create=new if options["create_project"] else None,
         on_drift=OnDrift.MANIFEST if drift == "source" else OnDrift(drift),
         prune=Prune.DELETE if options["delete"] else Prune.KEEP,
         guard=DeleteGuard(options["max_delete"]),

@@ -18,6 +18,7 @@ __all__ = [
     "PROJECT_TYPES",
     "Common",
     "create_project_option",
+    "exportable_option",
     "manifest_options",
     "max_delete_option",
     "project_type",
@@ -32,6 +33,11 @@ PROJECT_TYPES = ("multiclass", "multilabel", "detection", "classification")
 
 create_project_option = click.option(
     "--create-project", is_flag=True, help="Create the project if it does not exist."
+)
+exportable_option = click.option(
+    "--exportable",
+    is_flag=True,
+    help="Of a new project: only such that its models can be exported.  [default: with --export]",
 )
 max_delete_option = click.option(
     "--max-delete",
@@ -83,6 +89,7 @@ _MANIFEST = (
         help="Of a new project.  [default: what the manifest needs]",
     ),
     click.option("--domain", metavar="NAME|ID", help="Of a new project.  [default: General]"),
+    exportable_option,
     click.option(
         "--delete",
         is_flag=True,

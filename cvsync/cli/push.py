@@ -136,10 +136,15 @@ def _plan_request(common: Common, options: dict[str, Any], *, exportable: bool =
         raise click.UsageError("--delete removes whole images, so it does not go with --only and --exclude")
     if options["delete_unmanaged"] and not options["delete"]:
         raise click.UsageError("--delete-unmanaged adds to --delete; give both")
-    if not options["create_project"] and (options["type_"] or options["domain"]):
-        raise click.UsageError("--type and --domain are of a new project; give --create-project too")
+    if not options["create_project"] and any(options[name] for name in ("type_", "domain", "exportable")):
+        raise click.UsageError(
+            "--type, --domain and --exportable are of a new project; give --create-project too"
+        )
     prune = Prune.DELETE if options["delete"] else Prune.KEEP
-    new = NewProject(type=project_type(options["type_"]), domain=options["domain"], exportable=exportable)
+    new = NewProject(
+        type=project_type(options["type_"]), domain=options["domain"],
+        exportable=exportable or options["exportable"],
+    )  # fmt: skip
     return PlanRequest(
         manifests=options["manifests"],
         reading=reading,

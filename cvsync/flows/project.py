@@ -193,12 +193,17 @@ def choose_type(client: Client, new: NewProject, *, inferred: ProjectType) -> Pr
 
 
 def choose_domain(domains: Sequence[Domain], type_: ProjectType, new: NewProject) -> Domain:
-    """Look a domain up by name or id among those of a type."""
-    fitting = [domain for domain in domains if domain.type == type_.domain_type]
+    """Look a domain up by name or id among those of a type, and of those whose models can be exported."""
+    of_type = [domain for domain in domains if domain.type == type_.domain_type]
+    fitting = [domain for domain in of_type if domain.exportable or not new.exportable]
     wanted = new.domain or (DEFAULT_EXPORTABLE_DOMAIN if new.exportable else DEFAULT_DOMAIN)
     for domain in fitting:
         if wanted.casefold() in (domain.id, domain.name.casefold()):
             return domain
-    names = ", ".join(sorted(domain.name for domain in fitting))
-    why = "" if new.domain else " (needed for --export)" if new.exportable else ""
-    raise SettingsError(f"no {type_} domain {wanted!r}{why}; this API version has: {names}")
+    names = ", ".join(sorted(domain.name for domain in fitting)) or "none"
+    if not new.exportable:
+        raise SettingsError(f"no {type_} domain {wanted!r}; this API version has: {names}")
+    named = next((domain.name for domain in of_type if domain.id == wanted.casefold()), wanted)
+    raise SettingsError(
+        f"no {type_} domain {named!r} whose models can be exported; this API version has: {names}"
+    )

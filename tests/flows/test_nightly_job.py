@@ -84,6 +84,54 @@ def test_a_night_makes_a_model_of_the_data_and_the_next_finds_nothing_to_do(nigh
     assert "| Iteration 1 | 12 |" in second.split("## Evaluation")[1]
 
 
+def test_a_project_that_a_job_makes_can_be_exported_by_its_later_steps(night: Night) -> None:
+    (night.folder / "cvsync.toml").write_text(JOB.replace(', domain = "General (compact)"', ""))
+
+    ran = night.job()
+
+    assert ran.code == 0, ran.err
+    assert len([*(night.folder / "models").glob("*.zip")]) == 1
+
+
+EXPORT = 'export = { platforms = ["onnx"], export_dir = "models" }'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('domain = "General (compact)"', 'domain = "General"'),
+        (
+            f"{{ {EXPORT} }},",
+            '{ verify = { manifests = "manifest.csv" } },\n  { train = { export = "onnx" } },',
+        ),
+    ],
+)
+def test_a_project_whose_models_a_later_step_cannot_export_is_not_made(
+    night: Night, before: str, after: str
+) -> None:
+    general = JOB.replace('domain = "General (compact)"', 'domain = "General"')
+    (night.folder / "cvsync.toml").write_text(general.replace(before, after))
+
+    ran = night.job()
+
+    assert ran.code == 2
+    assert "no multiclass domain 'General' whose models can be exported; this API version has: " in ran.err
+    assert night.writes() == {}
+
+
+def test_a_copy_whose_models_a_later_step_cannot_export_is_not_made(night: Night) -> None:
+    assert night.run("push", night.folder / "manifest.csv", "--create-project").code == 0
+    migrate = 'migrate = { source = "shelf", copy = "copy", create_project = true }'
+    steps = f'steps = [{{ {migrate} }}, {{ train = {{ export = "onnx" }} }}]'
+    (night.folder / "cvsync.toml").write_text(f"[job.nightly]\n{steps}\n")
+    night.forget()
+
+    ran = night.run("run", "nightly", "-p", "copy", "--config", night.folder / "cvsync.toml")
+
+    assert (ran.code, night.writes()) == (2, {})
+    assert "no multiclass domain 'General' whose models can be exported" in ran.err
+
+
 def test_a_model_that_is_not_good_enough_leaves_the_published_one_alone(night: Night) -> None:
     night.job()
     night.row(0, tag="tag 1")

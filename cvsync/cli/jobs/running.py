@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
 from cvsync.cli import exits
 from cvsync.cli.common import Common, common_options, split_common
+from cvsync.cli.jobs.exporting import ready_to_export
 from cvsync.cli.jobs.job import Job, Step
 from cvsync.cli.jobs.listening import listen
 from cvsync.cli.jobs.markdown import markdown, verdict
@@ -52,6 +53,8 @@ def run_job(job: Job, words: Sequence[str]) -> int:
     """
     began = time.monotonic()
     common = settings_of(job, words)
+    steps = ready_to_export(job.steps, lambda step: settings_of(job, words, step.options))
+    job = replace(job, steps=tuple(steps))
     run_id = new_run_id()
     folder = jobs_folder(common.state, job.name, job.file.path)
 
@@ -65,20 +68,20 @@ def run_job(job: Job, words: Sequence[str]) -> int:
     return run_offline(work, command=f"run {job.name}", json=common.json, quiet=common.quiet, run_id=run_id)
 
 
-def settings_of(job: Job, words: Sequence[str] = ()) -> Common:
-    """Give the common options of a job as its steps will have them."""
+def settings_of(job: Job, words: Sequence[str] = (), options: Mapping[str, Any] | None = None) -> Common:
+    """Give the common options of a job as its steps will have them, or the one that has these options."""
 
     @click.command()
     @common_options
     def settings(**options: Any) -> Common:
         return split_common(options)[0]
 
-    made = _invoke(settings, job, words, {})
+    made = _invoke(settings, job, words, options or {})
     assert isinstance(made, Common)
     return made
 
 
-def _invoke(command: click.Command, job: Job, words: Sequence[str], options: dict[str, Any]) -> Any:
+def _invoke(command: click.Command, job: Job, words: Sequence[str], options: Mapping[str, Any]) -> Any:
     """Have a command take its options from the command line, the environment and the job, in this order."""
     whole = [f"--config={job.file.path}", *words]
     context = command.make_context(command.name, whole, default_map={**job.settings, **options})
@@ -173,7 +176,7 @@ class _Run:
         words += ["--", *step.arguments] if step.arguments else []
         try:
             with listen(record):
-                code = _invoke(step.command, self.job, words, dict(step.options))
+                code = _invoke(step.command, self.job, words, step.options)
         except click.ClickException as error:
             record.reason, code = f"{step.place}: {error.format_message()}", error.exit_code
             self.output.error(record.reason)
