@@ -1,4 +1,4 @@
-"""Labels and boxes in one text: a cell of a table, or a text in JSON."""
+"""Labels, boxes and numbers in a text: a cell of a table, or a text in JSON."""
 
 from __future__ import annotations
 
@@ -36,3 +36,11 @@ def box_in(text: str) -> Any:
     if isinstance(found, Unreadable):
         raise ShapeError
     return found
+
+
+def number_in(text: str) -> float | str:
+    """Read a number; a text that is none stays, for the checks to tell."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

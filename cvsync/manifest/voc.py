@@ -17,6 +17,7 @@ from defusedxml import DefusedXmlException
 from cvsync.labels import Labels
 from cvsync.manifest.build import Columns
 from cvsync.manifest.by_image import images_of
+from cvsync.manifest.cells import number_in
 from cvsync.manifest.holds import EVERY_COLUMN, WHOLE_PIXELS, Holds
 from cvsync.manifest.numbers import whole_pixels
 from cvsync.manifest.places import Place
@@ -127,7 +128,7 @@ def _image(folder: Place, file: Place, root: Element, pictures: set[str], index:
 
 def _size(root: Element) -> dict[str, Any]:
     texts = {side: (root.findtext(f"size/{side}") or "").strip() for side in ("width", "height")}
-    return {f"image_{side}": _number(text) for side, text in texts.items() if text and _number(text) != 0}
+    return {f"image_{side}": number_in(text) for side, text in texts.items() if text and number_in(text) != 0}
 
 
 def _labels(root: Element) -> Iterator[dict[str, Any] | None]:
@@ -136,14 +137,7 @@ def _labels(root: Element) -> Iterator[dict[str, Any] | None]:
         if not all(corners.values()):
             yield None
             continue
-        yield {"tag": found.findtext("name"), **{name: _number(text) for name, text in corners.items()}}
-
-
-def _number(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+        yield {"tag": found.findtext("name"), **{name: number_in(text) for name, text in corners.items()}}
 
 
 def write_voc(labels: Labels, target: Target) -> None:

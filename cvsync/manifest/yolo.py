@@ -6,54 +6,32 @@ labels of ``…/images/a.jpg`` are ``…/labels/a.txt``; without a folder ``imag
 
 from __future__ import annotations
 
-import math
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import yaml
 
-from cvsync.errors import ManifestError
 from cvsync.labels import Labels
 from cvsync.manifest.build import Columns
 from cvsync.manifest.by_image import images_of
+from cvsync.manifest.cells import number_in
 from cvsync.manifest.holds import CORNERS_EXACT, EVERY_COLUMN, Holds
+from cvsync.manifest.nested import OutlineError
 from cvsync.manifest.numbers import centre
+from cvsync.manifest.outlines import box_around
 from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.target import Target
-from cvsync.manifest.tree import TreeWriter, below, image_files, read_index, tree_rows
-from cvsync.manifest.unreadable import no_utf8
+from cvsync.manifest.tree import TreeWriter, below, read_index, tree_rows
+from cvsync.manifest.yolo_data import LISTS, NAMES, DataSet, find_data_set
 
 YOLO = Holds(tags=False, columns=EVERY_COLUMN - {"tag_type"}, precision=CORNERS_EXACT)
-SPLITS = ("train", "val", "valid", "test")
-NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 PARTS = (NAMES[0], "labels")  # of what is written
-LISTS = ("classes.txt", "obj.names", "names.txt")
 _BOX = ("cx", "cy", "width", "height")
-
-
-class _Texts(yaml.SafeLoader):
-    """Takes what stands there as text: a class `007`, `no` or `null` is called so."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (never changed; its stub has it so)
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """What ``data.yaml`` says, or what stands in its place."""
-
-    root: Place
-    names: dict[int, str]
-    parts: tuple[Place, ...]
-    """Folders of images, lists of them, or both."""
-    missing: tuple[Lost, ...] = ()
-    """What it names and is not there: of which images, nobody knows."""
-    keypoints: int = 0
-    """How many numbers stand behind each box for points of a pose."""
 
 
 def is_yolo(folder: Place) -> bool:
@@ -68,12 +46,10 @@ def read_yolo(place: Place, _reading: Reading) -> list[Rows]:
     Raises:
         ManifestError: It is none, or a part of it is missing.
     """
-    data = _data_set(place)
+    data = find_data_set(place)
     index = read_index(data.root)
-    images = [
-        *dict.fromkeys([*(path for path in index), *(i.path for p in data.parts for i in _images(p, data))])
-    ]
-    return [_read(data, images, index)]
+    images = dict.fromkeys([*index, *(image.path for image in data.images())])
+    return [_read(data, [*images], index)]
 
 
 def label_path(image: str) -> str:
@@ -94,28 +70,21 @@ def _read(data: DataSet, images: Sequence[str], index: Any) -> Rows:
     count = 0
     for image in images:
         labels = below(data.root, label_path(image))
-        labels = replace(
-            labels, name=posixpath.join(data.root.name, posixpath.relpath(labels.path, data.root.path))
-        )
+        labels = replace(labels, name=_name_in(data, labels))
         common = index.get(image, {"path": image})
         rows = [*_lines(labels)] if labels.exists else []
-        kept = 0
         for number, cells in rows:
             try:
                 label, is_outline = _label(cells, data)
             except _BadLineError as error:
-                lost.append(
-                    Lost(
-                        error.code, number, error.column, error.value, source=labels.name,
-                        path=common.get("path"), url=common.get("url"), key=common.get("key"), is_sure=True,
-                    )
-                )  # fmt: skip
+                at = {name: common.get(name) for name in ("url", "path", "key")}
+                what = (error.code, number, error.column, error.value)
+                lost.append(Lost(*what, source=labels.name, is_sure=True, **at))
                 continue
             if is_outline:
                 outlined.append(len(which))
             built.add(number, common, label)
             which.append(len(sources))
-            kept += 1
         if not rows:
             built.add(0, common)
             which.append(len(sources))
@@ -145,6 +114,7 @@ def _lines(place: Place) -> Iterator[tuple[int, list[str]]]:
 
 
 def _label(cells: list[str], data: DataSet) -> tuple[dict[str, Any], bool]:
+    """Read a line; tell whether it is an outline, taken as the box around it."""
     names = data.names
     if data.keypoints and len(cells) == 5 + data.keypoints:
         cells = cells[:5]
@@ -153,34 +123,16 @@ def _label(cells: list[str], data: DataSet) -> tuple[dict[str, Any], bool]:
     number = int(cells[0]) if cells[0].isdecimal() else None
     if number not in names:
         raise _BadLineError("E043", "class", cells[0])
-    numbers = [_number(cell) for cell in cells[1:]]
+    numbers = [number_in(cell) for cell in cells[1:]]
     if len(cells) == 5:
         return {"tag": names[number], **dict(zip(_BOX, numbers, strict=True))}, False
-    if any(isinstance(n, str) for n in numbers):
-        raise _BadLineError("E010", "row", " ".join(cells)[:200])
-    xs, ys = numbers[::2], numbers[1::2]
-    width, height = max(xs) - min(xs), max(ys) - min(ys)
-    box = (min(xs) + width / 2, min(ys) + height / 2, width, height)
-    return {"tag": names[number], **dict(zip(_BOX, box, strict=True))}, True
-
-
-def _number(cell: str) -> Any:
     try:
-        return float(cell)
-    except ValueError:
-        return cell
-
-
-def _images(part: Place, data: DataSet) -> Iterable[Place]:
-    if part.is_folder:
-        return image_files(part)
-    start = replace(part, name=posixpath.dirname(part.name), path=posixpath.dirname(part.path))
-    lines = part.read().to_pybytes().decode("utf-8-sig", "replace").splitlines()
-    found = []
-    for line in filter(None, map(str.strip, lines)):
-        beside = below(start, line)
-        found.append(beside if beside.exists else below(data.root, line))
-    return found
+        left, top, right, bottom = box_around(numbers)
+    except OutlineError as error:
+        raise _BadLineError("E010", "row", " ".join(cells)[:200]) from error
+    width, height = right - left, bottom - top
+    box = (left + width / 2, top + height / 2, width, height)
+    return {"tag": names[number], **dict(zip(_BOX, box, strict=True))}, True
 
 
 def _orphans(data: DataSet, images: Sequence[str]) -> list[Lost]:
@@ -197,110 +149,13 @@ def _orphans(data: DataSet, images: Sequence[str]) -> list[Lost]:
                 and child.path not in known
                 and "/labels" in folder
             ):
-                name = posixpath.join(data.root.name, posixpath.relpath(child.path, data.root.path))
-                found.append(Lost("E045", 0, "file", child.base, source=name))
+                found.append(Lost("E045", 0, "file", child.base, source=_name_in(data, child)))
     return found
 
 
-def _data_set(place: Place) -> DataSet:
-    if place.is_folder:
-        described = next((c for c in place.children() if c.base in NAMES), None)
-        return _described(described) if described else _undescribed(place)
-    if place.suffix in (".yaml", ".yml"):
-        return _described(place)
-    folder = replace(place, name=posixpath.dirname(place.name) or ".", path=posixpath.dirname(place.path))
-    described = next((c for c in folder.children() if c.base in NAMES), None)
-    if described:
-        return replace(_described(described), root=folder, parts=(place,), missing=())
-    return DataSet(folder, _class_list(folder), (place,))
-
-
-def _described(place: Place) -> DataSet:
-    try:
-        said = yaml.load(place.read().to_pybytes(), _Texts)  # noqa: S506 (a SafeLoader)
-    except (yaml.YAMLError, ValueError) as error:  # a tagged scalar may be none of its kind
-        raise ManifestError(place.name, [f"cannot be read: {' '.join(str(error).split())}"]) from error
-    if not isinstance(said, dict) or "names" not in said:
-        raise ManifestError(place.name, ["names no classes: `names` is missing"])
-    names = _names(place, said["names"])
-    folder = replace(place, name=posixpath.dirname(place.name), path=posixpath.dirname(place.path))
-    root = below(folder, str(said["path"])) if _listed(said.get("path")) else folder
-    if not root.exists:  # where it was written, it lay elsewhere
-        root = folder
-    parts = [(split, part) for split in SPLITS for part in _listed(said.get(split))]
-    found = [_part(root, part) for _, part in parts]
-    home = replace(folder, name=folder.name or ".")
-    if not root.path.startswith(home.path):
-        home = root
-    listed = read_index(home) if None in found else {}
-    missing = [
-        part
-        for part, at in zip(parts, found, strict=True)
-        if at is None and not _is_listed(root, part[1], listed)
-    ]
-    if missing and len(missing) == len(parts):
-        raise ManifestError(place.name, [f"its images are not there: {', '.join(p for _, p in missing)}"])
-    there = tuple(at for at in found if at is not None) or (root,)
-    lost = tuple(Lost("E003", 0, split, part, source=place.name) for split, part in missing)
-    return DataSet(home, names, there, lost, _keypoints(place, said.get("kpt_shape")))
-
-
-def _keypoints(place: Place, shape: Any) -> int:
-    """Multiply the number of points and of numbers a point, which are left alone."""
-    sides = _listed(shape)
-    if not all(side.isdecimal() for side in sides):
-        raise ManifestError(place.name, ["`kpt_shape` is no list of two numbers"])
-    return math.prod(map(int, sides)) if sides else 0
-
-
-def _names(place: Place, listed: Any) -> dict[int, str]:
-    pairs = dict(enumerate(listed)) if isinstance(listed, list) else listed
-    if not isinstance(pairs, dict) or not all(
-        str(number).isdecimal() and isinstance(name, str) for number, name in pairs.items()
-    ):
-        raise ManifestError(place.name, ["`names` is neither a list of names nor a number and a name each"])
-    return {int(number): name for number, name in pairs.items() if name}
-
-
-def _part(root: Place, part: str) -> Place | None:
-    # Some programs write paths as seen from a folder beside the file.
-    tries = [below(root, part), below(root, part.removeprefix("../"))]
-    return next((place for place in tries if place.exists), None)
-
-
-def _is_listed(root: Place, part: str, images: Iterable[str]) -> bool:
-    """Tell whether images of a folder that is not there are known, as those that have a URL only."""
-    start = below(root, part).path + "/"
-    return any(image.startswith(start) for image in images)
-
-
-def _listed(value: Any) -> list[str]:
-    listed = value if isinstance(value, list) else [value]
-    return [str(one) for one in listed if one not in (None, "", "~", "null")]
-
-
-def _undescribed(folder: Place) -> DataSet:
-    images = folder.child("images")
-    return DataSet(folder, _class_list(folder), (images if images.exists else folder,))
-
-
-def _class_list(folder: Place) -> dict[int, str]:
-    for where in (folder, folder.child("labels")):
-        for name in LISTS:
-            place = where.child(name)
-            if place.exists:
-                # A blank line has a number too, though no name.
-                lines = _class_lines(place)
-                return {number: line.strip() for number, line in enumerate(lines) if line.strip()}
-    raise ManifestError(folder.name, [f"names no classes: there is neither {NAMES[0]} nor {LISTS[0]}"])
-
-
-def _class_lines(place: Place) -> list[str]:
-    content: bytes = place.read().to_pybytes()
-    try:
-        return content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise no_utf8(place, error) from error
+def _name_in(data: DataSet, place: Place) -> str:
+    """Name a file by the way from the data set to it."""
+    return posixpath.join(data.root.name, posixpath.relpath(place.path, data.root.path))
 
 
 def write_yolo(labels: Labels, target: Target) -> None:
