@@ -10,7 +10,6 @@ there.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,12 +18,11 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json
 from numpy.typing import NDArray
 
-from cvsync.errors import ManifestError
 from cvsync.labels import METADATA, Labels
 from cvsync.manifest.by_image import OneImage, images_of
+from cvsync.manifest.coco_lists import Columns, Lists, read_lists
 from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import find_images
 from cvsync.manifest.nested import OutlineError, text_of
@@ -38,12 +36,6 @@ from cvsync.manifest.texts import Positions
 from cvsync.manifest.unfold import unfold
 
 COCO = Holds(tags=False, needs_size=True, columns=EVERY_COLUMN - {"tag_type"})
-_TEXTS = ("file_name", "coco_url", "url", "key", "version", "image_id")
-_METADATA = re.compile(rb'"metadata\.(?:[^"\\]|\\.)+"(?=\s*:)')
-
-Columns = dict[str, pa.Array]
-Lists = dict[str, Columns]
-"""Images, annotations and categories, as columns."""
 
 
 def read_coco(place: Place, reading: Reading) -> list[Rows]:
@@ -53,10 +45,7 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
         ManifestError: It is no such file.
     """
     content = place.read()
-    try:
-        lists = _in_columns(content)
-    except pa.ArrowException:
-        lists = _one_by_one(place.name, content)
+    lists = read_lists(place.name, content)
     images, annotations = lists["images"], lists["annotations"]
     masks = _fill_boxes(annotations, content)
     tag = _lookup(lists["categories"]["id"], annotations["category_id"])
@@ -77,11 +66,9 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     usable = np.flatnonzero(is_usable)
     of_label = np.concatenate([usable, np.full(len(alone), -1)])
     of_image = np.concatenate([image[usable], alone])
-    table = _table(lists, of_image=of_image, of_label=of_label, tag=tag)
+    table, home = _table(lists, of_image=of_image, of_label=of_label, tag=tag), None
     if reading.images is None:
         home, table = find_images(place, table)
-    else:
-        home = None
     return [
         unfold(
             Rows(
@@ -99,75 +86,6 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
             )
         )
     ]
-
-
-def _fields(content: pa.Buffer) -> dict[str, dict[str, pa.DataType]]:
-    """Say which fields of its lists count."""
-    carried = {orjson.loads(name) for name in _METADATA.findall(content)}
-    return {
-        "images": {"id": pa.int64(), "width": pa.float64(), "height": pa.float64()}
-        | dict.fromkeys([*_TEXTS, *sorted(carried)], pa.string()),
-        "annotations": {
-            "image_id": pa.int64(),
-            "category_id": pa.int64(),
-            "bbox": pa.list_(pa.float64()),
-            "iscrowd": pa.int64(),
-        },
-        "categories": {"id": pa.int64(), "name": pa.string()},
-    }
-
-
-def _in_columns(content: pa.Buffer) -> Lists:
-    """Read it as a table of one row, whose cells are lists."""
-    fields = _fields(content)
-    schema = pa.schema([(name, pa.list_(pa.struct([*types.items()]))) for name, types in fields.items()])
-    table = pa.json.read_json(
-        pa.BufferReader(content),
-        read_options=pa.json.ReadOptions(block_size=max(content.size + 1, 1 << 16)),
-        parse_options=pa.json.ParseOptions(
-            explicit_schema=schema, unexpected_field_behavior="ignore", newlines_in_values=True
-        ),
-    )
-    found = {}
-    for name, types in fields.items():
-        items = table.column(name).combine_chunks().flatten()
-        found[name] = dict(zip(types, items.flatten(), strict=True))
-    return found
-
-
-def _one_by_one(source: str, content: pa.Buffer) -> Lists:
-    """Read it object by object: ids may be texts, and numbers may be written as such."""
-    try:
-        said = orjson.loads(memoryview(content))
-    except orjson.JSONDecodeError as error:
-        raise ManifestError(source, [f"cannot be read: {error}"]) from error
-    found = {}
-    for name, types in _fields(content).items():
-        items = said.get(name) or []
-        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
-            raise ManifestError(source, [f"its {name!r} are no list of objects"])
-        columns: Columns = {}
-        for field in types:
-            values = [item.get(field) for item in items]
-            if field == "bbox":
-                columns[field] = pa.array([_four(value) for value in values], pa.list_(pa.string()))
-            elif field in ("width", "height", "iscrowd"):
-                columns[field] = pa.array([_number(value) for value in values], pa.float64())
-            else:
-                columns[field] = pa.array([text_of(value) for value in values], pa.string())
-        found[name] = columns
-    return found
-
-
-def _four(value: Any) -> list[str | None] | None:
-    return [text_of(number) for number in value] if isinstance(value, list) else None
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError):
-        return None
 
 
 def _lookup(ids: pa.Array, wanted: pa.Array) -> NDArray[np.int64]:
@@ -272,13 +190,9 @@ def _doubles(images: Columns, numbers: Positions) -> list[Lost]:
     """Name the images whose id another has already: no annotation can mean them."""
     first = _lookup(images["id"], images["id"])
     return [
-        Lost(
-            "E046", int(numbers[row]), "id", text_of(images["id"][row].as_py()),
-            url=images["coco_url"][row].as_py(), path=images["file_name"][row].as_py(),
-            key=images["key"][row].as_py(),
-        )
+        Lost("E046", int(numbers[row]), "id", text_of(images["id"][row].as_py()), **_image_at(images, row))
         for row in np.flatnonzero(first != np.arange(len(first))).tolist()
-    ]  # fmt: skip
+    ]
 
 
 def write_coco(labels: Labels, target: Target) -> None:
