@@ -118,6 +118,11 @@ class Labels:
         names = self.table.column_names
         return tuple(name.removeprefix(METADATA) for name in names if name.startswith(METADATA))
 
+    @property
+    def has_boxes(self) -> bool:
+        """Whether any label is a box."""
+        return bool(self.table.column(BOX[0]).null_count < len(self))
+
     def column(self, name: str) -> pa.ChunkedArray | None:
         """Give a column, or None where nobody gave it."""
         return self.table.column(name) if name in self.table.column_names else None

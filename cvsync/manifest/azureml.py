@@ -87,7 +87,7 @@ def _pixels(value: Any) -> Any:
 
 def write_azureml(labels: Labels, target: Target) -> None:
     """Write a file; where any label is a box, all are written as boxes."""
-    has_boxes = labels.table.column("left").null_count < len(labels)
+    has_boxes = labels.has_boxes
     with target.open() as file:
         for image in images_of(labels):
             place = image.cells.get("url") or image.cells["path"]

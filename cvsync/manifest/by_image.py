@@ -65,3 +65,9 @@ def images_of(labels: Labels) -> Iterator[OneImage]:
                 image.labels.append(OneLabel(row["tag"], box))
     if image is not None:
         yield image
+
+
+def tag_names(labels: Labels) -> list[str]:
+    """Give the tags, each once, in the order in which they are met."""
+    names = labels.table.column("tag").unique().to_pylist()
+    return [*dict.fromkeys(name for name in names if name is not None)]

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync.labels import METADATA, Labels
-from cvsync.manifest.by_image import OneImage, images_of
+from cvsync.manifest.by_image import OneImage, images_of, tag_names
 from cvsync.manifest.coco_lists import Columns, Lists, read_lists
 from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import find_images
@@ -197,9 +197,7 @@ def _doubles(images: Columns, numbers: Positions) -> list[Lost]:
 
 def write_coco(labels: Labels, target: Target) -> None:
     """Write a file; what the format has no field for stands in fields of their own on the images."""
-    names = [
-        *dict.fromkeys(tag for tag in labels.table.column("tag").unique().to_pylist() if tag is not None)
-    ]
+    names = tag_names(labels)
     number = {name: n for n, name in enumerate(names, 1)}
     categories = [{"id": n, "name": name, "supercategory": ""} for name, n in number.items()]
     with target.open() as file:

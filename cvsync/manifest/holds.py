@@ -121,11 +121,10 @@ def _drop_images(fitted: Fitted, holds: Holds) -> None:
 def _drop_labels(fitted: Fitted, holds: Holds) -> None:
     labels = fitted.labels
     tag = Texts.of(labels.table.column("tag"))
-    boxed = _boxed(labels)
     if holds.bad_tags:
         bad = np.append(tag.matches(holds.bad_tags), False)[tag.codes]
         _lose(fitted, "labels whose tag cannot be written", bad, ~bad)
-    if not holds.boxes and _boxed(fitted.labels).any():
+    if not holds.boxes and fitted.labels.has_boxes:
         _lose_boxes(fitted)
     boxed = _boxed(fitted.labels)
     has_tag = np.asarray(pc.is_valid(fitted.labels.table.column("tag")))
@@ -201,7 +200,7 @@ def _without_labels(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
 
 def _drop_columns(fitted: Fitted, holds: Holds) -> None:
     table = fitted.labels.table
-    if holds.size_with_boxes and not _boxed(fitted.labels).any():
+    if holds.size_with_boxes and not fitted.labels.has_boxes:
         holds = replace(holds, columns=holds.columns - {"size"})
     gone = []
     for name in table.column_names:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from cvsync.labels import Labels
-from cvsync.manifest.by_image import OneImage, images_of
+from cvsync.manifest.by_image import OneImage, images_of, tag_names
 from cvsync.manifest.holds import WHOLE_PIXELS, Holds
 from cvsync.manifest.lines import Parsed, objects_of, read_parsed
 from cvsync.manifest.nested import Label, ShapeError, text_of
@@ -88,13 +88,11 @@ def _name(names: Mapping[str, Any], number: Any) -> str | None:
 
 def write_rekognition(labels: Labels, target: Target) -> None:
     """Write a file: boxes where any label is one, else one tag an image, or several."""
-    has_boxes = labels.table.column("left").null_count < len(labels)
     is_one = len(labels) == len(labels.keys) and not labels.table.column("tag").null_count
-    names = [
-        *dict.fromkeys(tag for tag in labels.table.column("tag").unique().to_pylist() if tag is not None)
-    ]
+    names = tag_names(labels)
     number = {name: n for n, name in enumerate(names)}
     about: dict[str, Any] = {"human-annotated": "yes", "creation-date": _DATE, "job-name": "cvsync"}
+    has_boxes = labels.has_boxes
     with target.open() as file:
         for image in images_of(labels):
             said: dict[str, Any] = {"source-ref": image.cells["url"]}

@@ -63,8 +63,8 @@ def _tag(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_vertex(labels: Labels, target: Target) -> None:
     """Write a file: boxes where any label is one, else one tag an image, or several."""
-    has_boxes = labels.table.column("left").null_count < len(labels)
     is_one = len(labels) == len(labels.keys)
+    has_boxes = labels.has_boxes
     with target.open() as file:
         for image in images_of(labels):
             said: dict[str, Any] = {"imageGcsUri": image.cells["url"]}

@@ -16,7 +16,7 @@ import yaml
 
 from cvsync.labels import Labels
 from cvsync.manifest.build import Columns
-from cvsync.manifest.by_image import images_of
+from cvsync.manifest.by_image import images_of, tag_names
 from cvsync.manifest.cells import number_in
 from cvsync.manifest.holds import CORNERS_EXACT, EVERY_COLUMN, Holds
 from cvsync.manifest.nested import OutlineError
@@ -160,9 +160,7 @@ def _name_in(data: DataSet, place: Place) -> str:
 
 def write_yolo(labels: Labels, target: Target) -> None:
     """Write a folder: ``data.yaml``, and a file of labels for each image, an empty one where it has none."""
-    names = [
-        *dict.fromkeys(tag for tag in labels.table.column("tag").unique().to_pylist() if tag is not None)
-    ]
+    names = tag_names(labels)
     number = {name: n for n, name in enumerate(names)}
     tree = TreeWriter(target)
     where = "images" if target.has_images else "images/train"
