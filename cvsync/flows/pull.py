@@ -20,7 +20,16 @@ from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.flows.wanted import Wanted, read_selected, select
 from cvsync.labels import Labels, one_chunk
-from cvsync.manifest import Format, Loss, Written, can_hold_all, others_beside, refuse_unfit, write_beside
+from cvsync.manifest import (
+    Format,
+    Loss,
+    Written,
+    can_hold_all,
+    others_beside,
+    parts_beside,
+    refuse_unfit,
+    write_beside,
+)
 from cvsync.model import Image, Project
 from cvsync.run.links import Links
 from cvsync.run.names import new_run_id
@@ -120,9 +129,7 @@ class _Pull:
             )
         labels = self._labels(snapshot)
         pa.default_memory_pool().release_unused()  # and so do its labels
-        written = await asyncio.to_thread(
-            write_beside, labels, request.folder, request.format, lossy=request.lossy
-        )
+        written = await self._write(labels)
         await asyncio.to_thread(self._remember, written.format, labels, gone)
         if request.prune:
             self.folder.remove(gone)
@@ -202,6 +209,18 @@ class _Pull:
         if self.request.images:
             return with_files(snapshot, self.names, self.folder.root, self.folder.files)
         return with_links(snapshot, self.names)
+
+    async def _write(self, labels: Labels) -> Written:
+        """Write the manifest; what somebody changed since the last pull is kept aside."""
+        folder, form = self.request.folder, self.request.format
+        parts = parts_beside(folder, form)
+        kept = await asyncio.to_thread(self.folder.keep_changed, parts)
+        for part, copy in kept.items():
+            text = f"{part} is not as a pull wrote it; it is replaced, and kept as {copy}"
+            tell(self.service.observer, "warning", text=text)
+        written = await asyncio.to_thread(write_beside, labels, folder, form, lossy=self.request.lossy)
+        await asyncio.to_thread(self.folder.note_written, parts)
+        return written
 
     def _remember(self, form: Format, labels: Labels, gone: Sequence[str]) -> None:
         """Note in the ledger which images the manifest's keys are, for when it is pushed."""

@@ -13,6 +13,7 @@ from cvsync.manifest.writer import (
     can_hold_all,
     format_of,
     others_beside,
+    parts_beside,
     refuse_unfit,
     write,
     write_beside,
@@ -20,7 +21,7 @@ from cvsync.manifest.writer import (
 
 __all__ = [
     "FORMATS", "Box", "Format", "Loss", "Manifest", "Name", "Oddity", "Problem", "Problems", "Reading",
-    "Units", "Written", "absolute", "can_hold_all", "format_of", "is_remote", "others_beside", "read",
-    "recall", "refuse_unfit", "rejects_suffix", "remember", "shown", "write", "write_beside", "write_refused",
-    "write_rejects",
+    "Units", "Written", "absolute", "can_hold_all", "format_of", "is_remote", "others_beside", "parts_beside",
+    "read", "recall", "refuse_unfit", "rejects_suffix", "remember", "shown", "write", "write_beside",
+    "write_refused", "write_rejects",
 ]  # fmt: skip

@@ -70,8 +70,8 @@ def joined(folder: Path) -> Iterator[Target]:
         yield Target(part, folder, has_images=True)
         for new in sorted(part.iterdir()):
             old = folder / new.name
-            if old.is_dir():
-                shutil.rmtree(old)
+            if os.path.lexists(old):  # a link, too, wherever it leads
+                old.replace(part / f".{new.name}.old")  # deleted later: a large folder takes a while
             new.replace(old)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -18,6 +18,7 @@ from cvsync.manifest.holds import Fitted, Loss, fit, label_losses
 from cvsync.manifest.identity import path_keys, url_keys
 from cvsync.manifest.target import Target, fresh, joined
 from cvsync.manifest.texts import Texts, first_of
+from cvsync.manifest.tree import INDEX
 
 _BY_SUFFIX = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl",
@@ -105,6 +106,12 @@ def write_beside(labels: Labels, folder: Path, format: str, *, lossy: bool = Fal
 def name_in(folder: Path, form: Format) -> Path:
     """Say what a manifest of a format is called that lies beside its images."""
     return folder if form.is_folder else folder / f"manifest.{_SUFFIX_OF.get(form.name, form.name)}"
+
+
+def parts_beside(folder: Path, format: str) -> set[Path]:
+    """Say what ``write_beside`` writes over."""
+    form = format_of(folder, format)
+    return _parts_in(folder, form) | ({folder / INDEX} if form.is_folder else set())
 
 
 def others_beside(written: Written) -> list[Path]:

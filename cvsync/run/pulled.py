@@ -4,6 +4,8 @@
     .cvsync/pulled.jsonl         which files were pulled, as `pulled_record` has it
     .cvsync/lock                 held while something is pulled
 
+What else is in `.cvsync` is told in `kept`.
+
 A file gets its name when it is whole, and its line after that. A file without a line is vouched for by
 nobody: it may have come in a pull that was killed, or from anywhere, and is fetched again.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -23,6 +25,7 @@ import pyarrow.compute as pc
 from cvsync.errors import SettingsError
 from cvsync.labels import one_chunk
 from cvsync.run.failpoints import failpoint
+from cvsync.run.kept import keep_changed, note_written
 from cvsync.run.lock import hold_lock
 from cvsync.run.pulled_record import (
     FILES,
@@ -48,8 +51,9 @@ class PulledFolder:
     Holds about 100 bytes for each file, and 150 for each that was there when it was opened.
     """
 
-    def __init__(self, root: Path, recorded: pa.Table, record: IO[bytes]) -> None:
+    def __init__(self, root: Path, recorded: pa.Table, record: IO[bytes], *, run_id: str) -> None:
         self.root = root
+        self._run_id = run_id
         self.images = root / IMAGES
         self._prefix = f"{self.images}{os.sep}"  # thousands of paths are made: texts are quicker
         self._record = record
@@ -91,6 +95,14 @@ class PulledFolder:
             return False
         self._note(image_id, before.suffix, digest)
         return True
+
+    def keep_changed(self, parts: Iterable[Path]) -> dict[Path, Path]:
+        """Copy what is going to be written over and is not as a pull wrote it, as ``kept`` has it."""
+        return keep_changed(self.root / STATE, parts, run_id=self._run_id)
+
+    def note_written(self, parts: Iterable[Path]) -> None:
+        """Note what the parts of a manifest are now."""
+        note_written(self.root / STATE, parts)
 
     def part_of(self, image_id: str) -> str:
         """Say where an image's bytes go while they come."""
@@ -152,7 +164,7 @@ def open_pulled(root: Path, source: str, *, run_id: str, has_images: bool = True
             part.unlink()  # of a pull that was killed
         write_record(path, source, recorded)
         with path.open("ab", buffering=0) as record:
-            folder = PulledFolder(root, recorded, record)
+            folder = PulledFolder(root, recorded, record, run_id=run_id)
             yield folder
         write_record(path, source, folder.recorded)
 
