@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,19 @@ def runs(job: str | None, last: int, **options: Any) -> int:
     from cvsync.events import tell
 
     common, _ = split_common(options)
-    found = [record for folder in _folders(common, job) for record in history(folder)[:last]]
-    found = [record for record in found if job in (None, record.job)]
-    entries = [_entry(record) for record in sorted(found, key=lambda r: r.started, reverse=True)]
+    unreadable: list[str] = []
+    folders, known = _folders(common, unreadable.append)
+    found = [[r for r in history(folder, unreadable.append) if job in (None, r.job)] for folder in folders]
+    if job is not None and job not in known and not any(found):
+        raise SettingsError(
+            "; ".join([f"no job {job!r} has run with its state in {common.state}", *unreadable])
+        )
+    latest = sorted((r for of_job in found for r in of_job[:last]), key=lambda r: r.started, reverse=True)
+    entries = [_entry(record) for record in latest]
 
     def show(output: Output) -> int:
+        for reason in unreadable:
+            tell(output, "warning", text=f"cannot be read: {reason}")
         for entry in entries:
             tell(output, "job_run", **entry)
         if not common.json:
@@ -50,15 +59,20 @@ def runs(job: str | None, last: int, **options: Any) -> int:
     return run_offline(show, command="runs", json=common.json)
 
 
-def _folders(common: Common, job: str | None) -> list[Path]:
-    """Give the folders of jobs that may have run; of those in the file, in what their profile says."""
+def _folders(common: Common, unreadable: Callable[[str], object]) -> tuple[list[Path], set[str]]:
+    """Give the folders of jobs that may have run, and the names of those in the file.
+
+    Those of the file have their state where their profile says; a job that is wrong there may have run all
+    the same, before it was changed.
+    """
     from cvsync.cli.config import load_config
     from cvsync.cli.jobs.job import read_job
     from cvsync.cli.jobs.place import in_folder_of
-    from cvsync.cli.jobs.record import history, jobs_folder
+    from cvsync.cli.jobs.record import jobs_folder
     from cvsync.cli.jobs.running import settings_of
 
-    folders = set((common.state.resolve() / "jobs").glob("*"))
+    jobs = common.state.resolve() / "jobs"
+    folders = set(jobs.iterdir()) if jobs.is_dir() else set()
     known: set[str] = set()
     try:
         file = load_config(common.config)
@@ -69,24 +83,24 @@ def _folders(common: Common, job: str | None) -> list[Path]:
         known = set(file.jobs)
         with in_folder_of(file):
             for name in known:
-                state = settings_of(read_job(file, name)).state.resolve()
-                folders.add(jobs_folder(state, name, file.path))
-    if job is not None and job not in known | {run.job for folder in folders for run in history(folder)}:
-        raise SettingsError(f"no job {job!r} has run with its state in {common.state}")
-    return sorted(folders)
+                try:
+                    state = settings_of(read_job(file, name)).state.resolve()
+                except SettingsError as error:
+                    unreadable(str(error))
+                else:
+                    folders.add(jobs_folder(state, name, file.path))
+    return sorted(folders), known
 
 
 def _entry(record: JobRecord) -> dict[str, Any]:
     from cvsync.cli.jobs.markdown import verdict
-    from cvsync.cli.jobs.record import changes
 
-    totals = [changes(step.facts.get("totals", {})) for step in record.steps]
     return {
         "run_id": record.run_id,
         "job": record.job,
         "seconds": record.seconds,
         "exit_code": record.exit_code,
         "verdict": verdict(record.exit_code),
-        "changes": sum(sum(n for name, n in t.items() if not name.endswith("refused")) for t in totals),
-        "refused": sum(step.refused_count for step in record.steps),
+        "changes": record.changed,
+        "refused": record.refused_count,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from typing import Any
 
 import pytest
@@ -59,6 +60,60 @@ def test_jobs_and_their_runs_are_listed(terminal: Terminal) -> None:
     assert len(weekly.out.splitlines()) == 2
     with pytest.raises(SettingsError, match="no job 'monthly' has run"):
         terminal.run("runs", "monthly")
+
+
+DAMAGED = [
+    b"", b"[]", b'{"job": "nightly"', b'{"job": "nightly"}', b"\xff",
+    b'{"job": "nightly", "run_id": "x", "started": "some day", "steps": []}',
+    b'{"job": "nightly", "run_id": "x", "started": "2025-01-01T00:00:00", "steps": [{"verb": "push"}]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_report_that_cannot_be_read_hides_no_other(terminal: Terminal, content: bytes) -> None:
+    configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    job(terminal)
+    damaged = folder_of(terminal) / "damaged.json"
+    damaged.write_bytes(content)
+
+    listed = terminal.run("runs", "nightly")
+    again = job(terminal)
+
+    assert (listed.code, len(listed.out.splitlines()), again.code) == (0, 2, 0)
+    assert listed.err == f"warning: cannot be read: {damaged}: it is no report of a job\n"
+    assert "the run before: " in page(again)
+    with pytest.raises(SettingsError, match=r"no job 'monthly' has run .*damaged.json: it is no report"):
+        terminal.run("runs", "monthly")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not everybody may make links there")
+def test_a_folder_that_cannot_be_read_hides_no_run(terminal: Terminal) -> None:
+    configure(terminal)
+    terminal.manifest(terminal.rows(2))
+    job(terminal)
+    loop = terminal.state / "jobs" / "loop-12345678"
+    loop.symlink_to(loop)
+    (folder_of(terminal) / "folder.json").mkdir()
+    (terminal.state / "jobs" / "no folder").touch()
+
+    told = [check_line(line) for line in terminal.run("runs", "--json").out.splitlines()]
+
+    assert [event["ev"] for event in told[1:-1]] == ["warning", "warning", "job_run"]
+    assert "loop-12345678: " in told[1]["text"] + told[2]["text"]
+    assert "folder.json: Is a directory" in told[1]["text"] + told[2]["text"]
+
+
+def test_a_job_that_is_wrong_in_the_file_hides_no_run(terminal: Terminal) -> None:
+    path = configure(terminal, NIGHTLY + "[job.weekly]\nsteps = [{ fly = {} }]\n")
+    terminal.manifest(terminal.rows(2))
+    job(terminal)
+
+    listed = terminal.run("runs", "--config", path)
+
+    assert (listed.code, len(listed.out.splitlines())) == (0, 2)
+    assert "cannot be read: " in listed.err
+    assert "job.weekly step 1: 'fly' is no step" in listed.err
 
 
 def test_jobs_of_one_name_in_two_files_know_nothing_of_each_other(terminal: Terminal) -> None:

@@ -91,7 +91,7 @@ def _changed(record: JobRecord) -> Iterator[str]:
 
 
 def _refused(record: JobRecord) -> Iterator[str]:
-    number = sum(step.refused_count for step in record.steps)
+    number = record.refused_count
     rows = [
         [s.verb, facts.get("source") or facts.get("image"), facts.get("row"), facts["code"], facts["reason"]]
         for s in record.steps

@@ -8,7 +8,7 @@ The reports of the latest ``KEPT`` runs of a job stay.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from cvsync.errors import SettingsError
 from cvsync.events import Event
 from cvsync.plan.plan import Extent
 from cvsync.run.private import make_folder
@@ -96,6 +97,17 @@ class JobRecord:
             return None
         return (datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.started)).total_seconds()
 
+    @property
+    def changed(self) -> int:
+        """How much all steps changed."""
+        totals = [changes(step.facts.get("totals", {})) for step in self.steps]
+        return sum(n for of_step in totals for name, n in of_step.items() if not name.endswith("refused"))
+
+    @property
+    def refused_count(self) -> int:
+        """How much was refused."""
+        return sum(step.refused_count for step in self.steps)
+
     def save(self, folder: Path) -> Path:
         """Write it down whole, or not at all."""
         path = folder / f"{self.run_id}.json"
@@ -104,10 +116,21 @@ class JobRecord:
 
     @classmethod
     def load(cls, path: Path) -> JobRecord:
-        """Read one that was saved, by whatever version."""
-        content = _known(cls, orjson.loads(path.read_bytes()))
-        content["steps"] = [StepRecord(**_known(StepRecord, step)) for step in content["steps"]]
-        return cls(**content)
+        """Read one that was saved, by whatever version.
+
+        Raises:
+            SettingsError: What it says is not what a report says.
+            OSError: It cannot be read.
+        """
+        try:
+            content = _known(cls, orjson.loads(path.read_bytes()))
+            content["steps"] = [StepRecord(**_known(StepRecord, step)) for step in content["steps"]]
+            record = cls(**content)
+            # Whoever lists it asks for these, and should not be who finds out.
+            _ = datetime.fromisoformat(record.started), record.seconds, record.changed, record.refused_count
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise SettingsError(f"{path}: it is no report of a job") from error
+        return record
 
 
 def _known(kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,9 +150,30 @@ def jobs_folder(state: Path, job: str, file: Path) -> Path:
     return state / "jobs" / f"{job}-{hashlib.sha256(bytes(file)).hexdigest()[:8]}"
 
 
-def history(folder: Path) -> list[JobRecord]:
-    """Give the runs of the job that has this folder, the latest first; a few kilobytes each."""
-    found = map(JobRecord.load, folder.glob("*.json"))
+def history(folder: Path, unreadable: Callable[[str], object] = lambda _: None) -> list[JobRecord]:
+    """Give the runs of the job that has this folder, the latest first; a few kilobytes each.
+
+    Args:
+        folder: Need not be there.
+        unreadable: Is told which report, or that the folder, cannot be read, and why; the others are given.
+    """
+    try:
+        paths = [path for path in folder.iterdir() if path.suffix == ".json"]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        unreadable(f"{folder}: {error.strerror}")
+        return []
+    found = []
+    for path in paths:
+        try:
+            found.append(JobRecord.load(path))
+        except FileNotFoundError:
+            continue  # a run of the job has just removed it
+        except OSError as error:
+            unreadable(f"{path}: {error.strerror}")
+        except SettingsError as error:
+            unreadable(str(error))
     return sorted(found, key=lambda record: record.started, reverse=True)
 
 
