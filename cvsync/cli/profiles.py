@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,35 @@ def cast(parameter: click.Parameter, value: Any, file: Config, where: str) -> An
         SettingsError: It is not one.
     """
     try:
-        made = parameter.type_cast_value(click.Context(click.Command("cvsync")), value)
+        made = parameter.type_cast_value(
+            click.Context(click.Command("cvsync")), _as_typed(parameter, value, where)
+        )
     except click.BadParameter as error:
         raise SettingsError(f"{where}: {error.message}") from error
     return _whole(made, file) if isinstance(made, Path) else made
+
+
+def _as_typed(parameter: click.Parameter, value: Any, where: str) -> Any:
+    if isinstance(value, list) and parameter.multiple:
+        return [typed(one, where, is_flag=False) for one in value]
+    return typed(value, where, is_flag=isinstance(parameter, click.Option) and parameter.is_flag)
+
+
+def typed(value: Any, where: str, *, is_flag: bool) -> Any:
+    """Give a value of the file as it would be typed on the command line; a flag's stays what it is.
+
+    Raises:
+        SettingsError: It could not be typed there.
+    """
+    if isinstance(value, list | dict):
+        raise SettingsError(f"{where}: it takes one value, neither a list nor a table")
+    if isinstance(value, bool) and not is_flag:
+        raise SettingsError(f"{where}: it takes a value; true and false are for flags")
+    if is_flag:
+        return value
+    if isinstance(value, datetime):
+        value = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
 def _key_place(file: Config, where: str, key: str, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,15 @@ def test_paths_of_options_and_environment_begin_where_the_command_was_given(
         ('steps = [{ push = { max_delete = "few" } }]', "max_delete: 'few' is not a valid integer"),
         ('steps = [{ push = { json = true } }]', "json is the job's"),
         ('steps = [{ migrate = { tagged = "yes" } }]', "it is true or false"),
+        ('steps = [{ push = { max_delete = 1.5 } }]', "max_delete: '1.5' is not a valid integer"),
+        ('steps = [{ push = { max_delete = true } }]', "max_delete: it takes a value; true and false are"),
+        ('steps = [{ push = { max_delete = [1] } }]', "max_delete: it takes one value, neither a list nor"),
+        ('steps = [{ push = { manifests = { a = 1 } } }]', "manifests: it takes one value, neither a list"),
+        ('steps = [{ pull = { output = ["a", "b"] } }]', "output: it takes one value, neither a list nor a"),
+        ('steps = [{ pull = { tag = [["fork"]] } }]', "tag: it takes one value, neither a list nor a table"),
+        ('deadline = 06:30:00', "deadline: '06:30:00' is neither a number of seconds nor a time as 06:30"),
+        ('tps = true', "tps: it takes a value; true and false are for flags"),
+        ('state_dir = ["x"]', "state_dir: it takes one value, neither a list nor a table"),
         ('profile = "nobody"\nsteps = [{ push = {} }]', r"there is no \[profile.nobody\]"),
         ('training_key_env = "X"\nsteps = [{ push = {} }]', "is said in a profile"),
         ('training_key = "canary"\nsteps = [{ push = {} }]', "a key has no place"),
@@ -116,8 +126,8 @@ push = { manifests = ["a.csv", "b.csv"], only = "fork", rename = { spoon = "Spoo
 [[job.weekly.steps]]
 migrate = { source = "a", copy = "b", tagged = true, as-bytes = ["*"] }
 [[job.weekly.steps]]
-pull = { output = "out", from = 1 }
-""".replace(", from = 1", ""),
+pull = { output = 7, since = 2024-01-01, until = 2025-01-01T02:00:00+02:00 }
+""",
     )
 
     push, migrate, pull = read_job(load_config(path), "weekly").steps
@@ -126,4 +136,6 @@ pull = { output = "out", from = 1 }
         ("a.csv", "b.csv"), {"only": ("fork",), "renames": ("spoon=Spoon",), "map_": ("tag=name",)},
     )  # fmt: skip
     assert (migrate.arguments, migrate.options) == (("a", "b"), {"tagged": True, "as_bytes": ("*",)})
-    assert pull.options == {"output": terminal.folder / "out"}
+    assert pull.options == {
+        "output": terminal.folder / "7", "since": datetime(2024, 1, 1), "until": datetime(2025, 1, 1),
+    }  # fmt: skip

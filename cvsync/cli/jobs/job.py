@@ -23,7 +23,7 @@ import click
 
 from cvsync.cli.config import Config, Table, nearest
 from cvsync.cli.jobs.releases import MODEL, as_one_release
-from cvsync.cli.profiles import cast, option_names, read_profile
+from cvsync.cli.profiles import cast, option_names, read_profile, typed
 from cvsync.errors import SettingsError
 
 STEPS = ("push", "pull", "migrate", "verify", "evaluate", *MODEL)
@@ -128,7 +128,8 @@ def _step(file: Config, place: str, verb: str, table: Table) -> Step:
         where, key = f"{place}: {written}", written.replace("-", "_")
         parameter = known[key]
         if isinstance(parameter, click.Argument):
-            arguments[key] = tuple(map(str, value if isinstance(value, list) else [value]))
+            values = value if isinstance(value, list) else [value]
+            arguments[key] = tuple(typed(one, where, is_flag=False) for one in values)
         else:
             options |= _option(file, where, parameter, value)
     words = tuple(word for name in _arguments(command) for word in arguments.get(name, ()))
