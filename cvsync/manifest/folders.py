@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from cvsync.errors import ManifestError
 from cvsync.labels import Labels
-from cvsync.manifest.build import Columns
 from cvsync.manifest.by_image import images_of
 from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import IMAGES
@@ -15,7 +14,8 @@ from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.target import Target
-from cvsync.manifest.tree import TreeWriter, image_files, read_index, tree_rows
+from cvsync.manifest.tree import TreeWriter, image_files, read_index
+from cvsync.manifest.tree_reader import OneRow, TreeReader
 
 FOLDERS = Holds(
     boxes=False,
@@ -47,19 +47,16 @@ def read_folders(place: Place, _reading: Reading) -> list[Rows]:
     top = {child.base.casefold() for child in place.children() if child.is_folder}
     depth = 1 if top and top <= _SPLITS else 0
     index = read_index(place)
-    built = Columns("path", "tag")
-    sources: list[str] = []
+    tree = TreeReader(place)
     images = [*image_files(place)]
     for image in images:
         parts = posixpath.relpath(image.path, place.path).split("/")
         tag = {"tag": parts[depth]} if len(parts) > depth + 1 else {}
         listed = index.get(image.path)
-        built.add(1, listed or {"path": image.path}, tag)
-        sources.append(image.name)
+        tree.add(image.name, listed or {"path": image.path}, [OneRow(1, tag)])
     if not images:
         raise ManifestError(place.name, ["there is no image in it"])
-    table, numbers = built.finish()
-    return [tree_rows(place, table, numbers, sources, [*range(len(sources))])]
+    return [tree.finish()]
 
 
 def write_folders(labels: Labels, target: Target) -> None:

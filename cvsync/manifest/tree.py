@@ -17,8 +17,6 @@ from itertools import count
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import pyarrow as pa
-
 from cvsync.errors import ManifestError
 from cvsync.labels import METADATA
 from cvsync.manifest.by_image import OneImage
@@ -27,7 +25,6 @@ from cvsync.manifest.dialect import sniff
 from cvsync.manifest.files import plain_path
 from cvsync.manifest.imagefolders import IMAGES
 from cvsync.manifest.places import Place, told
-from cvsync.manifest.rows import Rows
 from cvsync.manifest.target import Target
 
 INDEX = "images.csv"
@@ -131,25 +128,6 @@ def image_files(folder: Place) -> Iterator[Place]:
     for child in folder.children(deep=True):
         if child.suffix in IMAGES and not child.is_folder:
             yield child
-
-
-def tree_rows(
-    folder: Place, table: pa.Table, numbers: Any, sources: list[str], which: list[int], **known: Any
-) -> Rows:
-    """Make rows of a folder.
-
-    Args:
-        folder: The whole of it: keys are paths below it.
-        table: A row a label.
-        numbers: The row of each in its file.
-        sources: Names of files.
-        which: For each row the position of its file in them.
-        known: What else ``Rows`` has.
-    """
-    if count := folder.unreadable:
-        known["notes"] = (*known.get("notes", ()), f"{count:,} files left out whose name is no UTF-8")
-    files = pa.DictionaryArray.from_arrays(pa.array(which, pa.int32()), pa.array(sources, pa.string()))
-    return Rows(folder.name, folder.path, table, numbers, sources=files, is_local=folder.is_local, **known)
 
 
 def below(folder: Place, path: str) -> Place:

@@ -7,7 +7,7 @@ drawing programs write them. (The first data sets counted pixels from 1; that is
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, ElementTree, ParseError, SubElement, indent
 
@@ -15,7 +15,6 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from cvsync.labels import Labels
-from cvsync.manifest.build import Columns
 from cvsync.manifest.by_image import images_of
 from cvsync.manifest.cells import number_in
 from cvsync.manifest.holds import EVERY_COLUMN, WHOLE_PIXELS, Holds
@@ -24,7 +23,8 @@ from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.target import Target
-from cvsync.manifest.tree import TreeWriter, below, image_files, read_index, tree_rows
+from cvsync.manifest.tree import TreeWriter, below, image_files, read_index
+from cvsync.manifest.tree_reader import OneRow, TreeReader, lost_in
 
 VOC = Holds(
     tags=False,
@@ -69,41 +69,22 @@ def _parent(place: Place) -> Place:
 def _read(folder: Place, files: list[Place]) -> Rows:
     index = read_index(folder)
     pictures = {image.path for image in image_files(folder)}
-    built = Columns("path", "tag", *_CORNERS)
-    sources: list[str] = []
-    which: list[int] = []
-    lost: list[Lost] = []
-    count, used = 0, set()
+    tree = TreeReader(folder, *_CORNERS)
+    used = set()
     for file in files:
         try:
             root = defusedxml.ElementTree.fromstring(file.read().to_pybytes(), forbid_dtd=True)
         except (ParseError, DefusedXmlException, LookupError, ValueError) as error:  # or of no known encoding
-            lost.append(Lost("E044", 1, "file", str(error)[:200] or type(error).__name__, source=file.name))
-            count += 1
+            why = str(error)[:200] or type(error).__name__
+            tree.add(file.name, {}, [Lost("E044", 1, "file", why, source=file.name)])
             continue
-        image = _image(folder, file, root, pictures, index)
-        used.add(image)
-        common = index.get(image, {"path": image}) | _size(root)
-        labels = [*_labels(root)]
-        for number, label in enumerate(labels, 1):
-            if label is None:
-                places = {name: common.get(name) for name in ("url", "path", "key")}
-                lost.append(Lost("E041", number, "object", None, source=file.name, is_sure=True, **places))
-                continue
-            built.add(number, common, label)
-            which.append(len(sources))
-        if not labels:
-            built.add(0, common)
-            which.append(len(sources))
-        count += max(1, len(labels))
-        sources.append(file.name)
-    table, numbers = built.finish()
+        path = _image(folder, file, root, pictures, index)
+        used.add(path)
+        image = index.get(path, {"path": path}) | _size(root)
+        tree.add(file.name, image, [*_labels(root, file, image)])
     left = len(pictures - used)
     notes = (f"{left:,} images without an annotation left out",) if left else ()
-    return tree_rows(
-        folder, table, numbers, sources, which,
-        lost=tuple(lost), count=count, box=Box.XYXY, units=Units.PIXEL, notes=notes,
-    )  # fmt: skip
+    return tree.finish(box=Box.XYXY, units=Units.PIXEL, notes=notes)
 
 
 def _image(folder: Place, file: Place, root: Element, pictures: set[str], index: dict[str, Any]) -> str:
@@ -131,13 +112,14 @@ def _size(root: Element) -> dict[str, Any]:
     return {f"image_{side}": number_in(text) for side, text in texts.items() if text and number_in(text) != 0}
 
 
-def _labels(root: Element) -> Iterator[dict[str, Any] | None]:
-    for found in root.iter("object"):
+def _labels(root: Element, file: Place, image: Mapping[str, Any]) -> Iterator[OneRow | Lost]:
+    for number, found in enumerate(root.iter("object"), 1):
         corners = {name: (found.findtext(f"bndbox/{name}") or "").strip() for name in _CORNERS}
-        if not all(corners.values()):
-            yield None
-            continue
-        yield {"tag": found.findtext("name"), **{name: number_in(text) for name, text in corners.items()}}
+        if all(corners.values()):
+            box = {name: number_in(text) for name, text in corners.items()}
+            yield OneRow(number, {"tag": found.findtext("name"), **box})
+        else:
+            yield lost_in(file, image, "E041", number=number, column="object")
 
 
 def write_voc(labels: Labels, target: Target) -> None:

@@ -7,15 +7,13 @@ labels of ``…/images/a.jpg`` are ``…/labels/a.txt``; without a folder ``imag
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import yaml
 
 from cvsync.labels import Labels
-from cvsync.manifest.build import Columns
 from cvsync.manifest.by_image import images_of, tag_names
 from cvsync.manifest.cells import number_in
 from cvsync.manifest.holds import CORNERS_EXACT, EVERY_COLUMN, Holds
@@ -26,7 +24,8 @@ from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Lost, Rows
 from cvsync.manifest.target import Target
-from cvsync.manifest.tree import TreeWriter, below, read_index, tree_rows
+from cvsync.manifest.tree import TreeWriter, below, read_index
+from cvsync.manifest.tree_reader import OneRow, TreeReader, lost_in
 from cvsync.manifest.yolo_data import LISTS, NAMES, DataSet, find_data_set
 
 YOLO = Holds(tags=False, columns=EVERY_COLUMN - {"tag_type"}, precision=CORNERS_EXACT)
@@ -62,41 +61,14 @@ def label_path(image: str) -> str:
 
 
 def _read(data: DataSet, images: Sequence[str], index: Any) -> Rows:
-    built = Columns("path", "tag", *_BOX)
-    sources: list[str] = []
-    which: list[int] = []
-    lost: list[Lost] = []
-    outlined: list[int] = []
-    count = 0
-    for image in images:
-        labels = below(data.root, label_path(image))
-        labels = replace(labels, name=_name_in(data, labels))
-        common = index.get(image, {"path": image})
-        rows = [*_lines(labels)] if labels.exists else []
-        for number, cells in rows:
-            try:
-                label, is_outline = _label(cells, data)
-            except _BadLineError as error:
-                at = {name: common.get(name) for name in ("url", "path", "key")}
-                what = (error.code, number, error.column, error.value)
-                lost.append(Lost(*what, source=labels.name, is_sure=True, **at))
-                continue
-            if is_outline:
-                outlined.append(len(which))
-            built.add(number, common, label)
-            which.append(len(sources))
-        if not rows:
-            built.add(0, common)
-            which.append(len(sources))
-        sources.append(labels.name)
-        count += max(1, len(rows))
-    lost += [*data.missing, *_orphans(data, images)]
-    table, numbers = built.finish()
-    marks = (("W013", "cx", np.array(outlined, np.int64)),) if outlined else ()
-    return tree_rows(
-        data.root, table, numbers, sources, which,
-        lost=tuple(lost), count=count, box=Box.CXCYWH, units=Units.FRACTION, marks=marks,
-    )  # fmt: skip
+    tree = TreeReader(data.root, *_BOX)
+    for path in images:
+        file = below(data.root, label_path(path))
+        file = replace(file, name=_name_in(data, file))
+        image = index.get(path, {"path": path})
+        tree.add(file.name, image, [*_rows(file, image, data)] if file.exists else [])
+    tree.lose(*data.missing, *_orphans(data, images))
+    return tree.finish(box=Box.CXCYWH, units=Units.FRACTION)
 
 
 class _BadLineError(ValueError):
@@ -105,34 +77,44 @@ class _BadLineError(ValueError):
         super().__init__(code)
 
 
-def _lines(place: Place) -> Iterator[tuple[int, list[str]]]:
-    text = place.read().to_pybytes().decode("utf-8-sig", "replace")
+def _rows(file: Place, image: Mapping[str, Any], data: DataSet) -> Iterator[OneRow | Lost]:
+    text = file.read().to_pybytes().decode("utf-8-sig", "replace")
     for number, line in enumerate(text.splitlines(), 1):
         cells = line.split()
-        if cells:
-            yield number, cells
+        if not cells:
+            continue
+        try:
+            row = _row(number, cells, data)
+        except _BadLineError as error:
+            yield lost_in(file, image, error.code, number=number, column=error.column, value=error.value)
+        else:
+            yield row
 
 
-def _label(cells: list[str], data: DataSet) -> tuple[dict[str, Any], bool]:
-    """Read a line; tell whether it is an outline, taken as the box around it."""
+def _row(number: int, cells: list[str], data: DataSet) -> OneRow:
+    """Read the cells of a line.
+
+    Raises:
+        _BadLineError: They are no label.
+    """
     names = data.names
     if data.keypoints and len(cells) == 5 + data.keypoints:
         cells = cells[:5]
     if len(cells) != 5 and (data.keypoints or len(cells) < 7 or len(cells) % 2 == 0):
         raise _BadLineError("E001", "row", " ".join(cells)[:200])
-    number = int(cells[0]) if cells[0].isdecimal() else None
-    if number not in names:
+    class_ = int(cells[0]) if cells[0].isdecimal() else None
+    if class_ not in names:
         raise _BadLineError("E043", "class", cells[0])
     numbers = [number_in(cell) for cell in cells[1:]]
     if len(cells) == 5:
-        return {"tag": names[number], **dict(zip(_BOX, numbers, strict=True))}, False
+        return OneRow(number, {"tag": names[class_], **dict(zip(_BOX, numbers, strict=True))})
     try:
         left, top, right, bottom = box_around(numbers)
     except OutlineError as error:
         raise _BadLineError("E010", "row", " ".join(cells)[:200]) from error
     width, height = right - left, bottom - top
     box = (left + width / 2, top + height / 2, width, height)
-    return {"tag": names[number], **dict(zip(_BOX, box, strict=True))}, True
+    return OneRow(number, {"tag": names[class_], **dict(zip(_BOX, box, strict=True))}, is_outline=True)
 
 
 def _orphans(data: DataSet, images: Sequence[str]) -> list[Lost]:
