@@ -14,6 +14,7 @@ from cvsync.flows.service import Service
 from cvsync.labels import Labels
 from cvsync.model import ProjectType, Tag
 from cvsync.plan import Plan
+from cvsync.plan.plan import Extent
 from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
 from cvsync.run.leftovers import settle_leftovers
@@ -95,9 +96,13 @@ class Carrier:
             plan = with_urls(plan, *files)
         work = self.work
         work.ledger.see(plan.learned)
+        before = self._added()
         try:
             await Run(work, plan, listed=listed).apply()
         finally:
+            after, was = self._added(), plan.before
+            images, tags = after.images - before.images, after.tags - before.tags
+            work.tell("held", images=was.images + images, tags=was.tags + tags)
             self.report.counts = work.outcomes.counts
             for refusal in work.outcomes.refusals:
                 origin = refusal.action.origins[0] if refusal.action.origins else None
@@ -105,6 +110,12 @@ class Carrier:
                     "item_refused", code=refusal.code, source=origin and origin.source,
                     row=origin and origin.row, image=refusal.action.name, reason=refusal.message,
                 )  # fmt: skip
+
+    def _added(self) -> Extent:
+        """Give what this run has made so far, less what is gone; what it replaces is there until it is."""
+        totals = self.ledger.totals(self.work.run_id)
+        images = totals["images_created"] - totals["images_deleted"] + len(self.ledger.doomed())
+        return Extent(images, totals["tags_created"])
 
 
 @contextmanager

@@ -87,6 +87,26 @@ def test_a_report_that_cannot_be_read_hides_no_other(terminal: Terminal, content
         terminal.run("runs", "monthly")
 
 
+def test_the_quota_in_a_report_is_of_what_the_project_holds(terminal: Terminal) -> None:
+    """Not of what was refused, nor of what turned out to be there."""
+    deleting = NIGHTLY.split("  { verify")[0] + "]\n"
+    configure(terminal, deleting.replace(", delete = true, max_delete = 5", ""))
+    rows = terminal.rows(4)
+    terminal.manifest([*rows, rows[0] | {"url": terminal.url("none.png")}])
+
+    refused = job(terminal)
+    terminal.state = terminal.folder / "another"
+    there_already = job(terminal)
+    configure(terminal, deleting)
+    terminal.manifest(rows[:3])
+    deleted = job(terminal)
+
+    assert (refused.code, there_already.code, deleted.code) == (3, 3, 0)
+    assert "| shelf | images | 4 | 100,000 | 99,996 |" in page(refused)
+    assert "| shelf | images | 4 | 100,000 | 99,996 |" in page(there_already)
+    assert "| shelf | images | 3 | 100,000 | 99,997 |" in page(deleted)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="not everybody may make links there")
 def test_a_folder_that_cannot_be_read_hides_no_run(terminal: Terminal) -> None:
     configure(terminal)

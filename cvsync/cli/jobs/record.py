@@ -24,7 +24,7 @@ from cvsync.whole import PRIVATE, open_whole
 
 MOST = 100  # refused rows, warnings and exports in a report; more are counted
 KEPT = 100  # reports of a job: of a nightly one, those of a quarter of a year
-_LAST = ("plan_summary", "totals", "train", "judge", "publish", "evaluated", "verified")
+_LAST = ("plan_summary", "held", "totals", "train", "judge", "publish", "evaluated", "verified")
 _EACH = ("warning", "export", "iteration_removed")
 _AT_WORK = ("Exporting", "Training")  # what the service is still at; its end will be told
 
@@ -46,7 +46,7 @@ class StepRecord:
     refused: list[dict[str, Any]] = field(default_factory=list)
     refused_count: int = 0
     quota: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Of images and of tags: how many there will be, the limit of the tier, and what is left."""
+    """Of images and of tags: how many there are, the limit of the tier, and what is left."""
 
     def __call__(self, event: Event) -> None:
         """Take an event of the step."""
@@ -189,13 +189,22 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def room(plan: Mapping[str, Any], most: Extent | None) -> dict[str, dict[str, int]]:
-    """Give how many images and tags a project will hold after a plan, of how many, and what is left."""
-    if most is None or "images_after" not in plan:
+def room(facts: Mapping[str, Any], most: Extent | None) -> dict[str, dict[str, int]]:
+    """Give how many images and tags a project holds after a step, of how many, and what is left.
+
+    Args:
+        facts: What the step told.
+        most: The limits; None: there are none.
+    """
+    held, plan = facts.get("held"), facts.get("plan_summary")
+    if most is None or plan is None:
         return {}
     limits = {"images": most.images, "tags": most.tags}
-    there = {noun: int(plan[f"{noun}_after"]) for noun in limits}
-    return {n: {"there": there[n], "limit": limits[n], "left": limits[n] - there[n]} for n in limits}
+    there = held or {noun: plan[f"{noun}_before"] for noun in limits}
+    return {
+        noun: {"there": there[noun], "limit": limit, "left": limit - there[noun]}
+        for noun, limit in limits.items()
+    }
 
 
 def changes(totals: Mapping[str, Any]) -> dict[str, int]:

@@ -165,7 +165,7 @@ class _Run:
         finally:
             record.exit_code, record.seconds = code, round(self.clock() - start, 3)
             tier = Tier(step.options.get("quota", Tier.S0))
-            record.quota = room(record.facts.get("plan_summary", {}), tier.extent)
+            record.quota = room(record.facts, tier.extent)
             self.record.save(self.folder)
             facts = {"step": step.verb, "number": number, "exit_code": code, "seconds": record.seconds}
             tell(self.output, "step_end", **facts)
