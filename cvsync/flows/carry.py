@@ -18,8 +18,6 @@ from cvsync.plan.plan import Extent
 from cvsync.run.apply import Run
 from cvsync.run.ledger import Ledger
 from cvsync.run.leftovers import settle_leftovers
-from cvsync.run.lock import hold_lock
-from cvsync.run.names import new_run_id
 from cvsync.run.origin import Origin
 from cvsync.run.origins import MANIFEST
 from cvsync.run.settings import RunSettings
@@ -133,8 +131,7 @@ def hold(
     Raises:
         LockedError: Another run works on this project.
     """
-    run_id = service.run_id or new_run_id()
-    with hold_lock(service.folder(project_id), run_id=run_id), service.open_ledger(project_id) as ledger:
+    with service.hold_lock(project_id) as run_id, service.open_ledger(project_id) as ledger:
         ledger.start_run(run_id)
         work = Work(
             client=service.client, ledger=ledger, project_id=project_id, run_id=run_id,

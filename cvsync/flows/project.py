@@ -18,7 +18,6 @@ from cvsync.flows.service import Service
 from cvsync.labels import fold
 from cvsync.model import Domain, Project, ProjectType
 from cvsync.run.lock import hold_lock
-from cvsync.run.names import new_run_id
 from cvsync.run.once import once
 from cvsync.run.settings import GRACE
 from cvsync.run.work import Sleep
@@ -136,8 +135,7 @@ async def make_project(service: Service, name: str, new: NewProject, *, inferred
         LockedError: Another run makes it, or has made it since it was looked for.
     """
     place = service.folder("creating") / hashlib.sha256(name.encode()).hexdigest()[:16]
-    run_id = service.run_id or new_run_id()
-    with hold_lock(place, run_id=run_id, what=f"the creation of project {name!r}"):
+    with hold_lock(place, run_id=service.name_run(), what=f"the creation of project {name!r}"):
         if await find_project(service.client, name) is not None:
             raise LockedError(f"another run has just made project {name!r}")
         project = await create_project(service.client, name, new, inferred=inferred)

@@ -32,7 +32,6 @@ from cvsync.manifest import (
 )
 from cvsync.model import Image, Project
 from cvsync.run.links import Links
-from cvsync.run.names import new_run_id
 from cvsync.run.pull_progress import PullProgress
 from cvsync.run.pulled import PulledFolder, open_pulled
 from cvsync.run.pulling import Pulled, Puller
@@ -96,8 +95,8 @@ async def pull(service: Service, request: PullRequest) -> PullReport:
     project = await require_project(service, request.project)
     selection = await select(service, project, request.wanted)
     names = Names(read_known(service, project))
-    source, run_id = f"{service.destination} {project.id}", service.run_id or new_run_id()
-    with open_pulled(request.folder, source, run_id=run_id, has_images=request.images) as folder:
+    source = f"{service.destination} {project.id}"
+    with open_pulled(request.folder, source, run_id=service.name_run(), has_images=request.images) as folder:
         return await _Pull(service, request, project, selection, names, folder).run()
 
 

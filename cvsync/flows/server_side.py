@@ -19,7 +19,6 @@ from cvsync.flows.service import Service
 from cvsync.flows.train import waits
 from cvsync.known import KnownImages
 from cvsync.model import Project
-from cvsync.run.names import new_run_id
 from cvsync.run.once import once
 from cvsync.run.work import Sleep
 
@@ -54,7 +53,7 @@ async def copy_by_services(
     project = await _find_or_import(source, service, origin, request, sleep)
     project = await _wait(service, project, sleep)
     if service.stop.requested:
-        return Report(service.run_id or new_run_id())
+        return Report(service.name_run())
     if project.name != request.project:  # before v3.3 the service chooses the name
         await service.client.update_project(project.id, {"name": request.project})
     await _learn(source, service, origin, project)

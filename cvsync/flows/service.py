@@ -15,6 +15,8 @@ from cvsync.api.retry import RetryPolicy
 from cvsync.errors import CvsyncError
 from cvsync.events import Observer, ignore, tell
 from cvsync.run.ledger import Ledger
+from cvsync.run.lock import hold_lock
+from cvsync.run.names import new_run_id
 from cvsync.run.private import make_private
 from cvsync.run.workers import Stop
 from cvsync.settings import Settings
@@ -68,6 +70,21 @@ class Service:
     def ledger_path(self, project_id: str) -> Path:
         """Say where the ledger of one project is, or would be."""
         return self.folder(project_id) / "ledger.sqlite"
+
+    def name_run(self) -> str:
+        """Name the run that begins now."""
+        return self.run_id or new_run_id()
+
+    @contextmanager
+    def hold_lock(self, project_id: str) -> Iterator[str]:
+        """Hold the lock of one project, and name the run that does.
+
+        Raises:
+            LockedError: Another run works on it.
+        """
+        run_id = self.name_run()
+        with hold_lock(self.folder(project_id), run_id=run_id):
+            yield run_id
 
     @contextmanager
     def open_ledger(self, project_id: str) -> Iterator[Ledger]:

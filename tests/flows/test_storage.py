@@ -143,16 +143,16 @@ def test_stdin_is_still_there_when_the_lock_is_free(
 ) -> None:
     """The push begins anew once another run has let the project go; stdin can be read once only."""
     from cvsync.errors import LockedError
-    from cvsync.flows import carry
+    from cvsync.flows import service
 
-    hold_lock, locked = carry.hold_lock, [LockedError("locked by another run")]
+    hold_lock, locked = service.hold_lock, [LockedError("locked by another run")]
 
     def hold(*args: object, **options: object) -> object:
         if locked:
             raise locked.pop()
         return hold_lock(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(carry, "hold_lock", hold)
+    monkeypatch.setattr(service, "hold_lock", hold)
     monkeypatch.setattr("cvsync.cli.session._FIRST_LOCK_WAIT", 0.01)
 
     ran = terminal.push("-", "--lock-timeout", "5", stdin=listed(terminal))

@@ -11,8 +11,6 @@ from cvsync.flows.iterations import find_iteration, in_service, trained_order
 from cvsync.flows.project import require_project
 from cvsync.flows.service import Service
 from cvsync.model import Iteration
-from cvsync.run.lock import hold_lock
-from cvsync.run.names import new_run_id
 
 
 async def list_iterations(service: Service, project: str) -> list[Iteration]:
@@ -38,7 +36,7 @@ async def remove_iterations(
         LockedError: A run works on the project.
     """
     found = await require_project(service, project)
-    with hold_lock(service.folder(found.id), run_id=service.run_id or new_run_id()):
+    with service.hold_lock(found.id):
         return await _remove(service, found.id, wanted, agree)
 
 

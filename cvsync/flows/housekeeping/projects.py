@@ -16,8 +16,6 @@ from cvsync.flows.iterations import in_service
 from cvsync.flows.project import NewProject, find_project, make_project, require_project
 from cvsync.flows.service import Service
 from cvsync.model import Domain, Project, ProjectType
-from cvsync.run.lock import hold_lock
-from cvsync.run.names import new_run_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +101,7 @@ async def remove_project(service: Service, wanted: str, *, agree: Agree) -> bool
         LockedError: A run works on it.
     """
     found = await require_project(service, wanted)
-    with hold_lock(service.folder(found.id), run_id=service.run_id or new_run_id()):
+    with service.hold_lock(found.id):
         return await _remove(service, found.id, agree)
 
 

@@ -11,8 +11,6 @@ from cvsync.flows.project import require_project
 from cvsync.flows.service import Service
 from cvsync.labels import fold
 from cvsync.model import Tag
-from cvsync.run.lock import hold_lock
-from cvsync.run.names import new_run_id
 
 
 async def list_tags(service: Service, project: str) -> list[Tag]:
@@ -35,7 +33,7 @@ async def rename_tag(service: Service, project: str, wanted: str, name: str) -> 
         LockedError: A run works on the project.
     """
     found = await require_project(service, project)
-    with hold_lock(service.folder(found.id), run_id=service.run_id or new_run_id()):
+    with service.hold_lock(found.id):
         tags = await service.client.get_tags(found.id)
         tag = find_tag(tags, wanted)
         if tag.name == name:
@@ -56,7 +54,7 @@ async def remove_tags(service: Service, project: str, wanted: Sequence[str], *, 
         LockedError: A run works on the project.
     """
     found = await require_project(service, project)
-    with hold_lock(service.folder(found.id), run_id=service.run_id or new_run_id()):
+    with service.hold_lock(found.id):
         tags = await service.client.get_tags(found.id)
         chosen = list({tag.id: tag for tag in (find_tag(tags, one) for one in wanted)}.values())
         listed = ", ".join(f"{tag.name!r} of {tag.image_count:,} images" for tag in chosen)
