@@ -61,6 +61,7 @@ def convert(manifests: tuple[str, ...], out: Path, **options: Any) -> int:
 
 def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
     from cvsync.cli import exits
+    from cvsync.cli.showing import written_line
     from cvsync.events import Event
 
     manifest, written = report.manifest, report.written
@@ -77,10 +78,7 @@ def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
     else:
         for loss in written.losses:
             click.echo(f"left out: {loss}", err=True)
-        what = f"{written.labels:,} labels of {written.images:,} images"
-        click.echo(
-            f"wrote {written.path}: {what} as {written.format.name} ({written.format.holds.precision})"
-        )
+        click.echo(written_line(written))
         if report.rejects:
             click.echo(f"rejects: {report.rejects}")
     return exits.REFUSED if manifest.problems else exits.OK

@@ -14,6 +14,7 @@ import click
 from cvsync.cli.common import common_options, split_common
 from cvsync.cli.model_options import model_options, take_model
 from cvsync.cli.reading_options import reading_options, take_reading
+from cvsync.cli.release_text import share
 from cvsync.cli.writable import WritableFile, refuse_manifest
 from cvsync.errors import SettingsError
 from cvsync.whole import open_named
@@ -114,13 +115,7 @@ def evaluation_lines(found: Evaluation, *, everything: bool = False) -> Iterator
 
 def _figures(one: Score) -> str:
     counts = f"{one.labels:>7,}  {one.predictions:>7,}  {one.hits:>7,}"
-    return (
-        f"{counts}  {_share(one.precision):>9}  {_share(one.recall):>6}  {_share(one.average_precision):>6}"
-    )
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
+    return f"{counts}  {share(one.precision):>9}  {share(one.recall):>6}  {share(one.average_precision):>6}"
 
 
 def _mistake(mistake: Mistake) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -132,8 +131,7 @@ def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:
     from cvsync.plan.quota import Tier
 
     settings, options = split_run(options)
-    drift, rejects = options["on_drift"], options["rejects"]
-    assert rejects is None or isinstance(rejects, Path)
+    drift = options["on_drift"]
     new = NewProject(domain=options["domain"], exportable=options["exportable"])
     return MigrateRequest(
         source=source,
@@ -145,6 +143,6 @@ def _request(source: str, copy: str, options: dict[str, Any]) -> MigrateRequest:
         tier=Tier(options["quota"]),
         wanted=take_wanted(options),
         tag_map=take_renames("--tag-map", options["tag_map"]),
-        rejects=rejects,
+        rejects=options["rejects"],
         run=settings,
     )

@@ -67,6 +67,8 @@ def pull(**options: Any) -> int:
 
 
 def _lines(report: PullReport) -> Iterator[str]:
+    from cvsync.cli.showing import written_line
+
     pulled = report.pulled
     parts = [
         f"{pulled.fetched:,} images fetched ({pulled.bytes / 1e6:,.1f} MB)" if pulled.fetched else "",
@@ -78,6 +80,4 @@ def _lines(report: PullReport) -> Iterator[str]:
         what = "deleted" if report.pruned else "kept; --prune deletes them"
         yield f"{len(report.gone):,} images are gone from the project: {what}"
     if report.written is not None:
-        what = f"{report.written.labels:,} labels of {report.written.images:,} images"
-        form = report.written.format
-        yield f"wrote {report.written.path}: {what} as {form.name} ({form.holds.precision})"
+        yield written_line(report.written)

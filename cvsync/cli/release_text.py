@@ -38,9 +38,10 @@ def judgement_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     width = max([len("tag"), len("all"), *(len(tag["tag"]) for tag in tags)])
     yield f"  {'tag':<{width}}  precision  recall      AP"
     for row in [*tags, {"tag": "all", **facts}]:
-        precision, recall, ap = (_share(row[measure]) for measure in MEASURES)
+        precision, recall, ap = (share(row[measure]) for measure in MEASURES)
         yield f"  {row['tag']:<{width}}  {precision:>9}  {recall:>6}  {ap:>6}"
 
 
-def _share(value: float | None) -> str:
+def share(value: float | None) -> str:
+    """Give a fraction 0 to 1 in percent, or a dash where there is none."""
     return "-" if value is None else f"{value:.1%}"

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
 from cvsync.cli import exits
 from cvsync.cli.common import Common
+
+if TYPE_CHECKING:
+    from cvsync.manifest import Written
+
+
+def written_line(written: Written) -> str:
+    """Tell which manifest was written, and what is in it."""
+    what = f"{written.labels:,} labels of {written.images:,} images"
+    return f"wrote {written.path}: {what} as {written.format.name} ({written.format.holds.precision})"
 
 
 def show_done(common: Common, code: int, lines: Iterable[str]) -> int:

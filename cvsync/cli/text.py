@@ -14,7 +14,7 @@ from cvsync.events import Event
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-SHOWN = 20  # refused rows, and actions of a kind, before "and N more"
+SHOWN = 20  # refused rows, and differences of a kind, before "and N more"
 
 
 class TextOutput:
