@@ -152,6 +152,11 @@ def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
+def with_column(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    """Put another column in the place of one; it may be of another type."""
+    return table.set_column(table.schema.get_field_index(name), name, column)
+
+
 def codes_of(column: pa.Array | pa.ChunkedArray) -> tuple[Codes, pa.Array]:
     """Number the distinct values of a text column.
 

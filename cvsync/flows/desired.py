@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from cvsync.api.versions import METADATA_SINCE, TAG_TYPE_SINCE, is_at_least
 from cvsync.errors import UnsupportedError
 from cvsync.known import KnownImages
-from cvsync.labels import TEXT, Labels, as_column, codes_of, one_chunk
+from cvsync.labels import TEXT, Labels, as_column, codes_of, one_chunk, with_column
 from cvsync.manifest import Manifest, Problem, Problems
 from cvsync.model import NEGATIVE, ProjectType
 from cvsync.plan import NewTag, Plan
@@ -172,8 +172,7 @@ def with_urls(plan: Plan, folder: Path, url: str) -> Plan:
                 found[place] = _url_of((Path(source).parent / path).resolve(), root, url)
             urls[row] = found[place]
     column = as_column(pa.array(urls, pa.string()), TEXT)
-    table = plan.table.set_column(plan.table.schema.get_field_index("url"), "url", column)
-    return replace(plan, table=table)
+    return replace(plan, table=with_column(plan.table, "url", column))
 
 
 def _url_of(file: Path, root: Path, url: str) -> str | None:

@@ -31,7 +31,7 @@ from cvsync.flows.project import (
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
-from cvsync.labels import fold, one_chunk
+from cvsync.labels import fold, one_chunk, with_column
 from cvsync.manifest import Manifest, Name, Problem, Reading, absolute, read, remember
 from cvsync.model import Project, ProjectType
 from cvsync.plan import Kind, Plan, Prune, diff
@@ -101,8 +101,7 @@ def _placed(plan: Plan) -> Plan:
     sources = one_chunk(plan.table.column("source"))
     named = pa.array([absolute(name) for name in sources.dictionary.to_pylist()], pa.string())
     column = pa.DictionaryArray.from_arrays(sources.indices, named)
-    table = plan.table.set_column(plan.table.schema.get_field_index("source"), "source", column)
-    return replace(plan, table=table)
+    return replace(plan, table=with_column(plan.table, "source", column))
 
 
 async def read_manifest(service: Service, manifests: Sequence[Name], reading: Reading) -> Manifest:

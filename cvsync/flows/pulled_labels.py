@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from cvsync.events import without_query
 from cvsync.known import KnownImages
-from cvsync.labels import Labels, as_column, codes_of, one_chunk
+from cvsync.labels import Labels, as_column, codes_of, one_chunk, with_column
 from cvsync.model import NEGATIVE, REGULAR, Image
 from cvsync.run.marker import is_mark
 from cvsync.run.pulled import IMAGES
@@ -82,8 +82,7 @@ def with_files(snapshot: Snapshot, names: Names, root: Path, files: pa.Table) ->
     folder = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(len(labels), np.int32)), [str(root.absolute() / "manifest")]
     )
-    at = labels.table.schema.get_field_index("source")
-    return Labels(labels.table.set_column(at, labels.table.schema.field(at), folder))
+    return Labels(with_column(labels.table, "source", folder))
 
 
 def with_links(snapshot: Snapshot, names: Names) -> Labels:
@@ -115,8 +114,7 @@ def _writable(labels: Labels) -> Labels:
         return labels
     known = pc.is_in(column.cast(pa.string()), pa.array(_WRITABLE_TYPES))
     plain = as_column(pc.if_else(known, column.cast(pa.string()), None), column.type)
-    at = table.schema.get_field_index("tag_type")
-    return Labels(table.set_column(at, table.schema.field(at), plain))
+    return Labels(with_column(table, "tag_type", plain))
 
 
 def left_out(snapshot: Snapshot) -> Iterator[tuple[str, list[str]]]:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvsync import limits
+from cvsync.labels import with_column
 from cvsync.manifest.links import IS_URL, Mark
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Texts
@@ -24,8 +25,7 @@ def with_plain_paths(rows: Rows, folder: Path) -> Rows:
     if not paths.contains("\\"):
         return rows
     plain = paths.changed(paths.matches(r"\\"), lambda path: plain_path(path, (folder / path).exists))
-    at = rows.table.schema.get_field_index("path")
-    return replace(rows, table=rows.table.set_column(at, "path", plain.column))
+    return replace(rows, table=with_column(rows.table, "path", plain.column))
 
 
 def plain_path(path: str, exists: Callable[[], bool]) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cvsync.labels import BOX, METADATA, Labels, same_texts
+from cvsync.labels import BOX, METADATA, Labels, same_texts, with_column
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.texts import Mask, Texts
 from cvsync.model import NEGATIVE
@@ -113,9 +113,7 @@ def _drop_images(fitted: Fitted, holds: Holds) -> None:
         count = len(left) - left.column(name).null_count
         if count:
             fitted.losses.append(Loss(f"{name}s of rows that have a {other} too", count, False))
-            blank = Texts.nothing(len(left)).column
-            at = left.schema.get_field_index(name)
-            fitted.labels = Labels(left.set_column(at, left.schema.field(at), blank))
+            fitted.labels = Labels(with_column(left, name, Texts.nothing(len(left)).column))
 
 
 def _drop_labels(fitted: Fitted, holds: Holds) -> None:
@@ -145,8 +143,7 @@ def _lose_boxes(fitted: Fitted) -> None:
     count = len(table) - table.column(BOX[0]).null_count
     fitted.losses.append(Loss("boxes; their tags stay, as those of the image", count, True))
     for name in BOX:
-        at = table.schema.get_field_index(name)
-        table = table.set_column(at, table.schema.field(at), pa.nulls(len(table), pa.float32()))
+        table = with_column(table, name, pa.nulls(len(table), pa.float32()))
     key, tag = fitted.labels.key_codes, Texts.of(table.column("tag")).codes.astype(np.int64)
     _, first = np.unique(np.stack([key, tag]), axis=1, return_index=True)
     fitted.labels = Labels(table).take(np.sort(first))
@@ -187,14 +184,13 @@ def _without_labels(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
     mask[rows] = True
     for name in ("tag", *BOX, "tag_type"):
         if name in table.column_names:
-            at = table.schema.get_field_index(name)
             if name in BOX:
                 column = pc.if_else(pa.array(mask), None, table.column(name))
             else:
                 texts = Texts.of(table.column(name))
                 codes = np.where(mask, -1, texts.codes).astype(np.int32)
                 column = Texts.from_codes(codes, texts.values).column
-            table = table.set_column(at, table.schema.field(at), column)
+            table = with_column(table, name, column)
     return table
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvsync.labels import with_column
 from cvsync.manifest.files import plain_path
 from cvsync.manifest.places import Place
 
@@ -35,11 +36,10 @@ def find_images(place: Place, table: pa.Table) -> tuple[str | None, pa.Table]:
             if below == ".":
                 break
             column = pc.binary_join_element_wise(below, table.column("path").cast(pa.string()), "/")
-            position = table.schema.get_field_index("path")
             home = posixpath.commonpath(
                 [place.folder, posixpath.normpath(posixpath.join(place.folder, below))]
             )
-            return home, table.set_column(position, "path", column)
+            return home, with_column(table, "path", column)
     return None, table
 
 

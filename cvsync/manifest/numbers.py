@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cvsync.labels import BOX, Labels
+from cvsync.labels import BOX, Labels, with_column
 from cvsync.manifest.by_image import Four
 from cvsync.manifest.columns import SIZE
 
@@ -69,9 +69,8 @@ def in_pixels(labels: Labels) -> Labels:
     for n, name in enumerate(BOX):
         column = table.column(name)
         values = np.asarray(pc.fill_null(column, 0)).astype(np.float32)
-        at = table.schema.get_field_index(name)
         mask = np.asarray(pc.is_null(column))
-        table = table.set_column(at, name, pa.array(pixels(values, sides[n % 2]), mask=mask))
+        table = with_column(table, name, pa.array(pixels(values, sides[n % 2]), mask=mask))
     return Labels(table)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from cvsync.errors import ManifestError
-from cvsync.labels import TEXT, Labels, one_chunk
+from cvsync.labels import TEXT, Labels, one_chunk, with_column
 from cvsync.manifest.columns import FEW_TEXTS, find_columns
 from cvsync.manifest.encode import SAMPLE, Part, encode_part, is_mixed, join
 from cvsync.manifest.places import Place
@@ -118,12 +118,11 @@ def _text_chunk(column: pa.Array) -> pa.Array:
 def _without_bytes(table: pa.Table) -> pa.Table:
     """Take the path out of columns that hold images as ``{bytes, path}``, as image data sets have them."""
     for name in ("url", "path"):
-        position = table.schema.get_field_index(name)
-        if position >= 0 and pa.types.is_struct(table.schema.field(position).type):
-            column = one_chunk(table.column(position))
+        if name in table.column_names and pa.types.is_struct(table.schema.field(name).type):
+            column = one_chunk(table.column(name))
             inner = next((n for n in ("path", "url") if column.type.get_field_index(n) >= 0), None)
             paths = column.field(inner) if inner else pa.nulls(len(column), pa.string())
-            table = table.set_column(position, name, paths)
+            table = with_column(table, name, paths)
     return table
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from cvsync.labels import one_chunk
+from cvsync.labels import one_chunk, with_column
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.number_cells import Marks, read_numbers
 from cvsync.manifest.rows import Rows
@@ -118,8 +118,8 @@ def probe_sizes(rows: Rows, folder: Path) -> Rows:
     for n, name in enumerate(SIZE):
         filled = np.where(wanted, sizes[paths.codes, n], known[n])
         column = pa.array(filled, pa.float64(), from_pandas=True)
-        at = table.schema.get_field_index(name)
-        table = table.append_column(name, column) if at < 0 else table.set_column(at, name, column)
+        is_there = name in table.column_names
+        table = with_column(table, name, column) if is_there else table.append_column(name, column)
     failed = np.flatnonzero(wanted & np.isnan(sizes[paths.codes, 0]))
     return replace(rows, table=table, marks=(*rows.marks, ("E047", "path", failed)))
 

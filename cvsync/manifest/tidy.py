@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync import limits
-from cvsync.labels import BOX, METADATA, Labels, fold
+from cvsync.labels import BOX, METADATA, Labels, fold, with_column
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.problems import Found, Oddity, Problems
 from cvsync.manifest.refused import ASTRAY, SAID, astray_at, said_at
@@ -78,8 +78,7 @@ class _Work:
 
     def replace(self, name: str, column: pa.Array) -> None:
         """Put another column in the place of one."""
-        position = self.table.schema.get_field_index(name)
-        self.table = self.table.set_column(position, self.table.schema.field(position), column)
+        self.table = with_column(self.table, name, column)
 
     def refuse(self, code: str, column: str, at: Positions) -> None:
         """Refuse rows."""

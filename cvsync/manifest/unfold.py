@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync.errors import ManifestError
-from cvsync.labels import one_chunk
+from cvsync.labels import one_chunk, with_column
 from cvsync.manifest.build import Columns
 from cvsync.manifest.cells import SEPARATOR, Unreadable, box_in, labels_in
 from cvsync.manifest.columns import ALIASES, NUMBERS, UNCLEAR
@@ -236,7 +236,7 @@ def _four_numbers(rows: Rows) -> Rows:
     positions = (np.maximum(at, 0)[:, None] * 4 + np.arange(4)).ravel()
     numbers = values.take(pa.array(positions, mask=np.repeat(at < 0, 4)))
     boxes = pa.FixedSizeListArray.from_arrays(numbers, 4, mask=pa.array(at < 0))
-    return replace(rows, table=_with(rows.table, "box", boxes))
+    return replace(rows, table=with_column(rows.table, "box", boxes))
 
 
 def _split_boxes(rows: Rows, texts: Texts) -> Rows:
@@ -273,7 +273,3 @@ def _split_boxes(rows: Rows, texts: Texts) -> Rows:
 def _lost_box(code: str, rows: Rows, position: int, texts: Texts) -> Lost:
     lost = _lost(rows, position, code)
     return replace(lost, column=rows.name("box"), value=texts.column[position].as_py())
-
-
-def _with(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
-    return table.set_column(table.schema.get_field_index(name), name, column)

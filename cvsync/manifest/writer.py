@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync.errors import ManifestError, SettingsError
-from cvsync.labels import Labels
+from cvsync.labels import Labels, with_column
 from cvsync.manifest.formats import FORMATS, Format
 from cvsync.manifest.holds import Fitted, Loss, fit, label_losses
 from cvsync.manifest.identity import path_keys, url_keys
@@ -176,10 +176,8 @@ def _placed(labels: Labels, folder: Path, *, has_keys: bool) -> tuple[Labels, in
     Returns:
         The labels, and the number of images whose key is lost where there is no room for it.
     """
-    table = labels.table
     path = _seen_from(labels, folder)
-    at = table.schema.get_field_index("path")
-    table = table.set_column(at, table.schema.field(at), path.column)
+    table = with_column(labels.table, "path", path.column)
     url = Texts.of(table.column("url"))
     made = url_keys(url)
     if not path.is_empty:
