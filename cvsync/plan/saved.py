@@ -9,7 +9,8 @@ one entry, ``cvsync.plan``, a JSON object:
     destination   endpoint, or local data folder
     state         what the project was like, as ``fingerprint_state`` tells it
     manifest      the files that it was made from, or null
-    learned       how many rows at the end are what the ledger should know
+    rows          how many rows there are in all
+    learned       how many of them, at the end, are what the ledger should know
     project_id, type, new_tags, renames, unchanged, unknown, unmanaged, adopted, before, twins, drifted
                   the plan's other fields
 """
@@ -38,7 +39,7 @@ from cvsync.plan.coded import fingerprints
 from cvsync.plan.plan import SCHEMA, Extent, Plan
 from cvsync.snapshot import Snapshot
 
-FORMAT = 2
+FORMAT = 3
 _ENTRY = b"cvsync.plan"
 LEARNED = -1
 _COUNTS = ("unchanged", "unknown", "unmanaged", "adopted", "twins", "drifted")
@@ -72,7 +73,7 @@ def write_plan(saved: SavedPlan, file: IO[bytes]) -> None:
     plan = saved.plan
     facts = {
         "format": FORMAT, "made_by": __version__, "destination": saved.destination, "state": saved.state,
-        "manifest": saved.manifest, "learned": len(plan.learned),
+        "manifest": saved.manifest, "rows": len(plan.table) + len(plan.learned), "learned": len(plan.learned),
         "project_id": plan.project_id, "type": plan.type.value, "before": asdict(plan.before),
         "new_tags": [asdict(tag) for tag in plan.new_tags],
         "renames": [asdict(rename) for rename in plan.renames],
@@ -82,6 +83,7 @@ def write_plan(saved: SavedPlan, file: IO[bytes]) -> None:
         table.unify_dictionaries().replace_schema_metadata({_ENTRY: orjson.dumps(facts)}),
         file,
         compression="zstd",
+        write_page_checksum=True,
     )
 
 
@@ -117,15 +119,14 @@ def read_plan(path: Path) -> SavedPlan:
     """Read a plan from a file.
 
     Raises:
-        SettingsError: It is no plan.
+        SettingsError: It is no plan, or no longer the one that was saved.
         PlanError: It is of a newer or earlier cvsync.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except (OSError, pa.ArrowInvalid) as error:
-        raise SettingsError(
-            f"{path} cannot be read as a plan: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+        raise SettingsError(f"{path} cannot be read as a plan: {reason}") from error
     entry = (table.schema.metadata or {}).get(_ENTRY)
     if entry is None:
         raise SettingsError(f"{path} is no plan; `cvsync plan MANIFEST -o {path}` makes one")
@@ -134,15 +135,28 @@ def read_plan(path: Path) -> SavedPlan:
         raise PlanError(f"{path} was made by cvsync {facts['made_by']}; update cvsync to apply it")
     if facts["format"] < FORMAT:
         raise PlanError(f"{path} was made by an earlier cvsync, {facts['made_by']}; make the plan again")
+    try:
+        return _unpacked(table, facts)
+    except (KeyError, pa.ArrowException) as error:
+        raise SettingsError(f"{path} was changed since it was saved; make the plan again") from error
+
+
+def _unpacked(table: pa.Table, facts: Mapping[str, Any]) -> SavedPlan:
+    if len(table) != facts["rows"]:
+        raise KeyError("rows")
     actions, learned = table.drop_columns(["fingerprint"]), table.select(KNOWN_SCHEMA.names)
     count = len(table) - facts["learned"]
-    fields = [*SCHEMA, *list(actions.schema)[len(SCHEMA) :]]
+    extra = [field for field in actions.schema if field.name not in SCHEMA.names]
+    fields = [*SCHEMA, *extra]
     plan = Plan(
         project_id=facts["project_id"],
         type=ProjectType(facts["type"]),
         new_tags=tuple(NewTag(**tag) for tag in facts["new_tags"]),
         renames=tuple(TagRename(**rename) for rename in facts["renames"]),
-        table=actions.slice(0, count).cast(pa.schema(fields)).combine_chunks(),
+        table=actions.slice(0, count)
+        .select([field.name for field in fields])
+        .cast(pa.schema(fields))
+        .combine_chunks(),
         learned=learned.slice(count).cast(KNOWN_SCHEMA).combine_chunks(),
         before=Extent(**facts["before"]),
         **{name: facts[name] for name in _COUNTS},

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from make import make_labels, make_snapshot
 
@@ -14,7 +19,7 @@ from cvsync.model import ProjectType, Tag
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.plan import Extent
 from cvsync.plan.quota import Tier, check_quota, cost, labels_by_tag
-from cvsync.plan.saved import FORMAT, SavedPlan, baseline, fingerprint_state, read_plan, write_plan
+from cvsync.plan.saved import FORMAT, LEARNED, SavedPlan, baseline, fingerprint_state, read_plan, write_plan
 
 DETECTION = ProjectType.DETECTION
 BOX = (0.1, 0.1, 0.2, 0.2)
@@ -66,12 +71,53 @@ def test_a_plan_of_another_layout_is_refused(
 
 
 def test_another_parquet_file_is_no_plan(tmp_path: Path) -> None:
-    import pyarrow.parquet as pq
-
     pq.write_table(make_labels([("a", "x")]).table, tmp_path / "m.parquet")
 
     with pytest.raises(SettingsError, match="is no plan"):
         read_plan(tmp_path / "m.parquet")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table.slice(0, 2),
+        lambda table: table.filter(pc.not_equal(table["kind"], LEARNED)),
+        lambda table: table.drop_columns(["key"]),
+        lambda table: table.drop_columns(["fingerprint"]),
+        lambda table: table.set_column(0, "kind", pc.cast(table["kind"], pa.string())),
+        lambda table: table.set_column(0, "kind", pa.array(["delete"] * len(table))),
+    ],
+    ids=["rows", "learned", "column", "fingerprint", "same", "type"],
+)
+def test_a_plan_that_was_edited_is_refused(
+    tmp_path: Path, change: Callable[[pa.Table], pa.Table], request: pytest.FixtureRequest
+) -> None:
+    path = tmp_path / "p.plan"
+    with path.open("wb") as file:
+        write_plan(SavedPlan(make_plan(), "https://here", "state"), file)
+    table = pq.read_table(path)
+    pq.write_table(change(table).replace_schema_metadata(table.schema.metadata), path)
+
+    if "same" in request.node.name:
+        assert read_plan(path).plan.counts == make_plan().counts
+        return
+    with pytest.raises(SettingsError, match="was changed since it was saved; make the plan again"):
+        read_plan(path)
+
+
+def test_rows_of_a_plan_that_the_disk_changed_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.plan"
+    with path.open("wb") as file:
+        write_plan(SavedPlan(make_plan(), "https://here", "state"), file)
+    whole = path.read_bytes()
+    taken = []
+    footer = int.from_bytes(whole[-8:-4], "little") + 8
+    for at in range(4, len(whole) - footer):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with suppress(SettingsError):
+            taken.append([*read_plan(path).plan.actions()])
+
+    assert all(actions == [*make_plan().actions()] for actions in taken)
 
 
 def test_every_change_of_a_project_changes_its_state() -> None:
