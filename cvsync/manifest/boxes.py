@@ -84,7 +84,7 @@ def _fields(rows: Rows) -> tuple[str, ...] | None:
         ]
     if wrong:
         raise ManifestError(rows.source, wrong)
-    return box_fields(dict.fromkeys(found))
+    return box_fields(found)
 
 
 class _State:

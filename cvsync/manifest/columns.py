@@ -107,9 +107,9 @@ def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int
     return found, wrong
 
 
-def box_fields(found: Mapping[str, object]) -> tuple[str, ...] | None:
+def box_fields(found: Collection[str]) -> tuple[str, ...] | None:
     """Give the fields of a box's four numbers, if there are any."""
-    return next((group for group in (CORNERS, SIDES, CENTRES, CELL) if set(group) <= found.keys()), None)
+    return next((group for group in (CORNERS, SIDES, CENTRES, CELL) if {*group} <= {*found}), None)
 
 
 def has_final_sides(fields: Collection[str], reading: Reading) -> bool:

@@ -108,7 +108,7 @@ def _drop_images(fitted: Fitted, holds: Holds) -> None:
             pc.and_(pc.is_valid(labels.table.column(name)), pc.is_null(labels.table.column(other)))
         )
         whole = f"images that have a {name} only"
-        _lose(fitted, whole, only, ~only, images=True)
+        _lose(fitted, whole, only, images=True)
         left = fitted.labels.table
         count = len(left) - left.column(name).null_count
         if count:
@@ -121,18 +121,18 @@ def _drop_labels(fitted: Fitted, holds: Holds) -> None:
     tag = Texts.of(labels.table.column("tag"))
     if holds.bad_tags:
         bad = np.append(tag.matches(holds.bad_tags), False)[tag.codes]
-        _lose(fitted, "labels whose tag cannot be written", bad, ~bad)
+        _lose(fitted, "labels whose tag cannot be written", bad)
     if not holds.boxes and fitted.labels.has_boxes:
         _lose_boxes(fitted)
     boxed = _boxed(fitted.labels)
     has_tag = np.asarray(pc.is_valid(fitted.labels.table.column("tag")))
     if not holds.tags or (not holds.both and boxed.any()):
         whole = has_tag & ~boxed
-        _lose(fitted, "tags of whole images", whole, ~whole)
+        _lose(fitted, "tags of whole images", whole)
     if holds.needs_size:
         boxed = _boxed(fitted.labels)
         unsized = boxed & ~_sized(fitted.labels)
-        _lose(fitted, "boxes of images whose size is not known (--probe-size)", unsized, ~unsized)
+        _lose(fitted, "boxes of images whose size is not known (--probe-size)", unsized)
     if not holds.several:
         _lose_others(fitted)
 
@@ -156,10 +156,10 @@ def _lose_others(fitted: Fitted) -> None:
     first[labels.key_codes[has_tag[::-1]]] = has_tag[::-1]
     other = np.zeros(len(labels), bool)
     other[has_tag] = first[labels.key_codes[has_tag]] != has_tag
-    _lose(fitted, "further tags of images that have several", other, ~other)
+    _lose(fitted, "further tags of images that have several", other)
 
 
-def _lose(fitted: Fitted, what: str, lost: Mask, kept: Mask, *, images: bool = False) -> None:
+def _lose(fitted: Fitted, what: str, lost: Mask, *, images: bool = False) -> None:
     """Leave rows out; an image that would go with them stays as one without a label, unless images go."""
     if not lost.any():
         return
@@ -167,13 +167,12 @@ def _lose(fitted: Fitted, what: str, lost: Mask, kept: Mask, *, images: bool = F
     keys = labels.keys.take(pa.array(np.unique(labels.key_codes[lost])))
     examples = tuple(keys.slice(0, _SHOWN).to_pylist())
     fitted.losses.append(Loss(what, len(keys) if images else int(lost.sum()), True, examples))
-    table = labels.table
+    table, kept = labels.table, ~lost
     if not images:
         stays = np.zeros(len(labels.keys), bool)
         stays[labels.key_codes[kept]] = True
         alone = np.flatnonzero(~stays[labels.key_codes])
         alone = alone[np.unique(labels.key_codes[alone], return_index=True)[1]]
-        kept = kept.copy()
         kept[alone] = True
         table = _without_labels(table, alone)
     fitted.labels = Labels(table).take(kept)

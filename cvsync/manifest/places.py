@@ -26,16 +26,9 @@ _URI = re.compile(
     r"^([A-Za-z][A-Za-z0-9+.-]+):/{1,3}(?=[^/])(.*)$", re.DOTALL
 )  # a Path folds the double slash
 _GLOB = re.compile(r"[*?\[]")
+_GLOB_PARTS = re.compile(r"\*\*/|\*|\?|\[[^]]+\]|.", re.DOTALL)
 _PASSWORD = re.compile(r"(?<=//)([^:@/]*):[^@/]*@")
 _QUERY = re.compile(r"\?\w+=[^/]*$")  # of a URI; any other question mark is a glob's
-
-
-def _has_readable_path(info: pa.fs.FileInfo) -> bool:
-    """Tell whether Arrow can give a file's path: it gives none that is no UTF-8, so nobody could open it."""
-    try:
-        return bool(info.path)
-    except UnicodeDecodeError:
-        return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +154,14 @@ class Place:
         )
 
 
+def _has_readable_path(info: pa.fs.FileInfo) -> bool:
+    """Tell whether Arrow can give a file's path: it gives none that is no UTF-8, so nobody could open it."""
+    try:
+        return bool(info.path)
+    except UnicodeDecodeError:
+        return False
+
+
 def packing_of(name: str) -> str | None:
     """Tell by a file's name how it is compressed; None: not at all."""
     return _PACKED.get(posixpath.splitext(name)[1].lower())
@@ -262,15 +263,12 @@ def _matching(place: Place) -> list[Place]:
     folder = replace(place, name=named, path=fixed)
     if not folder.exists:
         return []
-    pattern = re.compile("".join(map(_expression, _PARTS.findall(glob))))
+    pattern = re.compile("".join(map(_expression, _GLOB_PARTS.findall(glob))))
     return [
         child
         for child in folder.children(deep="/" in glob)
         if pattern.fullmatch(posixpath.relpath(child.path, fixed))
     ]
-
-
-_PARTS = re.compile(r"\*\*/|\*|\?|\[[^]]+\]|.", re.DOTALL)
 
 
 def _expression(part: str) -> str:

@@ -72,12 +72,13 @@ _KINDS = {
     "E044": ("a label file that cannot be read", "write it again"),
     "E045": ("a label file without an image", "put the image where its format expects it"),
     "E046": ("a second image with the same id", "number the images apart"),
-    # What a project of some type cannot hold
     "E051": ("a box or an outline in a form that is not read", "give left, top, width and height"),
     "E052": ("a class with two names", "number the classes apart"),
+    # What a project of some type cannot hold
     "E101": ("a detection project needs a box with each tag", "draw the box, or push to another project"),
     "E102": ("a classification project holds no boxes", "take the box out, or push to another project"),
     "E103": ("a multiclass project holds one tag an image", "keep one, or use a multilabel project"),
+    # What is told and taken
     "W001": ("boxes stood out of their image by 0.00001 or half a pixel at most and were clamped", ""),
     "W002": ("rows say again what the image has already", "take them out"),
     "W003": ("rows repeat a box exactly; the image will hold both", "take them out"),

@@ -51,7 +51,7 @@ def lost_keys(rows: Rows, reading: Reading, common: Path) -> list[str | None]:
 def may_have_boxes(rows: Rows) -> bool:
     """Tell whether rows that could not be read may have had boxes: by their problems, columns or format."""
     codes = {row.code for row in rows.lost}
-    if rows.box is None and box_fields(dict.fromkeys(rows.table.column_names)) is None:
+    if rows.box is None and box_fields(rows.table.column_names) is None:
         codes &= {"E041", "E051"}
     elif rows.box is not None:
         codes -= {"E040"}  # of formats for tags or boxes, broken lines tell nothing

@@ -141,22 +141,22 @@ def _tables(
 def _labels_of(rows: Rows, by_source: Mapping[str, Reasons]) -> pa.Table | None:
     """Write the refused rows of a format without rows as a table."""
     names = [rows.source] * len(rows) if rows.sources is None else rows.sources.to_pylist()
-    positions, told = [], []
+    positions, why = [], []
     for position, (source, number) in enumerate(zip(names, rows.numbers.tolist(), strict=True)):
         reasons = by_source.get(source, {}).get(number)
         if reasons:
             positions.append(position)
-            told.append(reasons)
+            why.append(reasons)
     table = _four_columns(rows.table.take(pa.array(positions, pa.int64())), rows.box)
     table = pa.table({name: _plain(table.column(name)) for name in table.column_names})
     for lost in rows.lost:
         reasons = by_source.get(lost.source or rows.source, {}).get(lost.row)
         if reasons:
-            told.append(reasons)
+            why.append(reasons)
             cells = {"url": [lost.url], "path": [lost.path]}
             one = pa.table({name: pa.array(cell, pa.string()) for name, cell in cells.items()})
             table = pa.concat_tables([table, one], promote_options="permissive")
-    return _with_reasons(table, told) if told else None
+    return _with_reasons(table, why) if why else None
 
 
 def _four_columns(table: pa.Table, box: Box | None) -> pa.Table:
@@ -192,8 +192,8 @@ def _rejected(raw: Raw, reasons: Reasons, manifest: Manifest, input_: Input, des
     return _with_reasons(table, [reasons[number] for number in numbers + cut])
 
 
-def _with_reasons(table: pa.Table, told: list[list[tuple[str, str]]]) -> pa.Table:
-    said = [_said(reasons) for reasons in told]
+def _with_reasons(table: pa.Table, why: list[list[tuple[str, str]]]) -> pa.Table:
+    said = [_said(reasons) for reasons in why]
     table = table.drop_columns([name for name in ("error_code", "error") if name in table.column_names])
     return table.append_column("error_code", pa.array([code for code, _ in said], pa.string())).append_column(
         "error", pa.array([error for _, error in said], pa.string())

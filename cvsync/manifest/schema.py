@@ -12,10 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from cvsync import limits
-from cvsync.labels import BOX, METADATA, OPTIONAL, SCHEMA, Labels, same_texts
+from cvsync.labels import BOX, METADATA, OPTIONAL, Labels, same_texts
 from cvsync.model import NEGATIVE, REGULAR
 
 VERSION = 1
+_KEPT = ("url", "path", "tag", *BOX, *OPTIONAL.names)  # of labels, in the order of columns
 _BOX_TEXT = "fraction 0 to 1 of the image, single precision; all four, or none for a tag of the whole image"
 
 
@@ -83,7 +84,7 @@ def own_table(labels: Labels) -> pa.Table:
     columns: dict[str, Any] = {}
     if table.column("own_key").null_count < len(table):
         columns["key"] = table.column("own_key")
-    kept = [*SCHEMA.names[1:8], *OPTIONAL.names, *(n for n in table.column_names if n.startswith(METADATA))]
+    kept = [*_KEPT, *(n for n in table.column_names if n.startswith(METADATA))]
     for name in kept:
         if name not in table.column_names:
             continue

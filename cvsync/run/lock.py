@@ -33,7 +33,7 @@ def hold_lock(folder: Path, *, run_id: str, what: str = "this project", timeout:
     """
     make_folder(folder)
     holder = folder / "holder"
-    lock = FileLock(folder / "lock", timeout=timeout, mode=0o600)
+    lock = FileLock(folder / "lock", timeout=timeout, mode=PRIVATE)
     try:
         lock.acquire()
     except Timeout:

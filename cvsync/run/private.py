@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from cvsync.whole import PRIVATE
+
 
 def make_folder(path: Path) -> None:
     """Make sure that a folder exists; what is made of it and its parents has mode 0700."""
@@ -16,4 +18,4 @@ def make_folder(path: Path) -> None:
 def make_private(path: Path) -> None:
     """Make sure that a file exists with mode 0600, in a folder made with mode 0700."""
     make_folder(path.parent)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE))
