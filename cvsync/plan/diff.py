@@ -106,7 +106,8 @@ def diff(
     meant = scope.of_labels(desired)
     new_tags = sides.new_tags()
     drift = find_drift(sides)
-    changes = _label_changes(sides, meant, scope.of_snapshot(snapshot), tolerance, mended=mended)
+    theirs = scope.of_snapshot(snapshot, sides.names.names[: len(snapshot.tags)])
+    changes = _label_changes(sides, meant, theirs, tolerance, mended=mended)
     changes, is_new, drifted = _settle_drift(sides, changes, drift, on_drift)
     told = metadata_changes(sides, metadata)
     table = join(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +20,8 @@ Mask = NDArray[np.bool_]
 class TagScope:
     """Some tags; labels of others are neither added nor removed, whatever the manifest says.
 
-    An image of which no label is meant is not created.
+    An image of which no label is meant is not created. A tag that is renamed in the same run counts by its
+    new name, as it will in the next.
     """
 
     only: frozenset[str] = field(default_factory=frozenset)
@@ -54,10 +55,10 @@ class TagScope:
         """Tell for each label of a manifest whether it is meant."""
         return self._meant(labels.table.column("tag"), lambda name: name)
 
-    def of_snapshot(self, snapshot: Snapshot) -> Mask:
-        """Tell for each label of a project whether it is meant."""
-        names = {tag.id: tag.name for tag in snapshot.tags}
-        return self._meant(snapshot.labels.column("tag_id"), names.__getitem__)
+    def of_snapshot(self, snapshot: Snapshot, names: Sequence[str]) -> Mask:
+        """Tell for each label of a project whether it is meant, by the names that its tags will have."""
+        name_of = {tag.id: name for tag, name in zip(snapshot.tags, names, strict=True)}
+        return self._meant(snapshot.labels.column("tag_id"), name_of.__getitem__)
 
     def _meant(self, column: pa.ChunkedArray, name_of: Callable[[str], str]) -> Mask:
         if self.is_everything:

@@ -208,6 +208,25 @@ def test_other_tags_are_left_alone() -> None:
     assert lines(exclude) == ["create image b with y", "remove y from a"]
 
 
+@pytest.mark.parametrize(
+    ("scope", "changes"),
+    [
+        ({"only": ["new"]}, ["add new [0.5 0.1 0.2 0.2] to a", "remove new [0.1 0.1 0.2 0.2] from a"]),
+        ({"exclude": ["new"]}, []),
+    ],
+)
+def test_a_scope_counts_tags_by_their_new_names(scope: dict[str, list[str]], changes: list[str]) -> None:
+    """Else the labels of a renamed tag would be there twice, or stay where they are wrong."""
+    box = (0.1, 0.1, 0.2, 0.2)
+    desired = make_labels([("a", "new", 0.5, *box[1:]), ("b", "new", *box)])
+    snapshot = make_snapshot({"id-a": [("old", *box)], "id-b": [("old", *box)]}, DETECTION)
+    known = KnownImages.of({"a": "id-a", "b": "id-b"})
+
+    plan = diff(desired, snapshot, known, scope=TagScope.of(**scope), renames={"old": "new"})
+
+    assert lines(plan) == ["rename tag old to new", *changes]
+
+
 def test_tags_of_a_scope_that_neither_side_has_are_named() -> None:
     desired = make_labels([("a", "x")])
     snapshot = make_snapshot({"id-a": [("y",)]}, MULTILABEL, ["y"])
