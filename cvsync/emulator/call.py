@@ -200,6 +200,14 @@ def optional_text(value: object, name: str) -> str | None:
     raise ServiceFault("BadRequest", f"{name} is a text")
 
 
+def position(value: object, *, code: str = "BadRequest") -> int:
+    """Read where a page begins, as the token of the page before says it."""
+    text = optional_text(value, "continuation") or "0"
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ServiceFault(code, "Not a continuation of this service")
+    return int(text)
+
+
 def one_of(value: object, choices: Sequence[str], name: str, *, code: str = "BadRequest") -> str:
     for choice in choices:
         if isinstance(value, str) and value.casefold() == choice.casefold():

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from cvsync import limits
-from cvsync.emulator.call import NO_CONTENT, Call, Reply, fields, guid, items, one_of, optional_text, real
+from cvsync.emulator.call import (
+    NO_CONTENT,
+    Call,
+    Reply,
+    fields,
+    guid,
+    items,
+    one_of,
+    optional_text,
+    position,
+    real,
+)
 from cvsync.emulator.candidates import Candidate
 from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.handlers.seeing import (
@@ -98,7 +109,8 @@ async def query_predictions(call: Call) -> Reply:
     count = body.get("maxcount") or 0
     if not isinstance(count, int) or not 0 <= count <= MAX_RESULTS:
         raise ServiceFault("BadRequestPredictionResultsExceededCount", f"maxCount is at most {MAX_RESULTS}")
-    skip, take = _position(body.get("continuation")), count or DEFAULT_RESULTS
+    skip = position(body.get("continuation"), code="BadRequestPredictionInvalidQueryParameters")
+    take = count or DEFAULT_RESULTS
     project = call.project()
     found = predictions.query(call.db, project, wanted, take=take + 1, skip=skip)
     token = {
@@ -145,13 +157,6 @@ def _moment(value: object) -> int | None:
         return ticks(str(value))
     except (ValueError, OverflowError):
         raise ServiceFault("BadRequestPredictionInvalidQueryParameters", "Not a time") from None
-
-
-def _position(value: object) -> int:
-    text = optional_text(value, "continuation") or "0"
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise ServiceFault("BadRequestPredictionInvalidQueryParameters", "Not a continuation of this service")
-    return int(text)
 
 
 def _stored_shape(call: Call, stored: StoredPrediction) -> dict[str, Any]:

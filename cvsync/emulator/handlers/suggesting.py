@@ -9,7 +9,7 @@ import orjson
 
 from cvsync import limits
 from cvsync.emulator import proposals, serving
-from cvsync.emulator.call import Call, Reply, guid, items, one_of, optional_text, real
+from cvsync.emulator.call import Call, Reply, guid, items, one_of, optional_text, position, real
 from cvsync.emulator.candidates import Candidate, as_text, in_order, uncertainty
 from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.handlers.predicting import DEFAULT_RESULTS
@@ -59,7 +59,7 @@ async def query_suggested_images(call: Call) -> Reply:
     body = await call.json()
     tag_ids, threshold = _filter(body)
     sort = one_of(body.get("sortby") or SORTS[0], SORTS, "sortBy")
-    most, skip = _most(body.get("maxcount")), _position(body.get("continuation"))
+    most, skip = _most(body.get("maxcount")), position(body.get("continuation"))
     iteration, project = _iteration(call), call.project()
     found = predictions.suggestions(call.db, project, iteration.id, tag_ids, threshold)
     if sort == SORTS[1]:
@@ -120,13 +120,6 @@ def _most(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limits.MAX_PAGE:
         raise ServiceFault("BadRequest", f"maxCount is from 0 to {limits.MAX_PAGE}")
     return value
-
-
-def _position(value: object) -> int:
-    text = optional_text(value, "continuation") or "0"
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise ServiceFault("BadRequest", "Not a continuation of this service")
-    return int(text)
 
 
 async def get_image_region_proposals(call: Call) -> Reply:
