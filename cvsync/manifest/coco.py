@@ -47,6 +47,7 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     content = place.read()
     lists = read_lists(place.name, content)
     images, annotations = lists["images"], lists["annotations"]
+    images |= _places(images)
     masks = _fill_boxes(annotations, content)
     tag = _lookup(lists["categories"]["id"], annotations["category_id"])
     unclear = _with_two_names(lists["categories"])
@@ -88,6 +89,17 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     ]
 
 
+def _places(images: Columns) -> Columns:
+    """Say where images are.
+
+    A file of our own names them by ``url`` only, where that is all that is known of them.
+    """
+    return {
+        "url": pc.coalesce(images["url"], images["coco_url"]),
+        "path": pc.if_else(images["url"].is_valid(), None, images["file_name"]),
+    }
+
+
 def _lookup(ids: pa.Array, wanted: pa.Array) -> NDArray[np.int64]:
     """Give for each wanted id its position among the ids; -1 where it is not."""
     found = pc.index_in(wanted, value_set=ids, skip_nulls=True)
@@ -99,11 +111,9 @@ def _table(lists: Lists, *, of_image: Positions, of_label: Positions, tag: Posit
     images, annotations, categories = lists.values()
     rows = pa.array(of_image)
     labels = pa.array(of_label, mask=of_label < 0)
-    url = pc.coalesce(images["url"], images["coco_url"])
     columns = {
-        "url": url.take(rows),
-        # A file of our own names images by url only, where that is all that is known of them.
-        "path": pc.if_else(images["url"].is_valid(), None, images["file_name"]).take(rows),
+        "url": images["url"].take(rows),
+        "path": images["path"].take(rows),
         "image_width": images["width"].take(rows),
         "image_height": images["height"].take(rows),
         "tag": categories["name"].take(pa.array(np.append(tag, -1)[of_label], mask=of_label < 0)),
@@ -147,8 +157,7 @@ def _lost(
 
 def _image_at(images: Columns, row: int) -> dict[str, Any]:
     """Say where an image is, as a row that could not be read does."""
-    names = {"url": "coco_url", "path": "file_name", "key": "key"}
-    return {field: images[name][row].as_py() for field, name in names.items()}
+    return {field: images[field][row].as_py() for field in ("url", "path", "key")}
 
 
 def _with_two_names(categories: Columns) -> list[Any]:

@@ -133,6 +133,17 @@ def test_a_mask_without_a_box_is_told(tmp_path: Path) -> None:
     assert manifest.bad_keys == {"https://x.test/b.png"}
 
 
+def test_the_image_of_a_row_that_cannot_be_read_is_named_as_its_other_rows_name_it(tmp_path: Path) -> None:
+    """Under another key it would count as gone from the manifest, and could be deleted."""
+    image = {"id": 1, "file_name": "b.png", "url": "https://x.test/b.png", "width": 200, "height": 100}
+    mask = {"image_id": 1, "category_id": 7, "segmentation": {"counts": "x", "size": [1, 2]}}
+
+    kept = read_one(coco(tmp_path, "good.json", images=[image], annotations=[box(1, 7, 20, 10, 100, 50)]))
+    refused = read_one(coco(tmp_path, images=[image], annotations=[mask]))
+
+    assert refused.bad_keys == {*kept.labels.keys.to_pylist()}
+
+
 @pytest.mark.parametrize(
     ("name", "folder"),
     [
