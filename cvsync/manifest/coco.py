@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,11 +47,49 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     """
     content = place.read()
     lists = read_lists(place.name, content)
-    images, annotations = lists["images"], lists["annotations"]
-    images |= _places(images)
-    masks = _fill_boxes(annotations, content)
-    tag = _lookup(lists["categories"]["id"], annotations["category_id"])
-    unclear = _with_two_names(lists["categories"])
+    lists["images"] |= _places(lists["images"])
+    found = _match(lists, _fill_boxes(lists["annotations"], content))
+    table, home = _table(lists, found), None
+    if reading.images is None:
+        home, table = find_images(place, table)
+    return [
+        unfold(
+            Rows(
+                place.name,
+                place.folder,
+                table,
+                found.numbers,
+                names={"path": "file_name", "tag": "category", "box": "bbox"},
+                home=home,
+                is_local=place.is_local,
+                lost=found.lost,
+                count=found.count,
+                box=Box.LTWH,
+                units=Units.PIXEL,
+            )
+        )
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Matched:
+    """What is a row: positions in the lists, -1 for none."""
+
+    image: Positions
+    label: Positions
+    tag: Positions
+    numbers: Positions
+    """1-based."""
+    lost: tuple[Lost, ...]
+    count: int
+    """Of rows, those that cannot be read included."""
+
+
+def _match(lists: Lists, masks: Sequence[int]) -> _Matched:
+    """Find the image and the tag of each annotation, and the images that have none."""
+    images, annotations, categories = lists.values()
+    tag = _lookup(categories["id"], annotations["category_id"])
+    unclear = _with_two_names(categories)
     if unclear:
         ids = annotations["category_id"]
         tag[np.asarray(pc.is_in(ids, pa.array(unclear, ids.type)))] = -1
@@ -65,28 +104,15 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
     unread = [at for at in masks if is_usable[at]]
     is_usable[unread] = False
     usable = np.flatnonzero(is_usable)
-    of_label = np.concatenate([usable, np.full(len(alone), -1)])
-    of_image = np.concatenate([image[usable], alone])
-    table, home = _table(lists, of_image=of_image, of_label=of_label, tag=tag), None
-    if reading.images is None:
-        home, table = find_images(place, table)
-    return [
-        unfold(
-            Rows(
-                place.name,
-                place.folder,
-                table,
-                np.concatenate([usable + 1, numbers[alone]]),
-                names={"path": "file_name", "tag": "category", "box": "bbox"},
-                home=home,
-                is_local=place.is_local,
-                lost=(*_lost(annotations, images, image, tag, unclear=unclear, masks=unread), *doubles),
-                count=len(image) + len(alone) + len(doubles),
-                box=Box.LTWH,
-                units=Units.PIXEL,
-            )
-        )
-    ]
+    none = np.full(len(alone), -1)
+    return _Matched(
+        np.concatenate([image[usable], alone]),
+        np.concatenate([usable, none]),
+        np.concatenate([tag[usable], none]),
+        np.concatenate([usable + 1, numbers[alone]]),
+        (*_lost(annotations, images, image, tag, unclear=unclear, masks=unread), *doubles),
+        len(image) + len(alone) + len(doubles),
+    )
 
 
 def _places(images: Columns) -> Columns:
@@ -106,17 +132,17 @@ def _lookup(ids: pa.Array, wanted: pa.Array) -> NDArray[np.int64]:
     return np.asarray(pc.fill_null(found, -1)).astype(np.int64)
 
 
-def _table(lists: Lists, *, of_image: Positions, of_label: Positions, tag: Positions) -> pa.Table:
+def _table(lists: Lists, found: _Matched) -> pa.Table:
     """Put each label beside its image."""
     images, annotations, categories = lists.values()
-    rows = pa.array(of_image)
-    labels = pa.array(of_label, mask=of_label < 0)
+    rows = pa.array(found.image)
+    labels = pa.array(found.label, mask=found.label < 0)
     columns = {
         "url": images["url"].take(rows),
         "path": images["path"].take(rows),
         "image_width": images["width"].take(rows),
         "image_height": images["height"].take(rows),
-        "tag": categories["name"].take(pa.array(np.append(tag, -1)[of_label], mask=of_label < 0)),
+        "tag": categories["name"].take(pa.array(found.tag, mask=found.tag < 0)),
         "box": annotations["bbox"].take(labels),
     }
     for name, column in images.items():
