@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cvsync.api.both import both
 from cvsync.api.listing import fetch_images
 from cvsync.errors import SettingsError
 from cvsync.flows.carry import Report, hold
@@ -94,7 +95,8 @@ def _read(trash: Path, run_id: str) -> list[_Saved]:
 
 def _rows_in(file: Path) -> list[dict[str, Any]]:
     try:
-        found: list[dict[str, Any]] = pq.read_table(file).to_pylist()
+        with file.open("rb") as opened:  # Arrow opens no path that is not UTF-8
+            found: list[dict[str, Any]] = pq.read_table(opened).to_pylist()
     except pa.ArrowException as error:
         raise SettingsError(
             f"{file} is damaged, so nothing was brought back; put it back from a copy, or move it away to "
@@ -159,11 +161,15 @@ class _Now:
 async def _plan(
     service: Service, ledger: Ledger, project: Project, type_: ProjectType, saved: Sequence[_Saved]
 ) -> Plan:
-    tags = await service.client.get_tags(project.id)
+    client = service.client
+    tags = await client.get_tags(project.id)
+    tagged, untagged = await both(
+        client.get_tagged_image_count(project.id), client.get_untagged_image_count(project.id)
+    )
     names = {tag.id: fold(tag.name) for tag in tags}
     known = {row["key"]: row for row in ledger.known().table.to_pylist()}
     ids = {known[key]["image_id"] for image in saved for key, _ in image.keys if key in known}
-    present = {i.id: i for i in await fetch_images(service.client, project.id, sorted(ids))}
+    present = {i.id: i for i in await fetch_images(client, project.id, sorted(ids))}
     now = _Now(type_, known, present, names)
     actions = [a for image in saved for key, version in image.keys for a in now.actions(image, key, version)]
     wanted = {fold(n): NewTag(n, t) for image in saved for n, t in image.tag_types.items()}
@@ -175,7 +181,7 @@ async def _plan(
         unchanged=0,
         unknown=len(actions),
         unmanaged=1,  # so that nothing is merged into an image that is there by now: labels are compared
-        before=Extent(len(present), len(tags)),
+        before=Extent(tagged + untagged, len(tags)),
     )
 
 
