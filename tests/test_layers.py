@@ -20,6 +20,7 @@ VALUES = {
     "events",
     "lean",
     "distinct",
+    "odd_names",
     "parallel",
     "settings",
     "limits",

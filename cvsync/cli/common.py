@@ -11,6 +11,7 @@ import click
 
 from cvsync.cli.deadline import Deadline
 from cvsync.cli.keys import KeyNames
+from cvsync.cli.odd_texts import refuse_odd_texts
 from cvsync.cli.profiles import configure, load_profile, overruled
 from cvsync.settings import API_VERSIONS, DEFAULT_API_VERSION
 
@@ -227,7 +228,12 @@ def common_options(command: F) -> F:
 
 
 def split_common(options: dict[str, Any]) -> tuple[Common, dict[str, Any]]:
-    """Take the shared options out of a command's, while it is invoked."""
+    """Take the shared options out of a command's, while it is invoked.
+
+    Raises:
+        click.BadParameter: An option or argument that is a text is none.
+    """
+    refuse_odd_texts(click.get_current_context())
     names = Common.__dataclass_fields__.keys() - {"key_names", "overruled", "endpoint_name"}
     own = {name: value for name, value in options.items() if name not in names}
     told = tuple(overruled(click.get_current_context(), ("endpoint", "project")))

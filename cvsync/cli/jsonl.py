@@ -6,9 +6,8 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-import orjson
-
 from cvsync.events import Event, as_line
+from cvsync.odd_names import dump_json
 
 
 def _now() -> datetime:
@@ -24,7 +23,7 @@ class JsonOutput:
     def __call__(self, event: Event) -> None:
         """Print one event."""
         line = as_line(event, moment=self._clock(), run=self._run, destination=self._destination)
-        sys.stdout.write(orjson.dumps(line, default=str).decode() + "\n")
+        sys.stdout.write(dump_json(line).decode() + "\n")
         sys.stdout.flush()
 
     def error(self, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sqlite3
 import sys
@@ -123,7 +124,7 @@ class Trainer:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
-            output, complaint = await process.communicate(orjson.dumps(job))
+            output, complaint = await process.communicate(json.dumps(job).encode())
         finally:
             if process.returncode is None:
                 process.kill()

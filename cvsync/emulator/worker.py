@@ -7,6 +7,7 @@ the model's bytes.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from functools import partial
@@ -68,7 +69,7 @@ def main() -> None:
     # The pipe is for the result alone: whatever a library prints goes to stderr.
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)
-        result, model = run(orjson.loads(sys.stdin.buffer.read()))
+        result, model = run(json.loads(sys.stdin.buffer.read()))  # a path need not be UTF-8
         out.write(orjson.dumps(result) + b"\n" + model)
 
 

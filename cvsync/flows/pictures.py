@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from cvsync.errors import SettingsError
 from cvsync.events import without_query
+from cvsync.odd_names import as_text, is_odd
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif"})  # docs: what the service decodes
 
@@ -38,6 +39,8 @@ def find_pictures(names: Sequence[str]) -> list[Picture]:
 
 def _find(name: str) -> Iterable[Picture]:
     if name.startswith(("http://", "https://")):
+        if is_odd(name):
+            raise SettingsError(f"{as_text(without_query(name))}: a URL, and not UTF-8")
         return [Picture(without_query(name), url=name, place=unquote(urlsplit(name).path).rpartition("/")[2])]
     path = Path(name)
     if path.is_file():

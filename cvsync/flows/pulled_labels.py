@@ -14,6 +14,7 @@ from cvsync.events import without_query
 from cvsync.known import KnownImages
 from cvsync.labels import Labels, as_column, codes_of, one_chunk, with_column
 from cvsync.model import NEGATIVE, REGULAR, Image
+from cvsync.odd_names import as_text
 from cvsync.run.marker import is_mark
 from cvsync.run.pulled import IMAGES
 from cvsync.run.pulled_record import names_of
@@ -80,7 +81,7 @@ def with_files(snapshot: Snapshot, names: Names, root: Path, files: pa.Table) ->
     told = {"key": key, "path": place, "version": version, "sha256": sha256, "size": size}
     labels = _writable(_told(snapshot, told))
     folder = pa.DictionaryArray.from_arrays(
-        pa.array(np.zeros(len(labels), np.int32)), [str(root.absolute() / "manifest")]
+        pa.array(np.zeros(len(labels), np.int32)), [as_text(root.absolute() / "manifest")]
     )
     return Labels(with_column(labels.table, "source", folder))
 

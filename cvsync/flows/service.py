@@ -14,6 +14,7 @@ from cvsync.api.rates import RateBook
 from cvsync.api.retry import RetryPolicy
 from cvsync.errors import CvsyncError
 from cvsync.events import Observer, ignore, tell
+from cvsync.odd_names import as_text
 from cvsync.run.ledger import Ledger
 from cvsync.run.lock import hold_lock
 from cvsync.run.names import new_run_id
@@ -41,7 +42,7 @@ def _judge(error: BaseException | None) -> End | None:
 
 def describe(error: BaseException) -> str:
     """Say what went wrong; of foreign exceptions only the kind, as they may tell anything."""
-    return str(error) if isinstance(error, CvsyncError) else type(error).__name__
+    return as_text(str(error)) if isinstance(error, CvsyncError) else type(error).__name__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +130,8 @@ async def open_service(
             yield Service(
                 client=client,
                 downloader=downloader,
-                destination=destination or settings.endpoint.lower(),  # hosts match without case
+                # Hosts match without case; a folder is a path, and what names it here has to be a text.
+                destination=as_text(destination or settings.endpoint.lower()),
                 state=state,
                 workers=settings.concurrency,
                 observer=observer,

@@ -19,6 +19,7 @@ from cvsync.flows.project import require_with_type
 from cvsync.flows.service import Service
 from cvsync.labels import METADATA, TEXT, fold
 from cvsync.model import Image, Project, ProjectType
+from cvsync.odd_names import is_odd
 from cvsync.plan import Action, Box, Kind, Label, NewTag, Plan
 from cvsync.plan.actions import Origin
 from cvsync.plan.plan import SCHEMA, Extent
@@ -75,8 +76,12 @@ def _read(trash: Path, run_id: str) -> list[_Saved]:
     """Read what a run saved.
 
     Raises:
-        SettingsError: It saved nothing, or it is damaged.
+        SettingsError: It saved nothing, or it is damaged, or a plan cannot say where it is.
     """
+    if is_odd(str(trash.absolute())):
+        raise SettingsError(
+            f"what runs saved is in {trash}, which is not UTF-8; rename it, and say so by --state-dir"
+        )
     files = sorted((trash / run_id).glob("*.parquet")) if run_id and Path(run_id).name == run_id else []
     if not files:
         others = sorted(folder.parent.name for folder in trash.glob("*/000000.parquet"))

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from cvsync.errors import ManifestError
+from cvsync.odd_names import as_text
 
 Name = str | os.PathLike[str]
 STDIN = "-"
@@ -204,7 +205,7 @@ def _openable(name: str) -> str:
         ManifestError: It cannot be opened, whatever is in it.
     """
     path = Path(name).absolute()
-    text = path.as_posix().encode("utf-8", "backslashreplace").decode()
+    text = as_text(path.as_posix())
     if text != path.as_posix():
         raise ManifestError(text, ["its path is not UTF-8; rename it, or give what it holds on stdin, as -"])
     if path.is_fifo():

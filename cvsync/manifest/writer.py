@@ -19,6 +19,7 @@ from cvsync.manifest.identity import path_keys, url_keys
 from cvsync.manifest.target import Target, fresh, joined
 from cvsync.manifest.texts import Texts, first_of
 from cvsync.manifest.tree import INDEX
+from cvsync.odd_names import as_text
 
 _BY_SUFFIX = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl",
@@ -202,7 +203,7 @@ def _seen_from(labels: Labels, folder: Path) -> Texts:
     pairs[path.null] = -1
     distinct, codes = np.unique(pairs, return_inverse=True)
     paths, sources = path.values.to_pylist(), [None, *source.values.to_pylist()]
-    root = folder.absolute().as_posix().rstrip("/") + "/"
+    root = as_text(folder.absolute().as_posix()).rstrip("/") + "/"
     seen = [_one_seen(paths, sources, int(pair), root) for pair in distinct]
     values = pa.array(seen, pa.string())
     return Texts.from_codes(codes.astype(np.int32), values).mapped(values)

@@ -96,7 +96,8 @@ def check_place(path: Path) -> None:
     if not path.is_file() or path.stat().st_size == 0:
         return
     try:
-        is_plan = _ENTRY in (pq.read_schema(path).metadata or {})
+        with path.open("rb") as file:
+            is_plan = _ENTRY in (pq.read_schema(file).metadata or {})
     except (OSError, pa.ArrowInvalid):
         is_plan = False
     if not is_plan:
@@ -123,7 +124,8 @@ def read_plan(path: Path) -> SavedPlan:
         PlanError: It is of a newer or earlier cvsync.
     """
     try:
-        table = pq.read_table(path, page_checksum_verification=True)
+        with path.open("rb") as file:  # Arrow opens no path that is not UTF-8
+            table = pq.read_table(file, page_checksum_verification=True)
     except (OSError, pa.ArrowInvalid) as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise SettingsError(f"{path} cannot be read as a plan: {reason}") from error

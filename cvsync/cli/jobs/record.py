@@ -18,6 +18,7 @@ import orjson
 
 from cvsync.errors import SettingsError
 from cvsync.events import Event
+from cvsync.odd_names import dump_json
 from cvsync.plan.plan import Extent
 from cvsync.run.private import make_folder
 from cvsync.whole import PRIVATE, open_whole
@@ -111,7 +112,7 @@ class JobRecord:
     def save(self, folder: Path) -> Path:
         """Write it down whole, or not at all."""
         path = folder / f"{self.run_id}.json"
-        write_private(path, orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2, default=str))
+        write_private(path, dump_json(asdict(self), option=orjson.OPT_INDENT_2))
         return path
 
     @classmethod

@@ -32,6 +32,7 @@ from cvsync.cli.showing import show_done
 from cvsync.cli.terminating import Terminated, terminate, terminating
 from cvsync.errors import CvsyncError
 from cvsync.events import tell
+from cvsync.odd_names import as_text
 from cvsync.plan.quota import Tier
 from cvsync.run.failpoints import failpoint
 from cvsync.run.lock import hold_lock
@@ -198,7 +199,7 @@ class _Run:
         before = next((run for run in earlier if run.ended is not None), None)
         path = record.save(self.folder)
         page = path.with_suffix(".md")
-        write_private(page, markdown(record, before).encode())
+        write_private(page, as_text(markdown(record, before)).encode())
         reason = {} if record.reason is None else {"reason": record.reason}
         tell(self.output, "job_end", job=record.job, exit_code=code, report=str(page), **reason)
         show_done(self.common, code, [f"report: {page}"])
