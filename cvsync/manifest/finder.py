@@ -102,8 +102,7 @@ def _holds(texts: Texts, text: str) -> Mask:
     """Tell which rows hold a text."""
     if not (texts.lengths == len(text.encode())).any():
         return np.zeros(len(texts), bool)
-    chosen = np.asarray(pc.equal(texts.values, text))
-    return np.append(chosen, False)[texts.codes]
+    return texts.holding(np.asarray(pc.equal(texts.values, text)))
 
 
 def _is_number(table: pa.Table, column: str) -> bool:

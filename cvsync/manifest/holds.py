@@ -120,7 +120,7 @@ def _drop_labels(fitted: Fitted, holds: Holds) -> None:
     labels = fitted.labels
     tag = Texts.of(labels.table.column("tag"))
     if holds.bad_tags:
-        bad = np.append(tag.matches(holds.bad_tags), False)[tag.codes]
+        bad = tag.holding(tag.matches(holds.bad_tags))
         _lose(fitted, "labels whose tag cannot be written", bad)
     if not holds.boxes and fitted.labels.has_boxes:
         _lose_boxes(fitted)

@@ -90,7 +90,11 @@ class Texts:
         """Give the rows that hold one of some texts, chosen by a truth value for each of ``values``."""
         if not chosen.any():
             return np.zeros(0, np.int64)
-        return np.flatnonzero(np.append(chosen, False)[self.codes])
+        return np.flatnonzero(self.holding(chosen))
+
+    def holding(self, chosen: Mask) -> Mask:
+        """Tell which rows hold one of some texts, chosen as for ``rows``."""
+        return np.append(chosen, False)[self.codes]
 
     def at(self, rows: Positions) -> set[str]:
         """Give the texts of some rows."""

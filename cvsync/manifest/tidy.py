@@ -145,17 +145,17 @@ def _one_image_a_key(work: _Work, places: Texts | None) -> None:
     """Find keys of two images, and images of two keys; a key that is made from the place is neither."""
     if places is None:
         return
-    first = _first_of(work.key.codes, places.codes, len(work.key.values))
+    first = _first_codes(work.key.codes, places.codes, len(work.key.values))
     work.astray = np.flatnonzero(first[work.key.codes] != places.codes)
     work.refuse("E018", "key", work.astray)
-    owner = _first_of(places.codes, work.key.codes, len(places.values))
+    owner = _first_codes(places.codes, work.key.codes, len(places.values))
     work.warn("W011", "key", np.flatnonzero((owner[places.codes] != work.key.codes) & ~work.bad))
 
 
 def _one_version(work: _Work) -> None:
     version = work.texts("version")
     if version is not None:
-        first = _first_of(work.key.codes, version.codes, len(work.key.values))
+        first = _first_codes(work.key.codes, version.codes, len(work.key.values))
         work.refuse(
             "E030", "version", np.flatnonzero(~version.null & (first[work.key.codes] != version.codes))
         )
@@ -165,7 +165,7 @@ def _one_size(work: _Work) -> None:
     for name in SIZE:
         if name in work.table.column_names:
             sizes = np.asarray(pc.fill_null(work.table.column(name), -1))
-            first = _first_of(work.key.codes, sizes, len(work.key.values))
+            first = _first_codes(work.key.codes, sizes, len(work.key.values))
             work.refuse("E036", name, np.flatnonzero((sizes >= 0) & (first[work.key.codes] != sizes)))
     if set(SIZE) <= {*work.table.column_names}:
         width, height = (
@@ -183,15 +183,11 @@ def _one_tag_type(work: _Work) -> None:
     if kinds is None:
         return
     tag = work.tag.codes
-    of_tag = _first_of(tag, kinds.codes, len(work.tag.values))
-    work.refuse(
-        "E029", "tag_type", np.flatnonzero(~work.tag.null & ~kinds.null & (of_tag[tag] != kinds.codes))
-    )
-    work.replace(
-        "tag_type", Texts.from_codes(np.append(of_tag, -1)[tag].astype(np.int32), kinds.values).column
-    )
+    kind = _first_codes(tag, kinds.codes, len(work.tag.values))[tag]
+    work.refuse("E029", "tag_type", np.flatnonzero(~work.tag.null & ~kinds.null & (kind != kinds.codes)))
+    work.replace("tag_type", Texts.from_codes(kind.astype(np.int32), kinds.values).column)
     named = kinds.values.to_pylist()
-    negative = np.append(of_tag == (named.index(NEGATIVE) if NEGATIVE in named else -2), False)[tag]
+    negative = kind == (named.index(NEGATIVE) if NEGATIVE in named else -2)
     at = np.flatnonzero(negative)
     if not len(at):
         return
@@ -205,7 +201,7 @@ def _one_tag_type(work: _Work) -> None:
 def _one_metadata(work: _Work) -> None:
     for name in [name for name in work.table.column_names if name.startswith(METADATA)]:
         texts = Texts.of(work.table.column(name))
-        first = _first_of(work.key.codes, texts.codes, len(work.key.values))[work.key.codes]
+        first = _first_codes(work.key.codes, texts.codes, len(work.key.values))[work.key.codes]
         other = ~texts.null & (first != texts.codes)
         if other.any():
             work.warn("W012", name, np.flatnonzero(other))
@@ -259,8 +255,11 @@ def _rank(owners: Codes) -> NDArray[np.int64]:
     return rank
 
 
-def _first_of(owners: Codes, codes: Codes, count: int) -> NDArray[np.int64]:
-    """Give for each owner the first code among its rows, -1 where there is none; negative codes are null."""
+def _first_codes(owners: Codes, codes: Codes, count: int) -> NDArray[np.int64]:
+    """Give for each owner the first code among its rows, -1 where there is none; negative codes are null.
+
+    One more -1 stands at the end, where rows without an owner find it.
+    """
     first = np.full(count + 1, -1, np.int64)
     used = np.flatnonzero((codes >= 0) & (owners >= 0))[::-1]
     first[owners[used]] = codes[used]
