@@ -67,7 +67,11 @@ class Common:
         return (self.local_data or user_data_path("cvsync", appauthor=False) / "local").resolve()
 
     def required_project(self) -> str:
-        """Give the project, or say how to name it."""
+        """Give the project, or say how to name it.
+
+        Raises:
+            click.UsageError: Nothing names it.
+        """
         if not self.project:
             raise click.UsageError("which project? Give -p/--project NAME, or set CVSYNC_PROJECT")
         return self.project

@@ -27,7 +27,11 @@ def model_options(command: F) -> F:
 
 
 def take_model(common: Common, options: dict[str, Any]) -> ModelChoice:
-    """Take the options of ``model_options``, and ``store``, out of a command's."""
+    """Take the options of ``model_options``, and ``store``, out of a command's.
+
+    Raises:
+        click.UsageError: They name two models, or no project is named.
+    """
     from cvsync.flows.models import ModelChoice
 
     iteration, published = options.pop("iteration"), options.pop("published")

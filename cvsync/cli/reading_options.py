@@ -62,7 +62,11 @@ def reading_options(command: F) -> F:
 
 
 def take_reading(options: dict[str, Any], **more: Any) -> Reading:
-    """Take the options of ``reading_options`` out of a command's."""
+    """Take the options of ``reading_options`` out of a command's.
+
+    Raises:
+        click.UsageError: One of --map is not FIELD=COLUMN.
+    """
     from cvsync.manifest import Box, Reading, Units
 
     pairs = [pair.partition("=") for pair in options.pop("map_")]

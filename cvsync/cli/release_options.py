@@ -141,7 +141,11 @@ def end_options(command: F) -> F:
 
 
 def take_training(options: dict[str, Any]) -> TrainOptions:
-    """Take the options of a training out of a command's."""
+    """Take the options of a training out of a command's.
+
+    Raises:
+        click.UsageError: The budget is not that of the type.
+    """
     from cvsync.flows.train import TrainingType, TrainOptions
 
     type_ = TrainingType(options.pop("training_type").capitalize())
@@ -165,7 +169,12 @@ def take_ends(common: Common, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def take_gate(options: dict[str, Any]) -> Gate:
-    """Take what a model must be like out of a command's options."""
+    """Take what a model must be like out of a command's options.
+
+    Raises:
+        click.UsageError: A tolerance goes with nothing, or a share is no number.
+        SettingsError: A least share is no fraction.
+    """
     from cvsync.flows.judge import Gate, Least, Measure
 
     least = [Least.parse(m, text) for m in Measure for text in options.pop(f"min_{m}")]
@@ -183,7 +192,11 @@ def take_gate(options: dict[str, Any]) -> Gate:
 
 
 def take_publication(common: Common, name: str, resource: str | None) -> Publication:
-    """Say where a model is to answer, or how to say it."""
+    """Say where a model is to answer, or how to say it.
+
+    Raises:
+        SettingsError: Nothing says it.
+    """
     from cvsync.flows.publish import Publication
 
     if common.endpoint == LOCAL:
@@ -197,7 +210,11 @@ def take_publication(common: Common, name: str, resource: str | None) -> Publica
 
 
 def read_targets(texts: tuple[str, ...]) -> tuple[ExportTarget, ...]:
-    """Read the platforms to export to, each once."""
+    """Read the platforms to export to, each once.
+
+    Raises:
+        SettingsError: The service has no such platform.
+    """
     from cvsync.flows.export import ExportTarget
 
     return tuple(dict.fromkeys(map(ExportTarget.parse, texts)))

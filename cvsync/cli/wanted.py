@@ -39,7 +39,11 @@ def wanted_options(command: F) -> F:
 
 
 def take_wanted(options: dict[str, Any]) -> Wanted:
-    """Say which images a command's options mean."""
+    """Say which images a command's options mean.
+
+    Raises:
+        click.UsageError: Images without labels are asked for by a tag.
+    """
     from cvsync.flows.wanted import Wanted
 
     if options["tags"] and options["tagged"] is False:

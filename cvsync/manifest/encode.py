@@ -79,6 +79,9 @@ def concat(pieces: list[pa.StringArray]) -> pa.StringArray:
 
     Args:
         pieces: Without nulls; none are left in the list.
+
+    Raises:
+        pa.ArrowInvalid: They are more than one column can hold.
     """
     count = sum(map(len, pieces))
     size = sum(len(bytes_of(piece)) for piece in pieces)
