@@ -146,6 +146,11 @@ class Place:
         """Name a file below a folder, whether it is there or not."""
         return replace(self, name=posixpath.join(self.name, *parts), path=posixpath.join(self.path, *parts))
 
+    @property
+    def parent(self) -> Place:
+        """The folder that it lies in, as a place."""
+        return replace(self, name=posixpath.dirname(self.name) or ".", path=posixpath.dirname(self.path))
+
     def at(self, way: str) -> Place:
         """Name a place by the way from this one, which may lead up."""
         scheme, mark, name = self.name.rpartition("://")

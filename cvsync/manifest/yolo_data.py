@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,10 +45,9 @@ class DataSet:
             yield from image_files(part) if part.is_folder else self._listed_in(part)
 
     def _listed_in(self, part: Place) -> Iterator[Place]:
-        start = replace(part, name=posixpath.dirname(part.name), path=posixpath.dirname(part.path))
         lines = part.read().to_pybytes().decode("utf-8-sig", "replace").splitlines()
         for line in filter(None, map(str.strip, lines)):
-            beside = below(start, line)
+            beside = below(part.parent, line)
             yield beside if beside.exists else below(self.root, line)
 
 
@@ -60,15 +58,19 @@ def find_data_set(place: Place) -> DataSet:
         ManifestError: It has no classes, what describes it cannot be read, or none of its images is there.
     """
     if place.is_folder:
-        described = next((c for c in place.children() if c.base in NAMES), None)
+        described = _description(place)
         return _described(described) if described else _undescribed(place)
     if place.suffix in (".yaml", ".yml"):
         return _described(place)
-    folder = replace(place, name=posixpath.dirname(place.name) or ".", path=posixpath.dirname(place.path))
-    described = next((c for c in folder.children() if c.base in NAMES), None)
+    folder = place.parent
+    described = _description(folder)
     if described:
         return replace(_described(described), root=folder, parts=(place,), missing=())
     return DataSet(folder, _class_list(folder), (place,))
+
+
+def _description(folder: Place) -> Place | None:
+    return next((child for child in folder.children() if child.base in NAMES), None)
 
 
 def _described(place: Place) -> DataSet:
@@ -79,15 +81,13 @@ def _described(place: Place) -> DataSet:
     if not isinstance(said, dict) or "names" not in said:
         raise ManifestError(place.name, ["names no classes: `names` is missing"])
     names = _names(place, said["names"])
-    folder = replace(place, name=posixpath.dirname(place.name), path=posixpath.dirname(place.path))
+    folder = place.parent
     root = below(folder, str(said["path"])) if _listed(said.get("path")) else folder
     if not root.exists:  # where it was written, it lay elsewhere
         root = folder
     parts = [(split, part) for split in SPLITS for part in _listed(said.get(split))]
     found = [_part(root, part) for _, part in parts]
-    home = replace(folder, name=folder.name or ".")
-    if not root.path.startswith(home.path):
-        home = root
+    home = folder if root.path.startswith(folder.path) else root
     listed = read_index(home) if None in found else {}
     missing = [
         part
