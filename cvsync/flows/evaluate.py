@@ -15,9 +15,9 @@ from cvsync.events import tell, without_query
 from cvsync.flows.desired import Desired, want
 from cvsync.flows.heard import Heard
 from cvsync.flows.looking import Answer, look_at_all, tell_refusal
+from cvsync.flows.manifests import read_manifest, tell_problems
 from cvsync.flows.models import Model, ModelChoice, choose_model
 from cvsync.flows.pictures import Picture
-from cvsync.flows.plan import read_manifest, tell_problems
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.labels import fold

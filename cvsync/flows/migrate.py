@@ -14,7 +14,8 @@ from cvsync.flows.aim import Aim
 from cvsync.flows.carry import Report, hold
 from cvsync.flows.copied_tags import CopiedTags
 from cvsync.flows.desired import Desired, fit
-from cvsync.flows.plan import Prepared, find_or_create, prepare
+from cvsync.flows.meeting import find_or_create
+from cvsync.flows.plan import Prepared, prepare
 from cvsync.flows.project import NewProject, require_project
 from cvsync.flows.push import make_equal
 from cvsync.flows.service import Service

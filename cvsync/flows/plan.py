@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,36 +12,26 @@ import pyarrow.compute as pc
 
 from cvsync.api.listing import fetch_contents, fetch_snapshot
 from cvsync.api.versions import METADATA_SINCE, is_at_least
-from cvsync.errors import ManifestError, MissingProjectError, SettingsError
+from cvsync.errors import SettingsError
 from cvsync.events import tell
 from cvsync.flows.aim import Aim, PlanRequest
-from cvsync.flows.desired import Desired, new_negative_tags, refuse_metadata, refuse_negative, want
+from cvsync.flows.desired import Desired, new_negative_tags, refuse_negative
 from cvsync.flows.folders import warn_of_another_folder
 from cvsync.flows.held_back import held_back, tell_kept
-from cvsync.flows.project import (
-    NewProject,
-    choose_domain,
-    choose_type,
-    compare_project,
-    find_project,
-    make_project,
-    require_with_type,
-)
+from cvsync.flows.manifests import refuse_if_strict, tell_problems
+from cvsync.flows.meeting import meet
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
 from cvsync.known import KnownImages
 from cvsync.labels import fold, one_chunk, with_column
-from cvsync.manifest import Manifest, Name, Problem, Reading, absolute, read, remember
-from cvsync.model import Project, ProjectType
+from cvsync.manifest import Problem, absolute, remember
+from cvsync.model import Project
 from cvsync.plan import Kind, Plan, Prune, diff
-from cvsync.plan.fit import infer_type
 from cvsync.plan.guard import check_losses, check_source
 from cvsync.plan.quota import check_quota, cost
 from cvsync.plan.saved import SavedPlan, check_place, fingerprint_state, write_plan
 from cvsync.snapshot import Snapshot
 from cvsync.whole import PRIVATE, open_whole
-
-_SHOWN = 10  # problems that an error names
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,97 +93,6 @@ def _placed(plan: Plan) -> Plan:
     return replace(plan, table=with_column(plan.table, "source", column))
 
 
-async def read_manifest(service: Service, manifests: Sequence[Name], reading: Reading) -> Manifest:
-    """Read manifests, and tell what they are.
-
-    Raises:
-        ManifestError: They cannot be used.
-    """
-    manifest = await asyncio.to_thread(read, manifests, reading)
-    tell(
-        service.observer, "manifest", rows=manifest.rows, labels=len(manifest.labels),
-        images=len(manifest.labels.keys), convention=manifest.convention,
-        warnings=[*map(str, manifest.warnings)],
-    )  # fmt: skip
-    return manifest
-
-
-async def meet(service: Service, request: PlanRequest, *, dry: bool) -> tuple[Project, Desired]:
-    """Read the manifest, find or make the project, and see what of the one the other can hold.
-
-    Raises:
-        ManifestError: It does not say what kind of project is to be made, as rows could not be read.
-    """
-    manifest = await read_manifest(service, request.manifests, request.reading)
-    _refuse_if_strict(request, manifest.problems)
-    inferred = infer_type(manifest.labels, manifest.refused)
-    if manifest.may_have_boxes and inferred is not ProjectType.DETECTION:
-        await _refuse_to_guess(service, request, manifest.problems)
-    return await find_or_create(
-        service, request, inferred, lambda type_: want(manifest, type_), asked=request.create, dry=dry
-    )
-
-
-async def _refuse_to_guess(service: Service, request: PlanRequest, problems: Sequence[Problem]) -> None:
-    """See that no project is made without boxes, for good, because rows with boxes could not be read."""
-    if request.create is None or request.create.type is not None:
-        return
-    if await find_project(service.client, request.project) is None:
-        more = [f"and {len(problems) - _SHOWN:,} more"] if len(problems) > _SHOWN else []
-        why = (
-            "so it cannot be told whether the new project is to hold boxes; mend these rows, or say --type; "
-            "nothing was made"
-        )
-        raise ManifestError(request.reference, [*map(str, problems[:_SHOWN]), *more, why])
-
-
-async def find_or_create(
-    service: Service,
-    aim: Aim,
-    inferred: ProjectType,
-    want: Callable[[ProjectType], Desired],
-    *,
-    asked: NewProject | None,
-    dry: bool,
-) -> tuple[Project, Desired]:
-    """Find or make the project, and see what it can hold of what is wanted.
-
-    Args:
-        service: Of the project.
-        aim: Which project, and whether it may be made.
-        inferred: The type that a new one gets, unless the user says otherwise.
-        want: Gives what a project of a type should hold.
-        asked: What the user says of a new project; where there is one, it is told what of that it is not.
-        dry: Whether nothing may be touched: a new project then has no id.
-
-    Raises:
-        UnsupportedError: There is metadata, or a new project's tag is negative, and the API version has none.
-    """
-    project: Project | None = None
-    try:
-        project, type_ = await require_with_type(service, aim.project, remedy="--create-project makes it")
-    except MissingProjectError:
-        if aim.create is None:
-            raise
-        type_ = choose_type(service.client, aim.create, inferred=inferred)
-    else:
-        if asked is not None:
-            await compare_project(service, project, type_, asked)
-    desired = want(type_)
-    refuse_metadata(desired, service.client.api_version)
-    _refuse_if_strict(aim, desired.problems)
-    tell_problems(service, desired.problems)
-    if project is None:
-        assert aim.create is not None
-        refuse_negative(desired.negative_tags, service.client.api_version)
-        if dry:
-            choose_domain(await service.client.get_domains(), type_, aim.create)
-            project = Project("", aim.project)
-        else:
-            project = await make_project(service, aim.project, aim.create, inferred=inferred)
-    return project, desired
-
-
 async def prepare(
     service: Service, aim: Aim, project: Project, desired: Desired, known: KnownImages
 ) -> Prepared:
@@ -229,7 +127,7 @@ async def prepare(
     pa.default_memory_pool().release_unused()  # sending takes hours and little
     refuse_negative(new_negative_tags(plan), service.client.api_version)
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
-    _refuse_if_strict(aim, contradictions)
+    refuse_if_strict(aim, contradictions)
     tell_problems(service, contradictions)
     _check(aim, plan, desired, known, others)
     tell(service.observer, "plan_summary", **summary(plan))
@@ -288,14 +186,3 @@ def summary(plan: Plan) -> dict[str, int | float]:
         "tags_before": plan.before.tags,
         "tags_after": plan.after.tags,
     }
-
-
-def _refuse_if_strict(aim: Aim, problems: Sequence[object]) -> None:
-    if aim.strict and problems:
-        raise ManifestError(aim.reference, [*map(str, problems), "nothing was sent (--strict)"])
-
-
-def tell_problems(service: Service, problems: Sequence[Problem]) -> None:
-    """Tell of the rows that are refused."""
-    for problem in problems:
-        tell(service.observer, "item_refused", **problem.refusal)

@@ -11,7 +11,8 @@ from cvsync.flows.aim import Aim, PlanRequest
 from cvsync.flows.carry import Carrier, Files, Report, hold
 from cvsync.flows.desired import Desired
 from cvsync.flows.folders import note_folder, warn_of_another_folder
-from cvsync.flows.plan import Prepared, meet, prepare
+from cvsync.flows.meeting import meet
+from cvsync.flows.plan import Prepared, prepare
 from cvsync.flows.rejects import write_all_refused
 from cvsync.flows.release import Release, ReleaseRequest
 from cvsync.flows.service import Service

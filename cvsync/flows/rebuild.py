@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cvsync.api.listing import fetch_snapshot
 from cvsync.flows.carry import hold
 from cvsync.flows.digests import Found, hash_images, hash_places, places_of
-from cvsync.flows.plan import tell_problems
+from cvsync.flows.manifests import tell_problems
 from cvsync.flows.project import require_with_type
 from cvsync.flows.service import Service
 from cvsync.known import KnownImages
