@@ -62,19 +62,19 @@ def convert(manifests: tuple[str, ...], out: Path, **options: Any) -> int:
 def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
     from cvsync.cli import exits
     from cvsync.cli.showing import written_line
-    from cvsync.events import Event
+    from cvsync.events import tell
+    from cvsync.flows.telling import tell_manifest, tell_problems
 
     manifest, written = report.manifest, report.written
-    facts = {"rows": manifest.rows, "labels": len(manifest.labels), "images": len(manifest.labels.keys)}
-    told = facts | {"convention": manifest.convention, "warnings": [*map(str, manifest.warnings)]}
-    output(Event("manifest", told))
-    for p in manifest.problems:
-        output(Event("item_refused", p.refusal))
+    tell_manifest(output, manifest)
+    tell_problems(output, manifest.problems)
     if json:
         losses = [{"what": loss.what, "count": loss.count} for loss in written.losses]
-        facts |= {"labels": written.labels, "images": written.images}
-        end = {"path": str(written.path), "format": written.format.name, "left_out": losses}
-        output(Event("written", facts | end | {"precision": written.format.holds.precision}))
+        tell(
+            output, "written", rows=manifest.rows, labels=written.labels, images=written.images,
+            path=str(written.path), format=written.format.name, left_out=losses,
+            precision=written.format.holds.precision,
+        )  # fmt: skip
     else:
         for loss in written.losses:
             click.echo(f"left out: {loss}", err=True)

@@ -15,11 +15,12 @@ from cvsync.events import tell, without_query
 from cvsync.flows.desired import Desired, want
 from cvsync.flows.heard import Heard
 from cvsync.flows.looking import Answer, look_at_all, tell_refusal
-from cvsync.flows.manifests import read_manifest, tell_problems
+from cvsync.flows.manifests import read_manifest
 from cvsync.flows.models import Model, ModelChoice, choose_model
 from cvsync.flows.pictures import Picture
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
+from cvsync.flows.telling import tell_problems
 from cvsync.labels import fold
 from cvsync.manifest import Name, Reading, shown
 from cvsync.model import ProjectType
@@ -127,7 +128,7 @@ def _take_good(service: Service, request: EvaluateRequest, desired: Desired) -> 
     names = ", ".join(map(shown, request.manifests))
     if request.strict and desired.problems:
         raise ManifestError(names, [*map(str, desired.problems), "nothing was asked (--strict)"])
-    tell_problems(service, desired.problems)
+    tell_problems(service.observer, desired.problems)
     pictures = list(_pictures(desired))
     if not pictures:
         raise ManifestError(names, ["it names no image whose labels are all good"])

@@ -1,4 +1,4 @@
-"""Manifests as flows read them: what they are, and which of their rows are refused, is told."""
+"""Manifests as flows read them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 
 from cvsync.errors import ManifestError
-from cvsync.events import tell
 from cvsync.flows.aim import Aim
 from cvsync.flows.service import Service
-from cvsync.manifest import Manifest, Name, Problem, Reading, read
+from cvsync.flows.telling import tell_manifest
+from cvsync.manifest import Manifest, Name, Reading, read
 
 
 async def read_manifest(service: Service, manifests: Sequence[Name], reading: Reading) -> Manifest:
@@ -19,18 +19,8 @@ async def read_manifest(service: Service, manifests: Sequence[Name], reading: Re
         ManifestError: They cannot be used.
     """
     manifest = await asyncio.to_thread(read, manifests, reading)
-    tell(
-        service.observer, "manifest", rows=manifest.rows, labels=len(manifest.labels),
-        images=len(manifest.labels.keys), convention=manifest.convention,
-        warnings=[*map(str, manifest.warnings)],
-    )  # fmt: skip
+    tell_manifest(service.observer, manifest)
     return manifest
-
-
-def tell_problems(service: Service, problems: Sequence[Problem]) -> None:
-    """Tell of the rows that are refused."""
-    for problem in problems:
-        tell(service.observer, "item_refused", **problem.refusal)
 
 
 def refuse_if_strict(aim: Aim, problems: Sequence[object]) -> None:

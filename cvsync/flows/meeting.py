@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from cvsync.errors import ManifestError, MissingProjectError
 from cvsync.flows.aim import Aim, PlanRequest
 from cvsync.flows.desired import Desired, refuse_metadata, refuse_negative, want
-from cvsync.flows.manifests import read_manifest, refuse_if_strict, tell_problems
+from cvsync.flows.manifests import read_manifest, refuse_if_strict
 from cvsync.flows.project import (
     NewProject,
     choose_domain,
@@ -18,6 +18,7 @@ from cvsync.flows.project import (
     require_with_type,
 )
 from cvsync.flows.service import Service
+from cvsync.flows.telling import tell_problems
 from cvsync.manifest import Problem
 from cvsync.model import Project, ProjectType
 from cvsync.plan.fit import infer_type
@@ -89,7 +90,7 @@ async def find_or_create(
     desired = want(type_)
     refuse_metadata(desired, service.client.api_version)
     refuse_if_strict(aim, desired.problems)
-    tell_problems(service, desired.problems)
+    tell_problems(service.observer, desired.problems)
     if project is None:
         assert aim.create is not None
         refuse_negative(desired.negative_tags, service.client.api_version)

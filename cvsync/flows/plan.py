@@ -18,10 +18,11 @@ from cvsync.flows.aim import Aim, PlanRequest
 from cvsync.flows.desired import Desired, new_negative_tags, refuse_negative
 from cvsync.flows.folders import warn_of_another_folder
 from cvsync.flows.held_back import held_back, tell_kept
-from cvsync.flows.manifests import refuse_if_strict, tell_problems
+from cvsync.flows.manifests import refuse_if_strict
 from cvsync.flows.meeting import meet
 from cvsync.flows.service import Service
 from cvsync.flows.status import read_known
+from cvsync.flows.telling import tell_problems
 from cvsync.known import KnownImages
 from cvsync.labels import fold, one_chunk, with_column
 from cvsync.manifest import Problem, absolute, remember
@@ -128,7 +129,7 @@ async def prepare(
     refuse_negative(new_negative_tags(plan), service.client.api_version)
     contradictions = [Problem(c.code, c.source, c.row, "tag", c.tag, c.message) for c in plan.conflicts]
     refuse_if_strict(aim, contradictions)
-    tell_problems(service, contradictions)
+    tell_problems(service.observer, contradictions)
     _check(aim, plan, desired, known, others)
     tell(service.observer, "plan_summary", **summary(plan))
     return Prepared(plan, desired.with_problems(contradictions), snapshot)

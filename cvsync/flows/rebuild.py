@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from cvsync.api.listing import fetch_snapshot
 from cvsync.flows.carry import hold
 from cvsync.flows.digests import Found, hash_images, hash_places, places_of
-from cvsync.flows.manifests import tell_problems
 from cvsync.flows.project import require_with_type
 from cvsync.flows.service import Service
+from cvsync.flows.telling import tell_problems
 from cvsync.known import KnownImages
 from cvsync.manifest import Name, read
 from cvsync.run.origins import MANIFEST
@@ -44,7 +44,7 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Name, ...]) ->
         LockedError: Another run works on this project.
     """
     manifest = await asyncio.to_thread(read, manifests)
-    tell_problems(service, manifest.problems)
+    tell_problems(service.observer, manifest.problems)
     project, type_ = await require_with_type(service, wanted)
     snapshot = await fetch_snapshot(service.client, project, type_)
     labels = manifest.labels
