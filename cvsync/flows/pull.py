@@ -134,7 +134,7 @@ class _Pull:
             self.folder.remove(gone)
         report = replace(
             report, written=written, gone=tuple(gone), pruned=len(gone) if request.prune else 0,
-            left_out=(*written.losses, *_not_written(snapshot)),
+            left_out=(*written.losses, *self._not_written(snapshot)),
         )  # fmt: skip
         self._tell(report)
         return report
@@ -245,6 +245,10 @@ class _Pull:
             tell(self.service.observer, "image_gone", image=image_id, pruned=self.request.prune)
         return sorted(others)
 
+    def _not_written(self, snapshot: Snapshot) -> Sequence[Loss]:
+        found = left_out(snapshot, is_everything=self.request.wanted.is_everything)
+        return [Loss(what, len(names), False, tuple(names[:_SHOWN])) for what, names in found if names]
+
     def _tell(self, report: PullReport) -> None:
         assert report.written is not None
         observer, pulled, written = self.service.observer, report.pulled, report.written
@@ -263,11 +267,6 @@ class _Pull:
             images_there=report.there + pulled.found, images_gone=len(report.gone),
             images_pruned=report.pruned, refused=len(pulled.refused),
         )  # fmt: skip
-
-
-def _not_written(snapshot: Snapshot) -> Sequence[Loss]:
-    found = ((what, names) for what, names in left_out(snapshot) if names)
-    return [Loss(what, len(names), False, tuple(names[:_SHOWN])) for what, names in found]
 
 
 def _pairs(table: pa.Table) -> Iterator[tuple[str, str]]:

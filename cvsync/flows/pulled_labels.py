@@ -118,11 +118,12 @@ def _writable(labels: Labels) -> Labels:
     return Labels(with_column(table, "tag_type", plain))
 
 
-def left_out(snapshot: Snapshot) -> Iterator[tuple[str, list[str]]]:
-    """Name what a project holds and no manifest has a place for."""
+def left_out(snapshot: Snapshot, *, is_everything: bool) -> Iterator[tuple[str, list[str]]]:
+    """Name what a project holds and no manifest has a place for; ``snapshot`` may have some images only."""
     _, worn = codes_of(snapshot.labels.column("tag_id"))
     ids = set(worn.to_pylist())
-    yield "tags that no image has", [tag.name for tag in snapshot.tags if tag.id not in ids]
+    of_none = "no image has" if is_everything else "none of these images has"
+    yield f"tags that {of_none}", [tag.name for tag in snapshot.tags if tag.id not in ids]
     yield "descriptions of tags", [tag.name for tag in snapshot.tags if tag.description]
     yield (
         "types of tags that only the service gives",

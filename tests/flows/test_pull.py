@@ -247,6 +247,8 @@ def test_what_no_manifest_has_room_for_is_listed(filled: Terminal) -> None:
 
     assert "left out: 1 tags that no image has (unused)" in done.err
     assert "left out: 1 descriptions of tags (unused)" in done.err
+    some = filled.run("pull", "-o", filled.folder / "some", "--tag", "fork")
+    assert "left out: 2 tags that none of these images has (" in some.err
 
 
 def test_a_version_of_the_manifest_stays_what_it_is(filled: Terminal) -> None:
