@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvsync.api.listing import Selection, fetch_images
-from cvsync.errors import GuardError
+from cvsync.errors import GuardError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.project import require_project
 from cvsync.flows.pulled_labels import Names, held_of, left_out, with_files, with_links
@@ -21,6 +21,7 @@ from cvsync.flows.status import read_known
 from cvsync.flows.wanted import Wanted, read_selected, select
 from cvsync.labels import Labels, one_chunk
 from cvsync.manifest import (
+    FORMATS,
     Format,
     Loss,
     Written,
@@ -86,12 +87,16 @@ async def pull(service: Service, request: PullRequest) -> PullReport:
     Raises:
         MissingProjectError: There is no such project.
         ManifestError: The format cannot hold the labels and may not lose them; nothing was written.
-        SettingsError: The folder holds something else.
+        SettingsError: The folder holds something else, or the format has no place for files.
         LockedError: Another run pulls into the folder.
         GuardError: More than half of the folder's images would be pruned; nothing was deleted.
         ServiceError: The service, or its storage, refused the pull as a whole.
         TransportError: No answer came, however often it was tried.
     """
+    if request.images and not FORMATS[request.format].holds.paths:
+        raise SettingsError(
+            f"{request.format} names images by links, not by files; --no-images pulls it, without the files"
+        )
     project = await require_project(service, request.project)
     selection = await select(service, project, request.wanted)
     names = Names(read_known(service, project))

@@ -21,9 +21,10 @@ def filled(terminal: Terminal) -> Terminal:
     return terminal
 
 
-def rows(terminal: Terminal, count: int) -> list[dict[str, Any]]:
+def rows(terminal: Terminal, count: int, **cells: Any) -> list[dict[str, Any]]:
     """Rows with boxes of whole pixels, which any format can hold."""
-    return [row | {"left": 0.25, "top": 0.5, "width": 0.25, "height": 0.125} for row in terminal.rows(count)]
+    box = {"left": 0.25, "top": 0.5, "width": 0.25, "height": 0.125}
+    return [row | box | cells for row in terminal.rows(count)]
 
 
 def sums(folder: Path) -> list[str]:
@@ -182,13 +183,27 @@ def test_a_pull_of_another_project_into_the_folder_is_refused(
 
 
 def test_what_a_format_cannot_hold_is_refused_before_anything_is_fetched(filled: Terminal) -> None:
+    filled.push(filled.manifest([*rows(filled, 12), *rows(filled, 1, tag="tab\tin")]))
     pulled = filled.folder / "out"
 
-    done = filled.run("pull", "-o", pulled, "-f", "vertex")
+    done = filled.run("pull", "-o", pulled, "-f", "voc")
 
     assert done.code == 4
-    assert "vertex cannot hold 12 images that have a path only" in done.err
+    assert "voc cannot hold 1 labels whose tag cannot be written" in done.err
     assert [*(pulled / "images").iterdir()] == []
+
+
+@pytest.mark.parametrize("options", [[], ["--lossy"]])
+@pytest.mark.parametrize("form", ["vertex", "rekognition"])
+def test_a_format_without_paths_is_pulled_without_images(
+    filled: Terminal, form: str, options: list[str]
+) -> None:
+    """With them its manifest would name no image at all."""
+    done = filled.run("pull", "-o", filled.folder / "out", "-f", form, *options)
+
+    assert done.code == 2
+    assert f"{form} names images by links, not by files; --no-images pulls it" in done.err
+    assert not (filled.folder / "out").exists()
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "azureml", "vertex", "coco", "yolo", "voc"])
