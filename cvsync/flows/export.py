@@ -27,6 +27,7 @@ FLAVORS = ("Linux", "Windows", "ONNX10", "ONNX12", "ARM", "TensorFlowNormal", "T
 MOST_MODEL_BYTES = 2_000_000_000  # no published figure: many times any model that the service makes
 LONGEST_EXPORT = 2 * 3600.0  # seconds; no published figure: exports take minutes
 LONGEST_UNLISTED = 60.0  # seconds in which the service works on no export and lists none of ours
+ONLY_COMPACT = "only projects with a compact domain can (--create-project with --export makes one)"
 _BUSY = "BadRequestExportAlreadyInProgress"
 _PROGRESS = {"Failed": -1, "Exporting": 1, "Done": 2}
 
@@ -91,10 +92,7 @@ class Exporter:
         if not targets:
             return []
         if not self.iteration.exportable:
-            raise TrainingError(
-                f"{self.iteration.name} cannot be exported: only projects with a compact domain can "
-                "(--create-project with --export makes one)"
-            )
+            raise TrainingError(f"{self.iteration.name} cannot be exported: {ONLY_COMPACT}")
         await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
         ends = await asyncio.gather(*map(self._export, targets), return_exceptions=True)
         failed = [end for end in ends if isinstance(end, BaseException)]

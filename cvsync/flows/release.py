@@ -16,7 +16,7 @@ from cvsync.api.versions import require_operation
 from cvsync.errors import TrainingError
 from cvsync.events import tell
 from cvsync.flows.carry import hold
-from cvsync.flows.export import Exporter, ExportTarget
+from cvsync.flows.export import ONLY_COMPACT, Exporter, ExportTarget
 from cvsync.flows.iterations import choose_iteration, in_service
 from cvsync.flows.judge import Gate, Judgement, judge
 from cvsync.flows.project import require_project, require_with_type
@@ -132,7 +132,7 @@ class Release:
         """
         publisher = self._publisher()
         await publisher.resume()
-        training = await self._training(request.train) if request.train is not None else None
+        training = await self._training(request, request.train) if request.train is not None else None
         try:
             released = await self._steps(request, training, publisher)
         except TrainingError:
@@ -196,13 +196,24 @@ class Release:
             sleep=self.sleep,
         )  # fmt: skip
 
-    async def _training(self, options: TrainOptions) -> Training:
+    async def _training(self, request: ReleaseRequest, options: TrainOptions) -> Training:
         snapshot = self.snapshot or await fetch_snapshot(self.service.client, self.project, self.type_)
         return Training(
             self.service.client, self.project.id, options=options, notes=self.notes, type_=self.type_,
             state=await asyncio.to_thread(lesson, snapshot, options), observer=self.service.observer,
-            grace=self.grace, sleep=self.sleep,
+            in_vain=await self._why_in_vain(request), grace=self.grace, sleep=self.sleep,
         )  # fmt: skip
+
+    async def _why_in_vain(self, request: ReleaseRequest) -> str | None:
+        """Say why nothing can become of a new model where it is for exports alone; it may be paid for."""
+        domain_id = self.project.settings.domain_id
+        if not request.exports or request.publish is not None or domain_id is None:
+            return None
+        domain = await self.service.client.get_domain(domain_id)
+        if domain.exportable:
+            return None
+        what = f"project {self.project.name} starts from domain {domain.name}"
+        return f"{what}, whose models cannot be exported: {ONLY_COMPACT}"
 
 
 def lesson(snapshot: Snapshot, options: TrainOptions) -> str:

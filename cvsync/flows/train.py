@@ -93,6 +93,8 @@ class Training:
     """Of the project; None: whether it can be trained is left to the service."""
     state: str | None = None
     """Changes whenever there is something new to learn; None: not known."""
+    in_vain: str | None = None
+    """Why nothing could become of a new model; None: something can."""
     observer: Observer = ignore
     grace: float = GRACE
     sleep: Sleep = asyncio.sleep
@@ -161,6 +163,8 @@ class Training:
         return next((i for i in iterations if i.id == note["iteration"] and i.status == COMPLETED), None)
 
     async def _check(self) -> None:
+        if self.in_vain is not None:
+            raise TrainingError(f"nothing is trained, as nothing would come of it: {self.in_vain}")
         if self.type_ is not None:
             why = why_not_trainable(await self.client.get_tags(self.project_id), self.type_)
             if why is not None:

@@ -30,6 +30,16 @@ async def trained(shelf: Shelf) -> Shelf:
     return shelf
 
 
+async def test_nothing_is_trained_for_an_export_that_cannot_be(shelf: Shelf, tmp_path: Path) -> None:
+    await shelf.push(manifest(shelf), create=NewProject())
+    await shelf.forget()
+
+    with pytest.raises(TrainingError, match="domain General, whose models cannot be exported"):
+        await release(shelf, train=TrainOptions(), exports=(ONNX,), export_folder=tmp_path / "e")
+
+    assert await shelf.writes() == {}
+
+
 async def asked(shelf: Shelf) -> int:
     """The exports that were asked for since the last `forget`."""
     return (await shelf.writes()).get("ExportIteration", 0)
@@ -201,9 +211,11 @@ async def test_model_that_is_not_good_enough_is_not_exported(trained: Shelf, tmp
 
 async def test_domain_that_cannot_be_exported_is_named(shelf: Shelf, tmp_path: Path) -> None:
     await shelf.push(manifest(shelf))
+    await release(shelf, train=TrainOptions())
 
-    with pytest.raises(TrainingError, match="only projects with a compact domain"):
-        await release(shelf, train=TrainOptions(), exports=(ONNX,), export_folder=tmp_path)
+    for train in (None, TrainOptions()):
+        with pytest.raises(TrainingError, match="1 cannot be exported: only projects with a compact domain"):
+            await release(shelf, train=train, exports=(ONNX,), export_folder=tmp_path)
 
 
 @pytest.mark.parametrize(
