@@ -10,6 +10,7 @@ import pyarrow as pa
 from cvsync.labels import METADATA, TEXT
 from cvsync.model import ProjectType
 from cvsync.plan.actions import Action, Box, Kind, Label, NewTag, TagRename
+from cvsync.plan.images import SentLabels, TagAndBox
 from cvsync.plan.plan import SCHEMA, Extent, Plan
 
 
@@ -62,3 +63,10 @@ def create(name: str, *labels: Label, **facts: Any) -> Action:
 def box(tag: str, left: float = 0.1) -> Label:
     """A label with a box; another `left` makes another box."""
     return Label(tag, Box(left, 0.25, 0.5, 0.5))
+
+
+def labels_of(sent: SentLabels, place: int) -> list[TagAndBox]:
+    """Give what goes along with one image of a batch."""
+    some = slice(sent.starts[place], sent.starts[place + 1])
+    rows = zip(sent.tag_ids[some], *(side[some] for side in sent.sides), strict=True)
+    return [(tag_id, Box(*sides) if sides[0] is not None else None) for tag_id, *sides in rows]

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import secrets
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain, product
+from itertools import accumulate, chain
 from typing import Any
 
+import msgspec
 import orjson
 
 from cvsync.api.call import Caller, at_most
-from cvsync.api.labels import label_entries, sides_of
+from cvsync.api.entries import (
+    CreateEntry,
+    LabelColumns,
+    file_entries,
+    id_entries,
+    label_columns,
+    url_entries,
+)
 from cvsync.api.transport import Read
 from cvsync.api.versions import DELETE_ALL_SINCE, METADATA_SINCE
 from cvsync.api.wire import Answer, decode
+from cvsync.labels import BOX
 from cvsync.lean import lean_dataclass
 from cvsync.limits import (
     MAX_IDS_PER_DELETE,
@@ -84,7 +92,7 @@ class ImageCalls(Caller):
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
         """
-        entries = url_entries([e.url for e in images], _label_entries(images, tag_ids))
+        entries = url_entries([e.url for e in images], _labels_of(images, tag_ids))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         return decode(CreateSummary, await self.post_creation("CreateImagesFromUrls", project_id, body))
 
@@ -97,7 +105,7 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Send images as bytes; limits and arguments as for ``create_images_from_urls``."""
-        entries = file_entries([(e.name, e.contents) for e in images], _label_entries(images, tag_ids))
+        entries = file_entries([(e.name, e.contents) for e in images], _labels_of(images, tag_ids))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         return decode(CreateSummary, await self.post_creation("CreateImagesFromFiles", project_id, body))
 
@@ -132,15 +140,14 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Take images over from kept predictions; limits and arguments as for ``create_images_from_urls``."""
-        labels = _label_entries(images, tag_ids)
-        entries = [{"id": e.id, **labelled} for e, labelled in zip(images, labels, strict=True)]
+        entries = id_entries([e.id for e in images], _labels_of(images, tag_ids))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         answer = await self.post_creation("CreateImagesFromPredictions", project_id, body)
         return decode(CreateSummary, answer)
 
     def creation(
         self,
-        entries: list[dict[str, Any]],
+        entries: Sequence[CreateEntry],
         *,
         tag_ids: Sequence[str] = (),
         metadata: Mapping[str, str] | None = None,
@@ -148,16 +155,18 @@ class ImageCalls(Caller):
         """Write the body of a request that creates images; any thread may do so.
 
         Args:
-            entries: Of ``url_entries`` or ``file_entries``, which the caller lets name 20 tags at most.
+            entries: Of ``api.entries``; the caller lets them name 20 tags at most.
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
         """
         at_most(MAX_IMAGES_PER_BATCH, entries, "images")
         at_most(MAX_METADATA_PAIRS, metadata, "metadata pairs")
-        body: dict[str, Any] = {"images": entries, "tagIds": list(tag_ids)}
+        body: dict[str, Any] = {"images": entries}
+        if tag_ids:
+            body["tagIds"] = tag_ids
         if self._since(METADATA_SINCE, "metadata", metadata):
             body["metadata"] = metadata
-        return orjson.dumps(body)
+        return msgspec.json.encode(body)
 
     async def post_creation(
         self, operation: str, project_id: str, body: bytes, *, read: Read = orjson.loads
@@ -213,28 +222,15 @@ def _form(files: Mapping[str, bytes]) -> tuple[str, bytes]:
     return f"multipart/form-data; boundary={boundary}", b"".join(parts)
 
 
-def url_entries(urls: Iterable[str], labels: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Write images that the service is to download; their labels are written already."""
-    return [{"url": url, **labelled} for url, labelled in zip(urls, labels, strict=True)]
-
-
-def file_entries(
-    files: Iterable[tuple[str, bytes]], labels: Iterable[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Write images whose bytes go along, given with their names; their labels are written already."""
-    # Nothing in base64 needs a look for what JSON would escape.
-    return [
-        {"name": name, "contents": orjson.Fragment(b'"%b"' % b64encode(contents)), **labelled}
-        for (name, contents), labelled in zip(files, labels, strict=True)
-    ]
-
-
-def _label_entries(
+def _labels_of(
     images: Iterable[UrlEntry | FileEntry | PredictionEntry], tag_ids: Iterable[str]
-) -> list[dict[str, Any]]:
+) -> LabelColumns:
     """Write the labels of images that all get ``tag_ids``, too."""
-    labels = [[*product(e.tag_ids, [None]), *((r.tag_id, sides_of(r)) for r in e.regions)] for e in images]
+    labels = [
+        [*((tag_id, None) for tag_id in e.tag_ids), *((r.tag_id, r) for r in e.regions)] for e in images
+    ]
     flat = [*chain.from_iterable(labels)]
-    at_most(MAX_TAGS_PER_BATCH, {*tag_ids, *(tag_id for tag_id, _ in flat)}, "tags")
-    starts = [0, *accumulate(map(len, labels))]
-    return label_entries([tag_id for tag_id, _ in flat], [sides for _, sides in flat], starts)
+    tags, regions = [tag_id for tag_id, _ in flat], [region for _, region in flat]
+    at_most(MAX_TAGS_PER_BATCH, {*tag_ids, *tags}, "tags")
+    sides = [[getattr(region, side, None) for region in regions] for side in BOX]
+    return label_columns(tags, sides, [0, *accumulate(map(len, labels))])

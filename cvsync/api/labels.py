@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, cast
 
 from cvsync.api.call import Caller, at_most
 from cvsync.api.versions import PROPOSALS_MOVED_IN, is_at_least
@@ -18,9 +16,6 @@ from cvsync.limits import (
 )
 from cvsync.model import Region
 from cvsync.predictions import ImageRegionProposal
-
-BoxSides = Sequence[float]
-"""Left, top, width and height of a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +81,18 @@ class LabelCalls(Caller):
     ) -> RegionSummary:
         """Add at most 64 regions to images, given with the image's id; a repeat may add them twice."""
         at_most(MAX_REGIONS_PER_CALL, regions, "regions")
-        only = [region for _, region in regions]
-        entries = _region_entries([r.tag_id for r in only], map(sides_of, only))
-        body = {"regions": [{"imageId": image} | e for (image, _), e in zip(regions, entries, strict=True)]}
+        entries = [
+            {
+                "imageId": image,
+                "tagId": r.tag_id,
+                "left": r.left,
+                "top": r.top,
+                "width": r.width,
+                "height": r.height,
+            }
+            for image, r in regions
+        ]
+        body = {"regions": entries}
         path = f"projects/{project_id}/images/regions"
         return decode(RegionSummary, await self._call("CreateImageRegions", "POST", path, json=body))
 
@@ -105,37 +109,6 @@ class LabelCalls(Caller):
         return decode(ImageRegionProposal, await self._call("GetImageRegionProposals", "POST", path))
 
 
-def label_entries(
-    tag_ids: Sequence[str], boxes: Sequence[BoxSides | None], starts: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Write the labels of images as the entries of create batches have them.
-
-    Args:
-        tag_ids: The tag of each label, image by image.
-        boxes: Its box or None.
-        starts: Where the labels of each image begin, and where the last one's end.
-    """
-    parts = list(pairwise(starts))
-    if None not in boxes:
-        regions = _region_entries(tag_ids, cast(Sequence[BoxSides], boxes))
-        return [{"tagIds": [], "regions": regions[first:last]} for first, last in parts]
-    labels = [*zip(tag_ids, boxes, strict=True)]
-    whole = [[tag_id for tag_id, box in labels[first:last] if box is None] for first, last in parts]
-    boxed = [[(tag_id, box) for tag_id, box in labels[first:last] if box] for first, last in parts]
-    return [
-        {"tagIds": tags, "regions": _region_entries([t for t, _ in some], [box for _, box in some])}
-        for tags, some in zip(whole, boxed, strict=True)
-    ]
-
-
-def _region_entries(tag_ids: Iterable[str], boxes: Iterable[BoxSides]) -> list[dict[str, Any]]:
-    """Write boxes."""
-    return [
-        {"tagId": tag_id, "left": left, "top": top, "width": width, "height": height}
-        for tag_id, (left, top, width, height) in zip(tag_ids, boxes, strict=True)
-    ]
-
-
-def sides_of(region: Region) -> BoxSides:
-    """Give the box of a region."""
-    return region.left, region.top, region.width, region.height
+def _region_entry(image_id: str, region: Region) -> dict[str, object]:
+    sides = {"left": region.left, "top": region.top, "width": region.width, "height": region.height}
+    return {"imageId": image_id, "tagId": region.tag_id, **sides}

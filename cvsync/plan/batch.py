@@ -5,11 +5,10 @@ Everything here streams: what is held back is what the open packs hold, however 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate
 from typing import Generic, TypeVar
 
 from cvsync import limits
@@ -17,7 +16,8 @@ from cvsync.lean import lean_dataclass
 from cvsync.plan.actions import Action, Kind
 from cvsync.plan.images import Common, Images
 
-Shares = Callable[[Images], list[int]]
+BytesOf = Callable[[Images], int]
+"""Gives the bytes that some images add to a body."""
 Where = TypeVar("Where", bound=Hashable)
 
 _MOST_BYTES = 6  # of JSON a character of a URL, where it has to be escaped
@@ -73,7 +73,7 @@ class Packs(Generic[Where]):
         return Batch(self._kind, tuple(self._open.pop(where)), is_planned=self._is_planned)
 
 
-def create_batches(images: Iterable[Images], *, shares: Shares, is_bare: bool = False) -> Iterator[Batch]:
+def create_batches(images: Iterable[Images], *, bytes_of: BytesOf, is_bare: bool = False) -> Iterator[Batch]:
     """Pack new images in their order: each kind, URLs and bytes, and each metadata by itself.
 
     Every batch holds at most 64 images, 20 distinct tags and ``MAX_BODY_BYTES`` of body. An image over the
@@ -81,7 +81,7 @@ def create_batches(images: Iterable[Images], *, shares: Shares, is_bare: bool = 
 
     Args:
         images: New images.
-        shares: Gives the bytes that each of some images adds to a body.
+        bytes_of: Gives the bytes that some images add to a body.
         is_bare: Whether they go without labels.
     """
     packs: OrderedDict[Common, _Pack] = OrderedDict()
@@ -90,7 +90,7 @@ def create_batches(images: Iterable[Images], *, shares: Shares, is_bare: bool = 
         while left:
             pack = packs.get(common)
             if pack is None:
-                pack = packs[common] = _Pack(shares, is_bare=is_bare)
+                pack = packs[common] = _Pack(bytes_of, is_bare=is_bare)
                 if len(packs) > _OPEN_PACKS:
                     yield packs.popitem(last=False)[1].batch()
             left = left[pack.put(left) :]
@@ -100,17 +100,17 @@ def create_batches(images: Iterable[Images], *, shares: Shares, is_bare: bool = 
         yield pack.batch()
 
 
-def url_shares(images: Images) -> list[int]:
-    """Estimate the bytes of body that each image by URL adds, from above."""
-    sized = zip(images.names, images.sizes, strict=True)
-    return [_MOST_BYTES * len(name) + _URL_OVERHEAD + _LABEL_BYTES * labels for name, labels in sized]
+def url_bytes(images: Images) -> int:
+    """Estimate the bytes of body that images by URL add, from above."""
+    letters = sum(map(len, images.names))
+    return _MOST_BYTES * letters + _URL_OVERHEAD * len(images) + _LABEL_BYTES * images.label_count
 
 
 class _Pack:
     """A batch that is being filled."""
 
-    def __init__(self, shares: Shares, *, is_bare: bool) -> None:
-        self._shares, self._is_bare = shares, is_bare
+    def __init__(self, bytes_of: BytesOf, *, is_bare: bool) -> None:
+        self._bytes_of, self._is_bare = bytes_of, is_bare
         self._parts: list[Images] = []
         self._count = self._bytes = 0
         self._tags: set[str] = set()
@@ -121,28 +121,29 @@ class _Pack:
         One finds room in an empty pack, whatever it is.
         """
         some = images[: limits.MAX_IMAGES_PER_BATCH - self._count]
-        totals = [*accumulate(self._shares(some), initial=self._bytes)]
-        tags = self._tags_with(some)
-        if totals[-1] > limits.MAX_BODY_BYTES or len(tags) > limits.MAX_TAGS_PER_BATCH:
-            some = some[: max(self._room_for(some, totals), 0 if self._parts else 1)]
-            tags = self._tags_with(some)
+        size, tags = self._with(some)
+        if _is_over(size, tags):
+            counts = range(1, len(some))
+            fitting = bisect_left(counts, True, key=lambda n: _is_over(*self._with(some[:n])))
+            some = some[: max(fitting, 0 if self._parts else 1)]
+            size, tags = self._with(some)
         if some:
             self._parts.append(some)
             self._count += len(some)
-            self._tags, self._bytes = tags, totals[len(some)]
+            self._bytes, self._tags = size, tags
         return len(some)
 
-    def _room_for(self, images: Images, totals: Sequence[int]) -> int:
-        """Tell how many of the first of some images fit in, given the bytes with none, one, two of them."""
-        by_bytes = range(bisect_right(totals, limits.MAX_BODY_BYTES) - 1)
-        most = limits.MAX_TAGS_PER_BATCH
-        return bisect_right(by_bytes, most, key=lambda n: len(self._tags_with(images[: n + 1])))
-
-    def _tags_with(self, images: Images) -> set[str]:
-        return self._tags if self._is_bare else self._tags.union(images.tags)
+    def _with(self, images: Images) -> tuple[int, set[str]]:
+        """Give the bytes and the tags that it would hold with some images."""
+        tags = self._tags if self._is_bare else self._tags.union(images.tags)
+        return self._bytes + self._bytes_of(images), tags
 
     def batch(self) -> Batch:
         return Batch(self._parts[0].common.kind, Images.joined(self._parts))
+
+
+def _is_over(size: int, tags: set[str]) -> bool:
+    return size > limits.MAX_BODY_BYTES or len(tags) > limits.MAX_TAGS_PER_BATCH
 
 
 class AddPacks:

@@ -18,6 +18,8 @@ from cvsync.plan.actions import Action, Box, Kind, Label
 
 TagAndBox = tuple[str, Box | None]
 """A tag's id, and a box or None."""
+Sides = Sequence[Sequence[float | None]]
+"""Left, top, width and height of the boxes of some labels, a column each; None where a label has no box."""
 
 
 class Common(NamedTuple):
@@ -32,6 +34,13 @@ class Common(NamedTuple):
     def of(cls, action: Action) -> Common:
         """Give what an image has in common with others of its batch."""
         return cls(action.kind, action.url is not None, action.metadata)
+
+
+def sides_of(boxes: Iterable[Box | None]) -> Sides:
+    """Give the boxes of some labels as columns."""
+    none: tuple[None, ...] = (None,) * len(Box._fields)
+    rows = [box or none for box in boxes]
+    return [*zip(*rows, strict=True)] or [()] * len(none)
 
 
 def first_tags(labels: Iterable[Label]) -> tuple[Label, ...]:
@@ -63,7 +72,7 @@ class Block:
     """Of all labels by the ids of their tags; None: not known, or not all ride along."""
     tags: list[str]
     """The names of the tags of the labels that ride along, image by image."""
-    boxes: list[Box | None]
+    sides: Sides
     """Their boxes."""
     starts: list[int]
     """Where in both the labels of each image begin, and where the last one's end."""
@@ -83,19 +92,14 @@ class SentLabels:
     """The labels that go along with the images of a batch, image by image."""
 
     tag_ids: Sequence[str]
-    boxes: Sequence[Box | None]
+    sides: Sides
     starts: Sequence[int]
     """Where the labels of each image begin, and where the last one's end."""
 
     @classmethod
     def none(cls, images: int) -> SentLabels:
         """Give the labels of images that go without."""
-        return cls((), (), [0] * (images + 1))
-
-    def of(self, place: int) -> list[TagAndBox]:
-        """Give the labels of one image."""
-        some = slice(self.starts[place], self.starts[place + 1])
-        return [*zip(self.tag_ids[some], self.boxes[some], strict=True)]
+        return cls((), ((),) * len(Box._fields), [0] * (images + 1))
 
     def count(self, place: int) -> int:
         """Count the labels of one image."""
@@ -124,7 +128,7 @@ class Images(Sequence[Action]):
             versions=[action.version for action in actions],
             fingerprints=None,
             tags=[label.tag for labels in sent for label in labels],
-            boxes=[label.box for labels in sent for label in labels],
+            sides=sides_of([label.box for labels in sent for label in labels]),
             starts=[0, *accumulate(map(len, sent))],
             is_whole=all(len(one) == len(a.labels) for one, a in zip(sent, actions, strict=True)),
             build=lambda: actions,
@@ -150,7 +154,7 @@ class Images(Sequence[Action]):
             versions=[*chain.from_iterable(part.versions for part in parts)],
             fingerprints=None if None in known else [*chain.from_iterable(filter(None, known))],
             tags=[*chain.from_iterable(part.tags for part in parts)],
-            boxes=[*chain.from_iterable(part.block.boxes[part._labels] for part in parts)],
+            sides=[[*chain.from_iterable(column)] for column in zip(*(p._sides for p in parts), strict=True)],
             starts=[0, *accumulate(chain.from_iterable(part.sizes for part in parts))],
             is_whole=all(part.block.is_whole for part in parts),
             build=partial(chain.from_iterable, parts),
@@ -191,16 +195,26 @@ class Images(Sequence[Action]):
     def labels(self, ids: Mapping[str, str]) -> SentLabels:
         """Give the labels that ride along, by the ids of their tags."""
         some = self._labels
-        starts = self.block.starts[self._first : self._last + 1]
+        starts, first = self.block.starts[self._first : self._last + 1], some.start
         return SentLabels(
-            [ids[tag] for tag in self.block.tags[some]],
-            self.block.boxes[some],
-            [start - some.start for start in starts],
+            [*map(ids.__getitem__, self.block.tags[some])],
+            self._sides,
+            [start - first for start in starts],
         )
+
+    @property
+    def _sides(self) -> Sides:
+        some = self._labels
+        return [column[some] for column in self.block.sides]
 
     @property
     def _labels(self) -> slice:
         return slice(self.block.starts[self._first], self.block.starts[self._last])
+
+    @property
+    def label_count(self) -> int:
+        """How many labels ride along with all of them."""
+        return self.block.starts[self._last] - self.block.starts[self._first]
 
     @property
     def sizes(self) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync.labels import BOX, METADATA, codes_of
@@ -38,23 +39,24 @@ def as_images(table: pa.Table, ids: Mapping[str, str], *, step: int = 512) -> It
         step: How many rows at a time.
     """
     prints = _fingerprints(table, ids)
+    kind = Kind(table.column("kind")[0].as_py())
     for columns, rows, part in _blocks(table, step):
         is_odd = None in columns["tag"] or None in columns["url"] or rows.most > MAX_TAGS_PER_BATCH
         if is_odd or any(name.startswith(METADATA) for name in columns.names):
             yield from Images.alike(_build(columns, rows))
         else:
-            yield Images(_block(columns, rows, prints[part].tolist()))
+            yield Images(_block(kind, columns, rows, prints[part].tolist()))
 
 
-def _block(columns: _Columns, rows: _Rows, fingerprints: list[int]) -> Block:
+def _block(kind: Kind, columns: _Columns, rows: _Rows, fingerprints: list[int]) -> Block:
     return Block(
-        Common(Kind(columns["kind"][0]), is_by_url=True, metadata=()),
+        Common(kind, is_by_url=True, metadata=()),
         keys=rows.first(columns["key"]),
         names=rows.first(columns["url"]),
         versions=rows.first(columns["version"]),
         fingerprints=fingerprints,
         tags=columns["tag"],
-        boxes=_boxes(columns),
+        sides=[columns[name] for name in BOX],
         starts=rows.starts,
         is_whole=True,
         build=partial(_build, columns, rows),
@@ -109,9 +111,19 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     if column.null_count == len(column):
         return [None] * len(column)
     if pa.types.is_dictionary(column.type):
+        if all(len(chunk.dictionary) <= len(chunk) for chunk in column.chunks):
+            return [*chain.from_iterable(map(_coded, column.chunks))]
         column = column.cast(pa.string())
     values: list[Any] = column.to_pylist() if column.null_count else column.to_numpy().tolist()
     return values
+
+
+def _coded(column: pa.DictionaryArray) -> Iterable[str | None]:
+    """Give a column of few distinct values; equal ones are one object."""
+    values, codes = [*column.dictionary.to_pylist(), None], column.indices
+    if codes.null_count:
+        codes = pc.fill_null(codes, -1)
+    return map(values.__getitem__, codes.to_numpy().tolist())
 
 
 class _Rows:

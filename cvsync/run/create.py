@@ -22,7 +22,7 @@ from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
 from cvsync.run.marked import images_of, marked_images
 from cvsync.run.marker import own_metadata
-from cvsync.run.posting import body_shares, pair, post_images
+from cvsync.run.posting import body_bytes, pair, post_images
 from cvsync.run.relabel import Relabels, sums_of_images
 from cvsync.run.sums import fingerprints
 from cvsync.run.tags import Tags
@@ -62,7 +62,7 @@ class Creations:
         return self._packed(chain.from_iterable(map(self._sendable, planned)))
 
     def _packed(self, images: Iterable[Images], *, tries: int = 0) -> Iterator[Job]:
-        for batch in create_batches(images, shares=body_shares, is_bare=self._is_bare):
+        for batch in create_batches(images, bytes_of=body_bytes, is_bare=self._is_bare):
             yield self.send, replace(batch, tries=tries) if tries else batch
 
     def _sendable(self, images: Images) -> Iterable[Images]:
@@ -126,7 +126,9 @@ class Creations:
             await self._take(*sent)
 
     async def _prepared(self, batch: Batch) -> Batch:
-        """Give the images of a batch as columns, and those that are copied from elsewhere links that hold."""
+        """Give those images of a batch that are copied from elsewhere links that hold."""
+        if self._work.origin is None:
+            return batch
         return replace(batch, actions=Images.of(await self._linked(batch.actions)))
 
     async def _linked(self, actions: Sequence[Action]) -> Sequence[Action]:

@@ -30,7 +30,7 @@ from cvsync.run.ledger import Stored
 from cvsync.run.ledger_reading import OpenBatch
 from cvsync.run.marked import marked_images
 from cvsync.run.marker import own_metadata
-from cvsync.run.posting import body_shares, pair, post_images
+from cvsync.run.posting import body_bytes, pair, post_images
 from cvsync.run.relabel import labels_of_image, sums_of_images
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
 from cvsync.run.work import Ticket, Work
@@ -107,7 +107,7 @@ async def _settle_creation(work: Work, type_: ProjectType, labels: Labels | None
         if labels is None:
             return
         actions = _actions(labels, batch)
-        for part in create_batches(Images.alike(_sendable(actions)), shares=body_shares, is_bare=True):
+        for part in create_batches(Images.alike(_sendable(actions)), bytes_of=body_bytes, is_bare=True):
             await _send_again(work, type_, part, made)
         if not can_look and len(actions) < len(batch.items):
             work.tell("warning", text=_LOST.format(len(batch.items) - len(actions)))

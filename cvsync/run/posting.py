@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from cvsync.api.client import Client
 from cvsync.api.created import Posted, posted, read_created
-from cvsync.api.images import file_entries, url_entries
-from cvsync.api.labels import label_entries
-from cvsync.plan.batch import url_shares
+from cvsync.api.entries import LabelColumns, file_entries, label_columns, url_entries
+from cvsync.plan.batch import url_bytes
 from cvsync.plan.images import Images, SentLabels
-from cvsync.run.content import file_shares, read_bytes
+from cvsync.run.content import file_bytes, read_bytes
 from cvsync.run.marker import with_marker
 from cvsync.run.room import Room
 
@@ -33,9 +31,9 @@ async def post_images(
     """
     metadata = with_marker(images.common.metadata, marker, attempt)
     if images.common.is_by_url:
-        body = client.creation(url_entries(images.names, _entries(labels)), metadata=metadata)
+        body = client.creation(url_entries(images.names, _columns(labels)), metadata=metadata)
         return await _post(client, "CreateImagesFromUrls", project_id, body)
-    async with room.taken(sum(file_shares(images))):
+    async with room.taken(file_bytes(images)):
         async with room.building:
             body = await asyncio.to_thread(_write_files, client, images, labels, metadata)
         return await _post(client, "CreateImagesFromFiles", project_id, body)
@@ -49,11 +47,11 @@ def _write_files(
 ) -> bytes:
     """Read files and write the body that holds them; of what it takes in between nothing is left."""
     files = zip(images.names, map(read_bytes, images), strict=True)
-    return client.creation(file_entries(files, _entries(labels)), metadata=metadata)
+    return client.creation(file_entries(files, _columns(labels)), metadata=metadata)
 
 
-def _entries(labels: SentLabels) -> list[dict[str, Any]]:
-    return label_entries(labels.tag_ids, labels.boxes, labels.starts)
+def _columns(labels: SentLabels) -> LabelColumns:
+    return label_columns(labels.tag_ids, labels.sides, labels.starts)
 
 
 async def _post(client: Client, operation: str, project_id: str, body: bytes) -> tuple[Posted, ...]:
@@ -71,6 +69,6 @@ def pair(images: Images, outcomes: Sequence[Posted]) -> Sequence[Posted | None]:
     return [(found.pop(0) if len(found) > 1 else found[0]) if (found := by_name[n]) else None for n in names]
 
 
-def body_shares(images: Images) -> list[int]:
-    """Say how many bytes each image adds to a request body."""
-    return url_shares(images) if images.common.is_by_url else file_shares(images)
+def body_bytes(images: Images) -> int:
+    """Say how many bytes images add to a request body."""
+    return url_bytes(images) if images.common.is_by_url else file_bytes(images)

@@ -9,9 +9,7 @@ from itertools import accumulate, chain
 import numpy as np
 
 from cvsync.plan.fingerprint import EMPTY, NO_BOX, label_hashes, sums, tag_hashes
-from cvsync.plan.images import SentLabels, TagAndBox
-
-_WHOLE = (float(NO_BOX),) * 4
+from cvsync.plan.images import SentLabels, TagAndBox, sides_of
 
 
 def fingerprints(labels: SentLabels) -> list[int]:
@@ -19,10 +17,10 @@ def fingerprints(labels: SentLabels) -> list[int]:
     count = len(labels.starts) - 1
     if not labels.tag_ids:
         return [EMPTY] * count
-    sides = chain.from_iterable([box or _WHOLE for box in labels.boxes])
+    sides = np.array(labels.sides, np.float32).T  # None becomes no number
     hashes = label_hashes(
         np.array([_tag_hash(tag_id) for tag_id in labels.tag_ids], np.uint64),
-        np.fromiter(sides, np.float32, 4 * len(labels.boxes)).reshape(-1, 4),
+        np.where(np.isnan(sides), NO_BOX, sides),
     )
     images = np.repeat(np.arange(count), np.diff(labels.starts))
     found: list[int] = sums(images, hashes, count).tolist()
@@ -32,8 +30,8 @@ def fingerprints(labels: SentLabels) -> list[int]:
 def fingerprints_of(images: Sequence[Sequence[TagAndBox]]) -> list[int]:
     """Give the fingerprint of the labels of each image."""
     labels = [*chain.from_iterable(images)]
-    tag_ids, boxes = [tag_id for tag_id, _ in labels], [box for _, box in labels]
-    return fingerprints(SentLabels(tag_ids, boxes, [0, *accumulate(map(len, images))]))
+    tag_ids, sides = [tag_id for tag_id, _ in labels], sides_of([box for _, box in labels])
+    return fingerprints(SentLabels(tag_ids, sides, [0, *accumulate(map(len, images))]))
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from make import make_labels, make_snapshot
+from plans import labels_of
 
 from cvsync.known import KnownImages
 from cvsync.model import ProjectType
@@ -50,7 +51,7 @@ def test_images_are_the_actions_of_the_plan(images: dict[str, list[Any]], step: 
     assert [url for piece in pieces for url in piece.names] == [action.url for action in actions]
     for piece in pieces:
         labels = piece.labels(IDS)
-        assert [labels.of(n) for n in range(len(piece))] == [all_labels(action) for action in piece]
+        assert [labels_of(labels, n) for n in range(len(piece))] == [all_labels(action) for action in piece]
         assert piece.sizes == [labels.count(n) for n in range(len(piece))]
         assert piece.fingerprints in (None, fingerprints(labels))
 
@@ -68,7 +69,8 @@ def test_cutting_and_joining_changes_nothing(images: dict[str, list[Any]], cuts:
     assert [*joined] == [action for piece in whole for action in piece]
     assert joined.keys == [key for piece in whole for key in piece.keys]
     expected = [(piece.labels(IDS), n) for piece in whole for n in range(len(piece))]
-    assert [joined.labels(IDS).of(n) for n in range(len(joined))] == [all_.of(n) for all_, n in expected]
+    sent = joined.labels(IDS)
+    assert [labels_of(sent, n) for n in range(len(joined))] == [labels_of(all_, n) for all_, n in expected]
     assert joined.fingerprints in (None, fingerprints(joined.labels(IDS)))
 
 
