@@ -7,8 +7,10 @@ raise and must be quick; they are called on the event loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
+
+from cvsync.lean import lean_dataclass
 
 VERSION = 1  # of the schema: facts may be added to an event, but never change their meaning
 _WARNINGS = frozenset(
@@ -25,7 +27,7 @@ _WARNINGS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@lean_dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened."""
 

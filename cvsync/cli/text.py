@@ -14,6 +14,7 @@ from cvsync.events import Event
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+_ON = "_on_"  # and an event's name: the method that shows it
 SHOWN = 20  # refused rows, and differences of a kind, before "and N more"
 
 
@@ -28,12 +29,14 @@ class TextOutput:
         self._shows_plan = False
         self._released: list[str] = []
         self._waiting = Waiting(self._say)
+        self._shows = {
+            name.removeprefix(_ON): getattr(self, name) for name in dir(self) if name.startswith(_ON)
+        }
 
     def __call__(self, event: Event) -> None:
         """Show one event, if it is for people."""
-        show = getattr(self, f"_on_{event.name}", None)
-        if show is not None:
-            show(event.facts)
+        if event.name in self._shows:
+            self._shows[event.name](event.facts)
 
     def error(self, message: str) -> None:
         """Say what went wrong and what to do."""

@@ -19,6 +19,7 @@ class ImageKeys:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._was_built = False
 
     def rows(self, image_ids: Collection[str]) -> list[tuple[str, str, str | None]]:
         """Give image id, key and version for each key that some images are."""
@@ -68,7 +69,9 @@ class ImageKeys:
 
     @property
     def _is_built(self) -> bool:
-        # Asked anew each time: a transaction that was undone may have taken the table along.
+        if not self._was_built:
+            return False
+        # A transaction that was undone may have taken the table along.
         found = self._db.execute("SELECT 1 FROM temp.sqlite_master WHERE name = 'image_keys'").fetchone()
         return found is not None
 
@@ -82,3 +85,4 @@ class ImageKeys:
         self._db.execute(
             "INSERT INTO temp.image_keys SELECT image_id, key FROM images ORDER BY image_id, key"
         )
+        self._was_built = True

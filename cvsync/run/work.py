@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from uuid import uuid4
 
 from cvsync.api.client import Client
 from cvsync.api.download import Downloader
 from cvsync.errors import ServiceError, TransportError
-from cvsync.events import Observer, ignore, tell
+from cvsync.events import Event, Observer, ignore
 from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch
 from cvsync.run.ledger import Ledger
@@ -89,7 +89,7 @@ class Work:
 
     def tell(self, name: str, **facts: object) -> None:
         """Tell the observer an event."""
-        tell(self.observer, name, **facts)
+        self.observer(Event(name, facts))
 
     def tell_done(self, batch: Batch) -> None:
         """Tell that a batch is over and done with, one way or the other."""
@@ -158,7 +158,7 @@ class Work:
 
     def _intend(self, batch: Batch, items: Iterable[str], *, marked: bool) -> Ticket:
         """Commit that a batch is about to leave."""
-        marker = str(uuid4()) if marked else None
+        marker = secrets.token_hex(16) if marked else None
         batch_id = self.ledger.intend(self.run_id, batch.kind.words, items, marker=marker)
         self.tell("batch_sent", batch=batch_id, kind=batch.kind.words, items=len(batch.actions))
         return Ticket(batch, batch_id, marker, since=self.clock())
