@@ -57,6 +57,7 @@ class Run:
         try:
             async with Progress(work, self._plan).told():
                 await self._apply()
+            work.ledger.commit()
         finally:
             work.stop.is_draining = False
             self._creations.close()

@@ -15,7 +15,7 @@ NAMES = (
     "after-intent",  # its intent is committed, nothing has left
     "before-outcome",  # the answer is read, nothing of it is written
     "in-outcome",  # the outcome is written but not committed
-    "after-outcome",  # it is committed, and nobody knows yet
+    "after-outcome",  # it is committed, and nothing else was done since
     "before-backup",  # images are about to be saved before they are deleted
     "after-backup",  # they are saved, and still there
     "before-image",  # an image is downloaded whole, and has no name yet

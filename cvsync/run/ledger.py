@@ -21,8 +21,9 @@
     runs     one row a run. At its end, however it ends, it gets its totals, its exit code and, where
              something ended it before it was through, the `reason`; a killed run has no `ended_at`
 
-No request leaves before its batch is committed as ``sent``; no image counts as stored before its answer is
-committed. WAL with ``synchronous=FULL``: neither ``kill -9`` nor a power cut loses what was committed.
+No request leaves before its batch is committed as ``sent``; its outcome is committed with the next intent, or
+very soon (``run.commits``). WAL with ``synchronous=FULL``: neither ``kill -9`` nor a power cut loses what was
+committed.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ from cvsync.errors import SettingsError
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.lean import tuples
 from cvsync.plan.fingerprint import shifted
+from cvsync.run.commits import Commits
 from cvsync.run.disk import refuse_network_disk
 from cvsync.run.failpoints import failpoint
 from cvsync.run.image_keys import ImageKeys
-from cvsync.run.ledger_file import bring_up_to_date, transaction
+from cvsync.run.ledger_file import bring_up_to_date
 from cvsync.run.ledger_reading import ROWS_AT_ONCE, LedgerReading, as_json
 from cvsync.run.ledger_runs import LedgerRuns
 from cvsync.run.notes import Notes
@@ -74,12 +76,12 @@ class Ledger(LedgerReading, LedgerRuns):
     """
 
     def __init__(self, connection: sqlite3.Connection, *, clock: Callable[[], float] = time.time) -> None:
-        self._db = connection
+        self._db, self._commits = connection, Commits(connection)
         self._clock = clock
         self._keys = ImageKeys(connection)
-        self.origins = Origins(connection)
-        self.notes = Notes(connection)
-        self.pulled = PulledKeys(connection)
+        self.origins = Origins(connection, self._commits)
+        self.notes = Notes(connection, self._commits)
+        self.pulled = PulledKeys(connection, self._commits)
         found = connection.execute("SELECT 1 FROM meta WHERE name = 'unnamed'").fetchone()
         self._has_unnamed = found is not None
         connection.create_function("shifted", 2, _shifted, deterministic=True)
@@ -113,8 +115,19 @@ class Ledger(LedgerReading, LedgerRuns):
         return cls(db, clock=clock)
 
     def close(self) -> None:
-        """Close the file; what was committed stays."""
-        self._db.close()
+        """Close the file; what is held is committed."""
+        try:
+            self.commit()
+        finally:
+            self._db.close()
+
+    def commit(self) -> None:
+        """Commit the outcomes that are held; else this happens with the next intent, or very soon.
+
+        Raises:
+            sqlite3.Error: They cannot be committed.
+        """
+        self._commits.commit()
 
     def intend(self, run_id: str, kind: str, items: Iterable[str], *, marker: str | None = None) -> int:
         """Commit that a request is about to leave.
@@ -129,7 +142,7 @@ class Ledger(LedgerReading, LedgerRuns):
             The batch's id, for ``conclude``.
         """
         failpoint("before-intent")
-        cursor = self._db.execute(
+        cursor = self._commits.execute(
             "INSERT INTO batches (run_id, kind, state, sent_at, items, marker)"
             " VALUES (?, ?, 'sent', ?, ?, ?)",
             (run_id, kind, self._clock(), as_json(items), marker),
@@ -141,10 +154,11 @@ class Ledger(LedgerReading, LedgerRuns):
     def intend_again(self, batch_id: int) -> int:
         """Commit that the same request is about to leave once more; give the attempt's number."""
         failpoint("before-intent")
-        row = self._db.execute(
-            "UPDATE batches SET attempt = attempt + 1, sent_at = ? WHERE batch_id = ? RETURNING attempt",
-            (self._clock(), batch_id),
-        ).fetchone()
+        with self._commits.transaction():
+            row = self._db.execute(
+                "UPDATE batches SET attempt = attempt + 1, sent_at = ? WHERE batch_id = ? RETURNING attempt",
+                (self._clock(), batch_id),
+            ).fetchone()
         failpoint("after-intent")
         return int(row[0])
 
@@ -162,7 +176,7 @@ class Ledger(LedgerReading, LedgerRuns):
         deleted: Collection[str] = (),
         unnamed: Mapping[str, int] | None = None,
     ) -> None:
-        """Commit what came of a request, all of it or nothing.
+        """Write down what came of a request, all of it or nothing; ``Commits`` says when it is committed.
 
         Args:
             batch_id: From ``intend``.
@@ -177,7 +191,7 @@ class Ledger(LedgerReading, LedgerRuns):
             unnamed: Image id -> fingerprint of images that it created while nobody knows for which keys.
         """
         failpoint("before-outcome")
-        with transaction(self._db):
+        with self._commits.held():
             if self._has_unnamed and (named := self._drop_named(stored)):
                 counts = Counter(counts) - Counter(images_adopted=named)  # counted when they were created
             self._db.execute(
@@ -195,11 +209,10 @@ class Ledger(LedgerReading, LedgerRuns):
                 self._db.executemany("DELETE FROM doomed WHERE image_id = ?", [(i,) for i in deleted])
             failpoint("in-outcome")
         self._has_unnamed |= bool(unnamed)
-        failpoint("after-outcome")
 
     def note(self, run_id: str, kind: str, *, counts: Mapping[str, int], state: str = "refused") -> None:
         """Commit an outcome that needed no request."""
-        self._db.execute(
+        self._commits.execute(
             "INSERT INTO batches (run_id, kind, state, sent_at, ended_at, ended_in, items, counts)"
             " VALUES (?1, ?2, ?3, ?4, ?4, ?1, '[]', ?5)",
             (run_id, kind, state, self._clock(), _json_counts(counts)),
@@ -207,7 +220,7 @@ class Ledger(LedgerReading, LedgerRuns):
 
     def see(self, rows: pa.Table) -> None:
         """Commit what a planner saw: columns of ``KnownImages``, a row a key."""
-        with transaction(self._db):
+        with self._commits.transaction():
             for chunk in rows.select(KNOWN_SCHEMA.names).to_batches(ROWS_AT_ONCE):
                 columns = [column.to_pylist() for column in chunk.columns]
                 self._upsert([*tuples(Stored, *columns)], None)
@@ -215,7 +228,7 @@ class Ledger(LedgerReading, LedgerRuns):
 
     def observe(self, fingerprints: Mapping[str, int | None]) -> None:
         """Commit the fingerprints of images as they were just read."""
-        with transaction(self._db):
+        with self._commits.transaction():
             self._shift(fingerprints, {})
 
     def _drop_named(self, stored: Iterable[Stored]) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from cvsync import __version__
 from cvsync.errors import SettingsError
+from cvsync.run.commits import Commits
 
 SCHEMA_NUMBER = 5
 
@@ -68,7 +67,7 @@ def bring_up_to_date(db: sqlite3.Connection, path: Path, destination: str) -> No
         raise SettingsError(f"{path} was written by a newer cvsync; update cvsync to use it")
     if number == SCHEMA_NUMBER:
         return
-    with transaction(db):
+    with Commits(db).transaction():
         number = _schema_number(db)  # another process may have been faster
         if number == 0:
             _execute_all(db, _TABLES)
@@ -87,15 +86,3 @@ def _schema_number(db: sqlite3.Connection) -> int:
 def _execute_all(db: sqlite3.Connection, statements: str) -> None:
     for statement in statements.strip().split(";\n"):
         db.execute(statement)
-
-
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Commit what the block does, all of it or, on any exception, nothing."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")

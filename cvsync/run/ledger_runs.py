@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
-from cvsync.run.ledger_file import transaction
+from cvsync.run.commits import Commits
 
 STEPS = "steps"
 _RUNS_KEPT = 30  # batches of older runs go; their totals stay in `runs`
@@ -18,11 +18,12 @@ class LedgerRuns:
     """What a ledger notes of runs, beside their requests."""
 
     _db: sqlite3.Connection
+    _commits: Commits
     _clock: Callable[[], float]
 
     def start_run(self, run_id: str) -> None:
         """Note that a run begins; the batches of long-gone runs are dropped, their totals kept."""
-        with transaction(self._db):
+        with self._commits.transaction():
             self._db.execute("INSERT INTO runs (run_id, started_at) VALUES (?, ?)", (run_id, self._clock()))
             old = self._db.execute(
                 "SELECT DISTINCT ended_in FROM batches WHERE ended_in NOT IN"
@@ -47,7 +48,7 @@ class LedgerRuns:
             totals: What the run did.
             reason: What ended it before it was through; None: nothing did.
         """
-        self._db.execute(
+        self._commits.execute(
             "UPDATE runs SET ended_at = ?, exit_code = ?, totals = ?, reason = ? WHERE run_id = ?",
             (self._clock(), exit_code, orjson.dumps(dict(totals)).decode(), reason, run_id),
         )

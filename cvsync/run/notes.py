@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from cvsync.run.commits import Commits
 from cvsync.run.failpoints import failpoint
 
 _PREFIX = "note:"
@@ -20,8 +21,8 @@ _PREFIX = "note:"
 class Notes(MutableMapping[str, Any]):
     """The notes of one ledger, name -> value of JSON; a value is replaced whole."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, connection: sqlite3.Connection, commits: Commits) -> None:
+        self._db, self._commits = connection, commits
 
     def __getitem__(self, name: str) -> Any:
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (_PREFIX + name,)).fetchone()
@@ -32,12 +33,12 @@ class Notes(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         failpoint("before-note")
         row = (_PREFIX + name, orjson.dumps(value).decode())
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row)
+        self._commits.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row)
         failpoint("after-note")
 
     def __delitem__(self, name: str) -> None:
         failpoint("before-note")
-        if not self._db.execute("DELETE FROM meta WHERE name = ?", (_PREFIX + name,)).rowcount:
+        if not self._commits.execute("DELETE FROM meta WHERE name = ?", (_PREFIX + name,)).rowcount:
             raise KeyError(name)
         failpoint("after-note")
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from cvsync.plan.actions import Kind
 from cvsync.plan.plan import Plan
-from cvsync.run.ledger_file import transaction
+from cvsync.run.commits import Commits
 
 MANIFEST = "a manifest"
 """Stands for all manifests, where others stand by their project's id."""
@@ -26,12 +26,12 @@ _PREFIX = "copied from "
 class Origins:
     """Facts of the ledger: a project's id or ``MANIFEST``, the run that first brought of it, and its keys."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, connection: sqlite3.Connection, commits: Commits) -> None:
+        self._db, self._commits = connection, commits
 
     def note(self, origin: str, run_id: str) -> None:
         """Remember a project, or ``MANIFEST``; it must be committed before the ledger has a key of it."""
-        with transaction(self._db):
+        with self._commits.transaction():
             before = self.all()
             if origin in before:
                 return
@@ -46,7 +46,7 @@ class Origins:
         kinds = np.asarray(plan.table.column("kind"))
         rows = np.flatnonzero((kinds == Kind.CREATE_IMAGE) | (kinds == Kind.REPLACE_IMAGE))
         keys = pc.unique(plan.table.column("key").take(pa.array(rows)).cast(pa.string())).to_pylist()
-        with transaction(self._db):
+        with self._commits.transaction():
             if origin == MANIFEST:
                 self._db.executemany("DELETE FROM brought WHERE key = ?", ((key,) for key in keys))
             else:

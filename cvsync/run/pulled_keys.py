@@ -8,14 +8,14 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from cvsync.known import PULLED
-from cvsync.run.ledger_file import transaction
+from cvsync.run.commits import Commits
 
 
 class PulledKeys:
     """The table ``pulled`` of a ledger; an image is not managed for being in it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, connection: sqlite3.Connection, commits: Commits) -> None:
+        self._db, self._commits = connection, commits
 
     def read(self) -> pa.Table:
         """Give all rows; about 100 bytes each."""
@@ -28,6 +28,6 @@ class PulledKeys:
 
         Needs no lock of the project: no request depends on it, and the file has locks of its own.
         """
-        with transaction(self._db):
+        with self._commits.transaction():
             self._db.executemany("INSERT OR REPLACE INTO pulled VALUES (?, ?)", pairs)
             self._db.executemany("DELETE FROM pulled WHERE image_id = ?", ((i,) for i in gone))

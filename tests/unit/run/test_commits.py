@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cvsync.run.commits import Commits
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "facts.sqlite"
+
+
+@pytest.fixture
+def db(file: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(file, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("CREATE TABLE facts (name TEXT PRIMARY KEY, says TEXT)")
+    connection.execute(
+        "CREATE TABLE claims (name TEXT REFERENCES facts (name) DEFERRABLE INITIALLY DEFERRED)"
+    )
+    yield connection
+    connection.close()
+
+
+def committed(file: Path) -> list[str]:
+    """What another process would read."""
+    other = sqlite3.connect(file)
+    try:
+        return [name for (name,) in other.execute("SELECT name FROM facts ORDER BY name")]
+    finally:
+        other.close()
+
+
+def hold(commits: Commits, db: sqlite3.Connection, name: str) -> None:
+    with commits.held():
+        db.execute("INSERT INTO facts (name) VALUES (?)", (name,))
+
+
+def claim_what_is_not_there(commits: Commits, db: sqlite3.Connection) -> None:
+    """Hold what cannot be committed."""
+    with commits.held():
+        db.execute("INSERT INTO claims VALUES ('nobody')")
+
+
+async def test_what_is_held_is_committed_when_the_event_loop_comes_round(
+    db: sqlite3.Connection, file: Path
+) -> None:
+    commits = Commits(db)
+    hold(commits, db, "a")
+    hold(commits, db, "b")
+    assert committed(file) == []
+
+    await asyncio.sleep(0)
+
+    assert committed(file) == ["a", "b"]
+
+
+async def test_a_statement_is_committed_at_once_and_what_is_held_with_it(
+    db: sqlite3.Connection, file: Path
+) -> None:
+    commits = Commits(db)
+    hold(commits, db, "a")
+
+    commits.execute("INSERT INTO facts (name) VALUES ('b')")
+
+    assert committed(file) == ["a", "b"]
+
+
+async def test_a_transaction_that_fails_undoes_itself_alone(db: sqlite3.Connection, file: Path) -> None:
+    commits = Commits(db)
+    hold(commits, db, "a")
+
+    with pytest.raises(sqlite3.IntegrityError), commits.transaction():
+        db.execute("INSERT INTO facts (name) VALUES ('b')")
+        db.execute("INSERT INTO facts (name) VALUES ('a')")
+
+    assert committed(file) == ["a"]
+    with commits.transaction():
+        db.execute("INSERT INTO facts (name) VALUES ('c')")
+    assert committed(file) == ["a", "c"]
+
+
+def test_without_an_event_loop_everything_is_committed_at_once(db: sqlite3.Connection, file: Path) -> None:
+    hold(Commits(db), db, "a")
+
+    assert committed(file) == ["a"]
+
+
+async def test_an_error_while_something_is_held_leaves_nothing_half_written(
+    db: sqlite3.Connection, file: Path
+) -> None:
+    commits = Commits(db)
+
+    with pytest.raises(sqlite3.IntegrityError), commits.held():
+        db.execute("INSERT INTO facts (name) VALUES ('a')")
+        db.execute("INSERT INTO facts (name) VALUES ('a')")
+    await asyncio.sleep(0)
+
+    assert committed(file) == []
+    commits.execute("INSERT INTO facts (name) VALUES ('b')")
+    assert committed(file) == ["b"]
+
+
+async def test_what_could_not_be_committed_in_the_background_ends_whoever_writes_next(
+    db: sqlite3.Connection, file: Path
+) -> None:
+    commits = Commits(db)
+    claim_what_is_not_there(commits, db)
+
+    await asyncio.sleep(0)
+
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        commits.execute("INSERT INTO facts (name) VALUES ('a')")
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        commits.commit()
+    assert committed(file) == []
