@@ -29,7 +29,7 @@ from cvsync.run.tags import Tags
 from cvsync.run.verdict import Fate, Verdict, fate, verdict, words
 from cvsync.run.work import Job, Ticket, Work
 
-_DUPLICATE = "OKDuplicate"
+_CREATED, _DUPLICATE = "OK", "OKDuplicate"
 _AGAIN_AT_ONCE = 256  # images that wait to be sent once more, of each number of tries
 
 
@@ -165,13 +165,12 @@ class Creations:
         images, labels = Images.of(batch.actions), sent.labels
         answered = Answered(images=images, labels=labels, type=self._plan.type, made=made)
         for place, outcome in enumerate(pair(images, sent.outcomes)):
-            judged = fate(outcome.status) if outcome is not None else Fate.REFUSED
-            if outcome is None or outcome.image is None or judged is not Fate.STORED:
-                self._note_failed(answered, images[place], outcome, judged, batch.tries + 1)
-            elif outcome.status == _DUPLICATE:
+            if outcome is not None and outcome.image is not None and outcome.status == _CREATED:
+                answered.fresh.append((place, outcome.image.id))
+            elif outcome is not None and outcome.image is not None and outcome.status == _DUPLICATE:
                 answered.duplicates.append((place, outcome.image.id))
             else:
-                answered.fresh.append((place, outcome.image.id))
+                self._note_failed(answered, images[place], outcome, batch.tries + 1)
         self._work.ledger.conclude(
             ticket.batch_id,
             counts=answered.counts(),
@@ -205,10 +204,9 @@ class Creations:
         if ours:
             await self._adoptions.compare(ours, answered.made.values())
 
-    def _note_failed(
-        self, answered: Answered, action: Action, outcome: Posted | None, judged: Fate, tries: int
-    ) -> None:
+    def _note_failed(self, answered: Answered, action: Action, outcome: Posted | None, tries: int) -> None:
         code = outcome.status if outcome is not None else "NoAnswer"
+        judged = fate(code)
         is_last = tries >= self._work.settings.item_tries
         if judged is Fate.BYTES and not is_last and self._has_old_link(action):
             judged = Fate.AGAIN

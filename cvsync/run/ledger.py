@@ -258,10 +258,12 @@ class Ledger(LedgerReading, LedgerRuns):
 
     def _upsert(self, images: Sequence[Stored], batch_id: int | None) -> None:
         self._keys.keep_up(images)
-        columns = 3 if all(image.version is None for image in images) else 4
         for start in range(0, len(images), _ROWS_A_STATEMENT):
-            some = [image[:columns] for image in images[start : start + _ROWS_A_STATEMENT]]
-            self._db.execute(_upsert_of(len(some), columns), [batch_id, *chain.from_iterable(some)])
+            columns = [*zip(*images[start : start + _ROWS_A_STATEMENT], strict=True)]
+            if columns[-1].count(None) == len(columns[-1]):
+                del columns[-1]
+            values = chain.from_iterable(zip(*columns, strict=True))
+            self._db.execute(_upsert_of(len(columns[0]), len(columns)), [batch_id, *values])
 
     def _spare_named(self) -> None:
         """Let no image be doomed that a key is: its bytes came back under another key."""
