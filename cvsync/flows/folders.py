@@ -21,6 +21,7 @@ from cvsync.known import KnownImages
 from cvsync.labels import one_chunk
 
 _NOTE = "folders"
+_WHOLE = r"^/|^[A-Za-z]:/"  # such a path is the same file from everywhere
 _MOST = 20  # of a job that has another folder each time
 
 
@@ -41,6 +42,7 @@ def warn_of_another_folder(
     table = desired.labels.first_rows
     key, path = (one_chunk(table.column(name).cast(pa.string())) for name in ("key", "path"))
     same = pc.and_(pc.equal(key, path), pc.is_in(key, one_chunk(known.table.column("key"))))
+    same = pc.and_not(same, pc.match_substring_regex(key, _WHOLE))
     count = pc.sum(same).as_py() or 0
     if count:
         text = (

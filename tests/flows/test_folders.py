@@ -52,6 +52,17 @@ def test_what_cannot_be_mistaken_is_not_told(
     assert [pushed.run(verb, again).err.count("warning") for verb in ("plan", "push")] == [0, 0]
 
 
+def test_a_path_that_begins_at_the_root_is_the_same_file_from_everywhere(pushed: Terminal) -> None:
+    rows = [{"path": str(pushed.folder / "spring" / "0.png"), "tag": "spring"}]
+    for folder in ("one", "other"):
+        (pushed.folder / folder).mkdir()
+    pushed.push(write_csv(pushed.folder / "one" / "m.csv", rows))
+
+    done = pushed.run("plan", write_csv(pushed.folder / "other" / "m.csv", rows))
+
+    assert "of another folder" not in done.err
+
+
 def test_a_folder_of_urls_is_none(pushed: Terminal) -> None:
     pushed.push(pushed.manifest([{"url": pushed.url("0.png"), "tag": "fork"}]))
 
