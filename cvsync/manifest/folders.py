@@ -14,7 +14,7 @@ from cvsync.manifest.places import Place
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.target import Target
-from cvsync.manifest.tree import TreeWriter, image_files, read_index
+from cvsync.manifest.tree import INDEX, TreeWriter, read_index
 from cvsync.manifest.tree_reader import OneRow, TreeReader
 
 FOLDERS = Holds(
@@ -24,6 +24,9 @@ FOLDERS = Holds(
     columns=EVERY_COLUMN - {"tag_type"},
     # What no folder can be called everywhere, what reading passes by, and what it takes for a split.
     bad_tags=r'(?i)[\x00-\x1f<>:"/\\|?*]|^[.]|^__|[. ]$|^(train|training|val|valid|validation|test)$|.{120}',
+)
+_WITH_LABELS = frozenset(
+    {".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json", ".manifest", ".xml", ".yaml", ".yml"}
 )
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test"})
 
@@ -48,7 +51,8 @@ def read_folders(place: Place, _reading: Reading) -> list[Rows]:
     depth = 1 if top and top <= _SPLITS else 0
     index = read_index(place)
     tree = TreeReader(place)
-    images = [*image_files(place)]
+    entries = [child for child in place.children(deep=True) if not child.is_folder]
+    images = [child for child in entries if child.suffix in IMAGES]
     for image in images:
         parts = posixpath.relpath(image.path, place.path).split("/")
         tag = {"tag": parts[depth]} if len(parts) > depth + 1 else {}
@@ -56,7 +60,9 @@ def read_folders(place: Place, _reading: Reading) -> list[Rows]:
         tree.add(image.name, listed or {"path": image.path}, [OneRow(1, tag)])
     if not images:
         raise ManifestError(place.name, ["there is no image in it"])
-    return [tree.finish()]
+    passed = [c.name for c in entries if c.suffix in _WITH_LABELS and c.path != place.child(INDEX).path]
+    notes = (f"{len(passed):,} files that may hold labels left alone, as {passed[0]}",) if passed else ()
+    return [tree.finish(notes=notes)]
 
 
 def write_folders(labels: Labels, target: Target) -> None:

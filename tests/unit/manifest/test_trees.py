@@ -252,6 +252,19 @@ def test_a_folder_is_a_tag(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_manifests_that_a_folder_of_folders_holds_are_told(tmp_path: Path) -> None:
+    """Their labels are not those of the folders' names, which count."""
+    for name in ("a/1.png", "b/1.png"):
+        write(tmp_path, make_png(1), name)
+    write(tmp_path, "path,tag\n1.png,cat\n", "a/m.csv")
+    write(tmp_path, "path,key\na/1.png,one\n", "images.csv")
+
+    manifest = read_one(tmp_path)
+
+    assert "1 files that may hold labels left alone, as " in manifest.convention
+    assert "a/m.csv" in manifest.convention
+
+
 def test_splits_of_folders_are_read_through(tmp_path: Path) -> None:
     for name in ("train/cat/1.png", "test/cat/1.png"):
         write(tmp_path, make_png(1), name)
