@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cvsync.errors import ManifestError
 from cvsync.labels import one_chunk
-from cvsync.manifest.columns import CELL, CORNERS, FOUR, SIZE, UNCLEAR, box_fields, wrong_boxes
+from cvsync.manifest.columns import CELL, CORNERS, FIELDS_OF, SIZE, UNCLEAR, box_fields, wrong_boxes
 from cvsync.manifest.number_cells import Marks, NumberColumn, Numbers, read_numbers
 from cvsync.manifest.reading import Box, Reading, Units
 from cvsync.manifest.rows import Rows
@@ -23,7 +23,7 @@ from cvsync.parallel import each, slices
 OVERHANG = 1e-5  # of the image's side: what rounding leaves, clamped in reading
 HALF_PIXEL = 0.5  # the same where boxes are in pixels
 NOISE = 2.0**-22  # what two single-precision numbers next to 1 may add up to beyond it: no overhang at all
-_BY_NAME: dict[tuple[str, ...], Box] = {fields: box for box, fields in FOUR.items()}
+_BY_NAME: dict[tuple[str, ...], Box] = {fields: box for box, fields in FIELDS_OF.items()}
 
 
 @dataclass(eq=False)

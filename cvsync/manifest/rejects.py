@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from cvsync.manifest.columns import FOUR, find_columns
+from cvsync.manifest.columns import FIELDS_OF, find_columns
 from cvsync.manifest.formats import Input, Kind
 from cvsync.manifest.identity import path_key
 from cvsync.manifest.lines import read_lines
@@ -165,7 +165,7 @@ def _four_columns(table: pa.Table, box: Box | None) -> pa.Table:
         return table
     cells = table.column("box").to_pylist()
     table = table.drop_columns(["box"])
-    for n, name in enumerate(FOUR[box]):
+    for n, name in enumerate(FIELDS_OF[box]):
         table = table.append_column(name, pa.array([cell and cell[n] for cell in cells]))
     return table
 
