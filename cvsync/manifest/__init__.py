@@ -3,7 +3,7 @@
 from cvsync.manifest.again import recall, remember
 from cvsync.manifest.formats import FORMATS, Format
 from cvsync.manifest.holds import Loss
-from cvsync.manifest.places import Name, absolute, is_remote, shown
+from cvsync.manifest.names import Name, absolute, is_remote, shown
 from cvsync.manifest.problems import Oddity, Problem, Problems
 from cvsync.manifest.reader import Manifest, read
 from cvsync.manifest.reading import Box, Reading, Units

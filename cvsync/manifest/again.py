@@ -9,7 +9,7 @@ from typing import Any
 
 from cvsync.errors import ManifestError
 from cvsync.manifest.formats import Input, find_inputs
-from cvsync.manifest.places import absolute
+from cvsync.manifest.names import absolute
 from cvsync.manifest.reader import Manifest, read
 from cvsync.manifest.reading import Box, Reading, Units
 

@@ -16,8 +16,9 @@ from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import IMAGES
 from cvsync.manifest.jsonl import read_json, read_jsonl, write_jsonl
 from cvsync.manifest.lines import peek
+from cvsync.manifest.names import Name, find_places
 from cvsync.manifest.parquet import read_parquet, write_parquet
-from cvsync.manifest.places import Name, Place, find_places, told
+from cvsync.manifest.places import Place, told
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rekognition import REKOGNITION, is_rekognition, read_rekognition, write_rekognition
 from cvsync.manifest.rows import Rows

@@ -13,7 +13,8 @@ from cvsync.labels import METADATA, OPTIONAL, SCHEMA, TEXT, Labels
 from cvsync.manifest.check import Checked, check
 from cvsync.manifest.delimited import ANSI_NOTE
 from cvsync.manifest.formats import Input, find_inputs
-from cvsync.manifest.places import Name, told
+from cvsync.manifest.names import Name
+from cvsync.manifest.places import told
 from cvsync.manifest.problems import Found, Oddity, Problems
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.refused import joined

@@ -8,7 +8,7 @@ import pyarrow.fs as pafs
 import pytest
 from terminal import Terminal
 
-from cvsync.manifest import places
+from cvsync.manifest import names
 
 URI = "s3://bucket/set/m.csv"
 
@@ -22,7 +22,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> pafs.FileSystem:
     def open_uri(uri: str) -> tuple[pafs.FileSystem, str]:
         return files, uri.partition("://")[2].partition("?")[0].rpartition("@")[2]
 
-    monkeypatch.setattr(places, "_open_uri", open_uri)
+    monkeypatch.setattr(names, "_open_uri", open_uri)
     return files
 
 
@@ -106,8 +106,8 @@ def test_a_uri_keeps_its_query_on_the_way_to_the_storage(
     terminal: Terminal, bucket: pafs.FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    open_uri = places._open_uri
-    monkeypatch.setattr(places, "_open_uri", lambda uri: (asked.append(uri), open_uri(uri))[1])
+    open_uri = names._open_uri
+    monkeypatch.setattr(names, "_open_uri", lambda uri: (asked.append(uri), open_uri(uri))[1])
     put(bucket, listed(terminal))
 
     ran = terminal.run("validate", "s3://bucket/set/*.csv?endpoint_override=127.0.0.1:9000")

@@ -14,7 +14,7 @@ import pytest
 from reads import URL, read_one, write
 
 from cvsync.errors import ManifestError
-from cvsync.manifest import places, read
+from cvsync.manifest import names, read
 
 TEXT = f"url,tag\n{URL},a\n".encode()
 
@@ -116,7 +116,7 @@ def test_storage_is_read_and_its_relative_paths_are_told(monkeypatch: pytest.Mon
         asked.append(uri)
         return files, uri.partition("://")[2]
 
-    monkeypatch.setattr(places, "_open_uri", from_uri)
+    monkeypatch.setattr(names, "_open_uri", from_uri)
 
     for name in ("s3://bucket/set/m.csv", "gs://bucket/set/*.csv", "abfs://bucket/set"):
         manifest = read([name])
