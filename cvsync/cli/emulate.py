@@ -109,7 +109,7 @@ def emulate(faults: tuple[str, ...], quirks: tuple[str, ...], **options: Any) ->
     token = os.environ.get("CVSYNC_EMULATOR_TOKEN") or None
     settings = replace(EmulatorSettings(**options, bearer_token=token), **keys())
     try:
-        with hold_lock(settings.data, run_id="emulator"):
+        with hold_lock(settings.data, run_id="emulator", what=str(settings.data)):
             asyncio.run(serve(settings, ready=_say_listening))
     except SchemaError as error:
         click.echo(f"cvsync: {error}", err=True)

@@ -43,7 +43,7 @@ async def local_emulator(data: Path, manifests: Sequence[Name]) -> AsyncIterator
     except ImportError as error:
         raise SettingsError(NEEDS) from error
     folder = common_folder(manifests)
-    with hold_lock(data, run_id="emulator"):
+    with hold_lock(data, run_id="emulator", what=str(data)):
         async with Emulator(replace(EmulatorSettings(data=data, files=folder), **keys())) as emulator:
             files = (folder, f"{emulator.url}/files") if folder else None
             settings = emulator.settings

@@ -43,7 +43,7 @@ max_delete_option = click.option(
     "--max-delete",
     type=click.IntRange(0),
     metavar="N",
-    help="Refuse to delete more images.  [default: the smaller of 100 and 10 %]",
+    help="Refuse to delete more images.  [default: the smaller of 100 and 10 %, at least 1]",
 )
 quota_option = click.option(
     "--quota",

@@ -155,7 +155,7 @@ def open_pulled(root: Path, source: str, *, run_id: str, has_images: bool = True
     state = root / STATE
     if not state.exists() and root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise SettingsError(f"{root} holds something that was not pulled; name a new folder with -o")
-    with hold_lock(state, run_id=run_id):
+    with hold_lock(state, run_id=run_id, what=str(root)):
         path = state / "pulled.jsonl"
         recorded = read_record(path, source)
         if has_images:

@@ -177,7 +177,7 @@ def test_second_run_on_the_same_local_data_is_locked_out(desk: Desk) -> None:
         done = desk.run("push", manifest, "-p", "x", "-e", "local", "--create-project")
 
     assert done.returncode == 8
-    assert "another run" in done.stderr
+    assert f"another run is at work on {desk.folder / 'local'}: run emulator" in done.stderr
 
 
 def test_paused_run_keeps_the_project_and_ends_right_when_it_goes_on(served: Desk) -> None:

@@ -147,6 +147,14 @@ def test_options_that_make_no_sense_are_a_usage_error(tmp_path, options, complai
     assert complaint in done.output
 
 
+def test_a_second_emulator_on_the_same_data_names_them(tmp_path):
+    with EmulatorProcess(tmp_path, fetch=False):
+        done = CliRunner().invoke(emulate, ["--data", str(tmp_path)], standalone_mode=False)
+
+    assert done.return_value == 8
+    assert f"another run is at work on {tmp_path}: run emulator" in done.output
+
+
 def test_a_worker_process_fits_a_model(tmp_path):
     pytest.importorskip("cvsync.emulator.learn")
     import orjson
