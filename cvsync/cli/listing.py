@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cvsync.cli.one_line import one_line
 from cvsync.events import tell
 
 if TYPE_CHECKING:
@@ -56,6 +57,6 @@ def cell(value: object) -> str:
         case datetime():
             return value.strftime("%Y-%m-%d %H:%M")
         case tuple() | list():
-            return ", ".join(map(str, value))
+            return one_line(", ".join(map(str, value)))
         case _:
-            return str(value)
+            return one_line(str(value))

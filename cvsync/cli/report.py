@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cvsync.cli.one_line import one_line
 from cvsync.cli.text import SHOWN
 from cvsync.whole import open_named
 
@@ -32,7 +33,8 @@ def report_lines(found: Verification, *, everything: bool = False) -> Iterator[s
         yield f"{kind}: {count:,}"
         listed = [d for d in found.differences if str(d.kind) == kind]
         for difference in listed if everything else listed[:SHOWN]:
-            yield f"  {difference.image}" + (f": {difference.detail}" if difference.detail else "")
+            detail = f": {difference.detail}" if difference.detail else ""
+            yield one_line(f"  {difference.image}{detail}")
         if len(listed) > SHOWN and not everything:
             yield f"  … and {len(listed) - SHOWN:,} more"
     yield f"{len(found.differences):,} differences"
