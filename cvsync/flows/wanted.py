@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from cvsync.api.listing import Selection, fetch_contents, project_type
 from cvsync.api.versions import METADATA_SINCE, TAG_TYPE_SINCE, is_at_least
-from cvsync.errors import SettingsError
+from cvsync.errors import ServiceError, SettingsError
 from cvsync.events import tell
 from cvsync.flows.iterations import choose_iteration
 from cvsync.flows.service import Service
@@ -80,10 +80,17 @@ async def read_selected(
 
     Raises:
         PlanError: The project changed at every reading.
+        SettingsError: The service does not understand the filter.
     """
     _tell_what_is_not_read(service)
     type_ = await project_type(service.client, project)
-    snapshot = await fetch_contents(service.client, project, type_, selection, seen=seen)
+    try:
+        snapshot = await fetch_contents(service.client, project, type_, selection, seen=seen)
+    except ServiceError as error:
+        if error.status == 400 and wanted.filter_ is not None:
+            said = error.message or error.code
+            raise SettingsError(f"the service does not take --filter {wanted.filter_!r}: {said}") from error
+        raise
     return _created_between(snapshot, wanted)
 
 

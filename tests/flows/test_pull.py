@@ -336,3 +336,9 @@ def test_labels_alone_need_no_folder_for_images(filled: Terminal) -> None:
         assert sorted(path.name for path in pulled.iterdir()) == [".cvsync", "manifest.csv"]
     assert filled.run("pull", "-o", pulled, "-f", "csv").code == 0
     assert len([*(pulled / "images").iterdir()]) == 12
+
+
+def test_a_filter_that_the_service_does_not_take_is_told_as_such(filled: Terminal) -> None:
+    done = filled.run("pull", "-o", filled.folder / "out", "--filter", "batch is x")
+
+    assert (done.code, "the service does not take --filter 'batch is x': " in done.err) == (2, True)
