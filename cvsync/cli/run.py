@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from cvsync.cli.common import common_options, split_common
+from cvsync.errors import SettingsError
 
 if TYPE_CHECKING:
     from cvsync.cli.config import Config
@@ -50,14 +51,18 @@ def _list(file: Config, *, json: bool) -> int:
     from cvsync.cli.offline import Output, run_offline
     from cvsync.events import tell
 
-    jobs = [read_job(file, name) for name in file.jobs]
-    entries = [
-        {
-            "job": job.name, "profile": job.settings.get("profile"), "project": settings_of(job).project,
-            "steps": [step.verb for step in job.steps],
-        }
-        for job in jobs
-    ]  # fmt: skip
+    entries, wrong = [], []
+    for name in file.jobs:
+        try:
+            job = read_job(file, name)
+            project = settings_of(job).project
+        except SettingsError as error:
+            wrong.append(str(error))
+        else:
+            entries.append({
+                "job": job.name, "profile": job.settings.get("profile"), "project": project,
+                "steps": [step.verb for step in job.steps],
+            })  # fmt: skip
 
     def show(output: Output) -> int:
         for entry in entries:
@@ -65,6 +70,8 @@ def _list(file: Config, *, json: bool) -> int:
         if not json:
             for line in table_lines(entries):
                 click.echo(line)
+        if wrong:
+            raise SettingsError("; ".join(wrong))
         return exits.OK
 
     return run_offline(show, command="run", json=json)

@@ -130,7 +130,10 @@ def test_a_job_that_is_wrong_in_the_file_hides_no_run(terminal: Terminal) -> Non
     job(terminal)
 
     listed = terminal.run("runs", "--config", path)
+    jobs = terminal.run("run", "--config", path)
 
+    assert (jobs.code, len(jobs.out.splitlines())) == (2, 2)
+    assert "job.weekly step 1: 'fly' is no step" in jobs.err
     assert (listed.code, len(listed.out.splitlines())) == (0, 2)
     assert "cannot be read: " in listed.err
     assert "job.weekly step 1: 'fly' is no step" in listed.err
