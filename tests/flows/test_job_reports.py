@@ -37,6 +37,19 @@ def test_without_a_run_there_is_nothing_to_list(terminal: Terminal) -> None:
     assert terminal.run("runs", "--json").out.count("job_run") == 0
 
 
+def test_what_a_pull_found_there_and_its_bytes_are_no_changes(terminal: Terminal) -> None:
+    terminal.push(terminal.manifest(terminal.rows(3)))
+    path = configure(terminal, '[job.nightly]\nproject = "shelf"\nsteps = [{ pull = { output = "out" } }]\n')
+
+    pages = [page(job(terminal)) for _ in range(2)]
+    told = terminal.run("runs", "--config", path, "--json").out.splitlines()
+
+    changes = [line["changes"] for line in map(check_line, told) if line["ev"] == "job_run"]
+    assert changes == [0, 3]
+    assert ["Nothing changed." in text for text in pages] == [False, True]
+    assert "| pull | images fetched | 3 |" in pages[0]
+
+
 def test_jobs_and_their_runs_are_listed(terminal: Terminal) -> None:
     path = configure(terminal, NIGHTLY + '[job.weekly]\nsteps = [{ verify = { manifests = "m.csv" } }]\n')
     terminal.manifest(terminal.rows(2))

@@ -27,6 +27,7 @@ MOST = 100  # refused rows, warnings and exports in a report; more are counted
 KEPT = 100  # reports of a job: of a nightly one, those of a quarter of a year
 _LAST = ("plan_summary", "held", "totals", "train", "judge", "publish", "evaluated", "verified")
 _EACH = ("warning", "export", "iteration_removed")
+_AS_IT_WAS = ("images_there", "images_gone", "bytes_fetched")  # what a pull found, and how large it was
 _AT_WORK = ("Exporting", "Training")  # what the service is still at; its end will be told
 
 
@@ -210,4 +211,4 @@ def room(facts: Mapping[str, Any], most: Extent | None) -> dict[str, dict[str, i
 
 def changes(totals: Mapping[str, Any]) -> dict[str, int]:
     """Give what a step changed, of its totals."""
-    return {name: n for name, n in totals.items() if isinstance(n, int) and n}
+    return {name: n for name, n in totals.items() if isinstance(n, int) and n and name not in _AS_IT_WAS}
