@@ -1,4 +1,4 @@
-"""What became of a batch of new images, gathered for one commit."""
+"""What became of a batch of new images, gathered to be written at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Sent:
 
 @dataclass(slots=True, kw_only=True)
 class Answered:
-    """What an answer says, gathered for one commit."""
+    """What an answer says, gathered to be written at once."""
 
     images: Images
     labels: SentLabels

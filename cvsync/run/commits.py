@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from cvsync.run.failpoints import failpoint
@@ -18,14 +18,19 @@ class Commits:
     request leaves. An outcome is held for the intent that mostly follows, or for other outcomes, so that one
     commit serves them all; it is committed when the event loop comes round at the latest. If the process
     dies before that, the answer is one that was never read, which the next run finds out about.
+
+    Once a commit has failed, every further write raises what it failed with.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
+        self._is_held = False
+        """Whether there is an open transaction that waits to be committed."""
         self._failure: sqlite3.Error | None = None
 
     def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Commit what one statement does, and whatever is held."""
+        self._refuse_after_failure()
         cursor = self._db.execute(statement, parameters)
         self.commit()
         return cursor
@@ -35,8 +40,9 @@ class Commits:
         """Commit what is held, then what the block does, all of it or, on any exception, nothing."""
         self.commit()
         with self._undone_on_error():
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        self._db.execute("COMMIT")
+            self._db.execute("COMMIT")
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -44,26 +50,15 @@ class Commits:
 
         Where no event loop runs it is committed at once.
         """
-        is_first = not self._db.in_transaction
+        self._refuse_after_failure()
+        is_first, self._is_held = not self._is_held, False
         with self._undone_on_error():
+            if is_first:
+                self._db.execute("BEGIN IMMEDIATE")
             yield
+        self._is_held = True
         if is_first:
-            try:
-                asyncio.get_running_loop().call_soon(self._commit_at_last)
-            except RuntimeError:
-                self.commit()
-
-    @contextmanager
-    def _undone_on_error(self) -> Iterator[None]:
-        """Begin a transaction, or go on with what is held."""
-        if not self._db.in_transaction:
-            self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self._db.in_transaction:  # SQLite itself may have undone it
-                self._db.execute("ROLLBACK")
-            raise
+            self._commit_soon()
 
     def commit(self) -> None:
         """Commit what is held.
@@ -71,14 +66,38 @@ class Commits:
         Raises:
             sqlite3.Error: It cannot be, or could not be when the event loop came round.
         """
-        if self._failure is not None:
-            raise self._failure
-        if self._db.in_transaction:
-            self._db.execute("COMMIT")
-            failpoint("after-outcome")
-
-    def _commit_at_last(self) -> None:
+        self._refuse_after_failure()
+        if not self._is_held:
+            return
+        self._is_held = False
         try:
-            self.commit()
+            self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._failure = error
+            raise
+        failpoint("after-outcome")
+
+    def _commit_soon(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.commit()
+        else:
+            loop.call_soon(self._commit_at_last)
+
+    def _commit_at_last(self) -> None:
+        with suppress(sqlite3.Error):  # it is kept for whoever writes next
+            self.commit()
+
+    def _refuse_after_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    @contextmanager
+    def _undone_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            if self._db.in_transaction:  # SQLite itself may have undone it
+                self._db.execute("ROLLBACK")
+            raise

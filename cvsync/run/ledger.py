@@ -115,7 +115,11 @@ class Ledger(LedgerReading, LedgerRuns):
         return cls(db, clock=clock)
 
     def close(self) -> None:
-        """Close the file; what is held is committed."""
+        """Close the file; what is held is committed.
+
+        Raises:
+            sqlite3.Error: It cannot be.
+        """
         try:
             self.commit()
         finally:

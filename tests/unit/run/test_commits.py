@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,12 +40,6 @@ def committed(file: Path) -> list[str]:
 def hold(commits: Commits, db: sqlite3.Connection, name: str) -> None:
     with commits.held():
         db.execute("INSERT INTO facts (name) VALUES (?)", (name,))
-
-
-def claim_what_is_not_there(commits: Commits, db: sqlite3.Connection) -> None:
-    """Hold what cannot be committed."""
-    with commits.held():
-        db.execute("INSERT INTO claims VALUES ('nobody')")
 
 
 async def test_what_is_held_is_committed_when_the_event_loop_comes_round(
@@ -92,31 +86,75 @@ def test_without_an_event_loop_everything_is_committed_at_once(db: sqlite3.Conne
     assert committed(file) == ["a"]
 
 
-async def test_an_error_while_something_is_held_leaves_nothing_half_written(
-    db: sqlite3.Connection, file: Path
-) -> None:
+async def test_an_error_undoes_all_that_is_held(db: sqlite3.Connection, file: Path) -> None:
     commits = Commits(db)
+    hold(commits, db, "a")
 
     with pytest.raises(sqlite3.IntegrityError), commits.held():
-        db.execute("INSERT INTO facts (name) VALUES ('a')")
-        db.execute("INSERT INTO facts (name) VALUES ('a')")
+        db.execute("INSERT INTO facts (name) VALUES ('b')")
+        db.execute("INSERT INTO facts (name) VALUES ('b')")
     await asyncio.sleep(0)
 
     assert committed(file) == []
-    commits.execute("INSERT INTO facts (name) VALUES ('b')")
-    assert committed(file) == ["b"]
+    commits.execute("INSERT INTO facts (name) VALUES ('c')")
+    assert committed(file) == ["c"]
 
 
-async def test_what_could_not_be_committed_in_the_background_ends_whoever_writes_next(
-    db: sqlite3.Connection, file: Path
+@pytest.mark.parametrize("outer", ["held", "transaction"])
+async def test_a_transaction_begins_in_no_other(outer: str, db: sqlite3.Connection, file: Path) -> None:
+    commits = Commits(db)
+
+    with (
+        pytest.raises(sqlite3.OperationalError, match="within a transaction"),
+        getattr(commits, outer)(),
+    ):
+        db.execute("INSERT INTO facts (name) VALUES ('a')")
+        with commits.transaction():
+            db.execute("INSERT INTO facts (name) VALUES ('b')")
+    await asyncio.sleep(0)
+
+    assert committed(file) == []
+
+
+def refuse(db: sqlite3.Connection) -> None:
+    """Whatever is held now cannot be committed."""
+    db.execute("INSERT INTO claims VALUES ('nobody')")
+
+
+def undo(db: sqlite3.Connection) -> None:
+    """SQLite undoes what is held by itself, as on a full disk."""
+    db.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("harm", [refuse, undo])
+@pytest.mark.parametrize("write", ["execute", "transaction", "held", "commit"])
+async def test_after_a_commit_that_failed_nothing_more_is_written(
+    harm: Callable[[sqlite3.Connection], None], write: str, db: sqlite3.Connection, file: Path
 ) -> None:
     commits = Commits(db)
-    claim_what_is_not_there(commits, db)
+    hold(commits, db, "a")
+    harm(db)
 
     await asyncio.sleep(0)
 
-    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        commits.execute("INSERT INTO facts (name) VALUES ('a')")
-    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
-        commits.commit()
+    with pytest.raises(sqlite3.Error, match=r"FOREIGN KEY|no transaction"):
+        if write == "execute":
+            commits.execute("INSERT INTO facts (name) VALUES ('b')")
+        elif write == "commit":
+            commits.commit()
+        else:
+            with getattr(commits, write)():
+                db.execute("INSERT INTO facts (name) VALUES ('b')")
+    await asyncio.sleep(0)
     assert committed(file) == []
+
+
+async def test_a_transaction_that_cannot_be_committed_is_undone(db: sqlite3.Connection, file: Path) -> None:
+    commits = Commits(db)
+
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"), commits.transaction():
+        db.execute("INSERT INTO facts (name) VALUES ('a')")
+        refuse(db)
+
+    commits.execute("INSERT INTO facts (name) VALUES ('b')")
+    assert committed(file) == ["b"]

@@ -270,3 +270,33 @@ def test_nothing_is_refused_where_mounts_are_not_told(tmp_path: Path) -> None:
     refuse_network_disk(tmp_path, mounts=tmp_path / "none")
 
     assert file_system(tmp_path, mounts=tmp_path / "none") == ""
+
+
+async def test_an_outcome_and_the_next_intent_are_one_commit(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger.open(path, "here")
+    first = ledger.intend("run", "create image", ["a"])
+    commits: list[str] = []
+    ledger._db.set_trace_callback(lambda said: commits.append(said) if said == "COMMIT" else None)
+
+    ledger.conclude(first, stored=[Stored("a", "x", 1)])
+    ledger.intend("run", "create image", ["b"])
+
+    assert commits == ["COMMIT"]
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT state FROM batches ORDER BY batch_id").fetchall() == [
+            ("done",), ("sent",),
+        ]  # fmt: skip
+    ledger.close()
+
+
+async def test_what_is_held_is_committed_when_the_ledger_is_closed(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger.sqlite", "here")
+    ledger.conclude(ledger.intend("run", "create image", ["a"]), stored=[Stored("a", "x", 1)])
+
+    ledger.close()
+
+    again = Ledger.open(tmp_path / "ledger.sqlite", "here")
+    assert again.open_batches() == []
+    assert again.ids_of(["a"]) == {"a": "x"}
+    again.close()
