@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,8 @@ OPTIONAL = pa.schema(  # columns that are there only where somebody gave them
 )
 METADATA = "metadata."  # columns of this prefix are image metadata, TEXT each
 BOX = ("left", "top", "width", "height")
+Sides = Sequence[Sequence[float | None]]
+"""A column for each of ``BOX``, of some labels; None where a label has no box."""
 
 
 @dataclass(frozen=True, eq=False)

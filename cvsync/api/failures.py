@@ -139,7 +139,7 @@ TABLE: Mapping[tuple[Source, object], Failure] = {
 
 _BY_HUNDRED = {3: Failure.FATAL, 4: Failure.WHOLE_BATCH, 5: Failure.TRANSIENT}
 _QUOTA = re.compile(r"\bquota\b", re.IGNORECASE)  # docs: "Out of call volume quota"
-_STORED = ("OK", "OKDuplicate")
+CREATED, DUPLICATE = "OK", "OKDuplicate"  # of an image that the project has
 
 
 def classify(error: CvsyncError) -> Failure:
@@ -163,7 +163,9 @@ def classify_image(status: str) -> Failure | None:
 
     A status that no specification lists, as the service adds some, refuses the image.
     """
-    return None if status in _STORED else TABLE.get((Source.IMAGE, status), Failure.ITEM_PERMANENT)
+    if status in (CREATED, DUPLICATE):
+        return None
+    return TABLE.get((Source.IMAGE, status), Failure.ITEM_PERMANENT)
 
 
 def classify_metadata(status: str) -> Failure | None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain
 from typing import Any
 
-import msgspec
 import orjson
 
 from cvsync.api.call import Caller, at_most
@@ -19,6 +18,7 @@ from cvsync.api.entries import (
     id_entries,
     label_columns,
     url_entries,
+    write,
 )
 from cvsync.api.transport import Read
 from cvsync.api.versions import DELETE_ALL_SINCE, METADATA_SINCE
@@ -92,7 +92,7 @@ class ImageCalls(Caller):
             tag_ids: For all of them.
             metadata: For all of them (v3.3 and later).
         """
-        entries = url_entries([e.url for e in images], _labels_of(images, tag_ids))
+        entries = url_entries([e.url for e in images], _label_columns_of(images, tag_ids))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         return decode(CreateSummary, await self.post_creation("CreateImagesFromUrls", project_id, body))
 
@@ -105,7 +105,7 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Send images as bytes; limits and arguments as for ``create_images_from_urls``."""
-        entries = file_entries([(e.name, e.contents) for e in images], _labels_of(images, tag_ids))
+        entries = file_entries([(e.name, e.contents) for e in images], _label_columns_of(images, tag_ids))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         return decode(CreateSummary, await self.post_creation("CreateImagesFromFiles", project_id, body))
 
@@ -140,7 +140,7 @@ class ImageCalls(Caller):
         metadata: Mapping[str, str] | None = None,
     ) -> CreateSummary:
         """Take images over from kept predictions; limits and arguments as for ``create_images_from_urls``."""
-        entries = id_entries([e.id for e in images], _labels_of(images, tag_ids))
+        entries = id_entries([e.id for e in images], _label_columns_of(images, tag_ids))
         body = self.creation(entries, tag_ids=tag_ids, metadata=metadata)
         answer = await self.post_creation("CreateImagesFromPredictions", project_id, body)
         return decode(CreateSummary, answer)
@@ -163,10 +163,10 @@ class ImageCalls(Caller):
         at_most(MAX_METADATA_PAIRS, metadata, "metadata pairs")
         body: dict[str, Any] = {"images": entries}
         if tag_ids:
-            body["tagIds"] = tag_ids
+            body["tagIds"] = list(tag_ids)
         if self._since(METADATA_SINCE, "metadata", metadata):
             body["metadata"] = metadata
-        return msgspec.json.encode(body)
+        return write(body)
 
     async def post_creation(
         self, operation: str, project_id: str, body: bytes, *, read: Read = orjson.loads
@@ -222,7 +222,7 @@ def _form(files: Mapping[str, bytes]) -> tuple[str, bytes]:
     return f"multipart/form-data; boundary={boundary}", b"".join(parts)
 
 
-def _labels_of(
+def _label_columns_of(
     images: Iterable[UrlEntry | FileEntry | PredictionEntry], tag_ids: Iterable[str]
 ) -> LabelColumns:
     """Write the labels of images that all get ``tag_ids``, too."""

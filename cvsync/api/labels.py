@@ -81,18 +81,7 @@ class LabelCalls(Caller):
     ) -> RegionSummary:
         """Add at most 64 regions to images, given with the image's id; a repeat may add them twice."""
         at_most(MAX_REGIONS_PER_CALL, regions, "regions")
-        entries = [
-            {
-                "imageId": image,
-                "tagId": r.tag_id,
-                "left": r.left,
-                "top": r.top,
-                "width": r.width,
-                "height": r.height,
-            }
-            for image, r in regions
-        ]
-        body = {"regions": entries}
+        body = {"regions": [_region_entry(image, region) for image, region in regions]}
         path = f"projects/{project_id}/images/regions"
         return decode(RegionSummary, await self._call("CreateImageRegions", "POST", path, json=body))
 

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 from cvsync import limits
@@ -16,13 +17,12 @@ from cvsync.lean import lean_dataclass
 from cvsync.plan.actions import Action, Kind
 from cvsync.plan.images import Common, Images
 
-BytesOf = Callable[[Images], int]
-"""Gives the bytes that some images add to a body."""
+Shares = Callable[[Images], Sequence[int]]
+"""Gives the bytes that each of some images adds to a body, its labels aside."""
 Where = TypeVar("Where", bound=Hashable)
 
 _MOST_BYTES = 6  # of JSON a character of a URL, where it has to be escaped
-_URL_OVERHEAD = 64  # bytes of JSON around an image and around a label in a request body
-_LABEL_BYTES = 160
+_IMAGE_BYTES, _LABEL_BYTES = 64, 160  # of JSON around an image and for a label
 _OPEN_PACKS = 32
 """Packs of different metadata that wait to be filled; with more, the one that waits longest goes out."""
 
@@ -73,7 +73,7 @@ class Packs(Generic[Where]):
         return Batch(self._kind, tuple(self._open.pop(where)), is_planned=self._is_planned)
 
 
-def create_batches(images: Iterable[Images], *, bytes_of: BytesOf, is_bare: bool = False) -> Iterator[Batch]:
+def create_batches(images: Iterable[Images], *, shares: Shares, is_bare: bool = False) -> Iterator[Batch]:
     """Pack new images in their order: each kind, URLs and bytes, and each metadata by itself.
 
     Every batch holds at most 64 images, 20 distinct tags and ``MAX_BODY_BYTES`` of body. An image over the
@@ -81,7 +81,7 @@ def create_batches(images: Iterable[Images], *, bytes_of: BytesOf, is_bare: bool
 
     Args:
         images: New images.
-        bytes_of: Gives the bytes that some images add to a body.
+        shares: Gives the bytes that each of some images adds to a body, its labels aside.
         is_bare: Whether they go without labels.
     """
     packs: OrderedDict[Common, _Pack] = OrderedDict()
@@ -90,7 +90,7 @@ def create_batches(images: Iterable[Images], *, bytes_of: BytesOf, is_bare: bool
         while left:
             pack = packs.get(common)
             if pack is None:
-                pack = packs[common] = _Pack(bytes_of, is_bare=is_bare)
+                pack = packs[common] = _Pack(shares, is_bare=is_bare)
                 if len(packs) > _OPEN_PACKS:
                     yield packs.popitem(last=False)[1].batch()
             left = left[pack.put(left) :]
@@ -100,17 +100,16 @@ def create_batches(images: Iterable[Images], *, bytes_of: BytesOf, is_bare: bool
         yield pack.batch()
 
 
-def url_bytes(images: Images) -> int:
-    """Estimate the bytes of body that images by URL add, from above."""
-    letters = sum(map(len, images.names))
-    return _MOST_BYTES * letters + _URL_OVERHEAD * len(images) + _LABEL_BYTES * images.label_count
+def url_shares(images: Images) -> list[int]:
+    """Estimate the bytes of body that each image by URL adds, from above."""
+    return [_MOST_BYTES * len(name) for name in images.names]
 
 
 class _Pack:
     """A batch that is being filled."""
 
-    def __init__(self, bytes_of: BytesOf, *, is_bare: bool) -> None:
-        self._bytes_of, self._is_bare = bytes_of, is_bare
+    def __init__(self, shares: Shares, *, is_bare: bool) -> None:
+        self._shares, self._is_bare = shares, is_bare
         self._parts: list[Images] = []
         self._count = self._bytes = 0
         self._tags: set[str] = set()
@@ -121,22 +120,25 @@ class _Pack:
         One finds room in an empty pack, whatever it is.
         """
         some = images[: limits.MAX_IMAGES_PER_BATCH - self._count]
-        size, tags = self._with(some)
+        shares = self._shares(some)
+        size, tags = self._with(some, sum(shares))
         if _is_over(size, tags):
-            counts = range(1, len(some))
-            fitting = bisect_left(counts, True, key=lambda n: _is_over(*self._with(some[:n])))
+            totals, counts = [*accumulate(shares)], range(1, len(some))
+            fitting = bisect_left(counts, True, key=lambda n: _is_over(*self._with(some[:n], totals[n - 1])))
             some = some[: max(fitting, 0 if self._parts else 1)]
-            size, tags = self._with(some)
+            size, tags = self._with(some, sum(shares[: len(some)]))
         if some:
             self._parts.append(some)
             self._count += len(some)
             self._bytes, self._tags = size, tags
         return len(some)
 
-    def _with(self, images: Images) -> tuple[int, set[str]]:
-        """Give the bytes and the tags that it would hold with some images."""
-        tags = self._tags if self._is_bare else self._tags.union(images.tags)
-        return self._bytes + self._bytes_of(images), tags
+    def _with(self, images: Images, share: int) -> tuple[int, set[str]]:
+        """Give the bytes and the tags that it would hold with some images, and with their share."""
+        size = self._bytes + share + _IMAGE_BYTES * len(images)
+        if self._is_bare:
+            return size, self._tags
+        return size + _LABEL_BYTES * images.label_count, self._tags.union(images.tags)
 
     def batch(self) -> Batch:
         return Batch(self._parts[0].common.kind, Images.joined(self._parts))

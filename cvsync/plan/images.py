@@ -13,13 +13,12 @@ from itertools import accumulate, chain, groupby, pairwise
 from typing import NamedTuple, overload
 
 from cvsync import limits
+from cvsync.labels import Sides
 from cvsync.lean import lean_dataclass
 from cvsync.plan.actions import Action, Box, Kind, Label
 
 TagAndBox = tuple[str, Box | None]
 """A tag's id, and a box or None."""
-Sides = Sequence[Sequence[float | None]]
-"""Left, top, width and height of the boxes of some labels, a column each; None where a label has no box."""
 
 
 class Common(NamedTuple):

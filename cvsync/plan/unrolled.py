@@ -122,7 +122,7 @@ def _coded(column: pa.DictionaryArray) -> Iterable[str | None]:
     """Give a column of few distinct values; equal ones are one object."""
     values, codes = [*column.dictionary.to_pylist(), None], column.indices
     if codes.null_count:
-        codes = pc.fill_null(codes, -1)
+        codes = pc.fill_null(codes.cast(pa.int64()), -1)
     return map(values.__getitem__, codes.to_numpy().tolist())
 
 

@@ -21,9 +21,9 @@ def locate(action: Action) -> Path:
     return folder / action.path
 
 
-def file_bytes(images: Iterable[Action]) -> int:
-    """Say how many bytes images by bytes add to a request body, base64 included."""
-    return sum([_size(image) * 4 // 3 + 512 for image in images])
+def file_shares(images: Iterable[Action]) -> list[int]:
+    """Say how many bytes each image by bytes adds to a request body, as base64 and with its name."""
+    return [_size(image) * 4 // 3 + 512 for image in images]
 
 
 def _size(action: Action) -> int:

@@ -9,6 +9,7 @@ from itertools import chain
 
 from cvsync import limits
 from cvsync.api.created import Posted
+from cvsync.api.failures import CREATED, DUPLICATE
 from cvsync.api.versions import METADATA_SINCE, is_at_least
 from cvsync.errors import PlanError, ServiceError, TransportError
 from cvsync.model import Image
@@ -22,14 +23,13 @@ from cvsync.run.content import locate, why_unusable
 from cvsync.run.fetching import Fetching
 from cvsync.run.marked import images_of, marked_images
 from cvsync.run.marker import own_metadata
-from cvsync.run.posting import body_bytes, pair, post_images
+from cvsync.run.posting import body_shares, pair, post_images
 from cvsync.run.relabel import Relabels, sums_of_images
 from cvsync.run.sums import fingerprints
 from cvsync.run.tags import Tags
 from cvsync.run.verdict import Fate, Verdict, fate, verdict, words
 from cvsync.run.work import Job, Ticket, Work
 
-_CREATED, _DUPLICATE = "OK", "OKDuplicate"
 _AGAIN_AT_ONCE = 256  # images that wait to be sent once more, of each number of tries
 
 
@@ -62,7 +62,7 @@ class Creations:
         return self._packed(chain.from_iterable(map(self._sendable, planned)))
 
     def _packed(self, images: Iterable[Images], *, tries: int = 0) -> Iterator[Job]:
-        for batch in create_batches(images, bytes_of=body_bytes, is_bare=self._is_bare):
+        for batch in create_batches(images, shares=body_shares, is_bare=self._is_bare):
             yield self.send, replace(batch, tries=tries) if tries else batch
 
     def _sendable(self, images: Images) -> Iterable[Images]:
@@ -165,9 +165,9 @@ class Creations:
         images, labels = Images.of(batch.actions), sent.labels
         answered = Answered(images=images, labels=labels, type=self._plan.type, made=made)
         for place, outcome in enumerate(pair(images, sent.outcomes)):
-            if outcome is not None and outcome.image is not None and outcome.status == _CREATED:
+            if outcome is not None and outcome.image is not None and outcome.status == CREATED:
                 answered.fresh.append((place, outcome.image.id))
-            elif outcome is not None and outcome.image is not None and outcome.status == _DUPLICATE:
+            elif outcome is not None and outcome.image is not None and outcome.status == DUPLICATE:
                 answered.duplicates.append((place, outcome.image.id))
             else:
                 self._note_failed(answered, images[place], outcome, batch.tries + 1)
@@ -278,7 +278,7 @@ class Creations:
                     return
                 error = failure
                 continue
-            was_there = any(outcome.status == _DUPLICATE for outcome in sent.outcomes)
+            was_there = any(outcome.status == DUPLICATE for outcome in sent.outcomes)
             work.tell_settled(ticket, applied=bool(ours) if ticket.marker else was_there)
             await self._take(ticket, sent, ours=ours)
             return

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,8 +28,8 @@ from cvsync.run.content import locate, why_unusable
 from cvsync.run.ledger import Stored
 from cvsync.run.ledger_reading import OpenBatch
 from cvsync.run.marked import marked_images
-from cvsync.run.marker import own_metadata
-from cvsync.run.posting import body_bytes, pair, post_images
+from cvsync.run.marker import new_marker, own_metadata
+from cvsync.run.posting import body_shares, pair, post_images
 from cvsync.run.relabel import labels_of_image, sums_of_images
 from cvsync.run.verdict import Fate, Verdict, fate, verdict
 from cvsync.run.work import Ticket, Work
@@ -107,7 +106,7 @@ async def _settle_creation(work: Work, type_: ProjectType, labels: Labels | None
         if labels is None:
             return
         actions = _actions(labels, batch)
-        for part in create_batches(Images.alike(_sendable(actions)), bytes_of=body_bytes, is_bare=True):
+        for part in create_batches(Images.alike(_sendable(actions)), shares=body_shares, is_bare=True):
             await _send_again(work, type_, part, made)
         if not can_look and len(actions) < len(batch.items):
             work.tell("warning", text=_LOST.format(len(batch.items) - len(actions)))
@@ -139,7 +138,7 @@ def _sendable(actions: Iterable[Action]) -> Iterable[Action]:
 
 async def _send_again(work: Work, type_: ProjectType, batch: Batch, made: dict[str, Image]) -> None:
     is_marked = work.settings.markers and is_at_least(work.client.api_version, METADATA_SINCE)
-    marker = str(uuid4()) if is_marked else None
+    marker = new_marker() if is_marked else None
     images = Images.of(batch.actions)
     batch_id = work.ledger.intend(work.run_id, batch.kind.words, images.keys, marker=marker)
     ticket = Ticket(batch, batch_id, marker)

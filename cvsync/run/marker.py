@@ -6,6 +6,7 @@ them: whoever writes an image's metadata merges the mark in, since the service m
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
 from cvsync.labels import METADATA, Labels
@@ -33,6 +34,11 @@ def own_metadata(metadata: Metadata) -> Metadata:
     if not any(is_mark(name) for name, _ in metadata):
         return metadata
     return tuple(pair for pair in metadata if not is_mark(pair[0]))
+
+
+def new_marker() -> str:
+    """Make a marker that no other batch has."""
+    return secrets.token_hex(16)
 
 
 def with_marker(metadata: Metadata, marker: str | None, attempt: int) -> Mapping[str, str] | None:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from cvsync.api.client import Client
 from cvsync.api.created import Posted, posted, read_created
 from cvsync.api.entries import LabelColumns, file_entries, label_columns, url_entries
-from cvsync.plan.batch import url_bytes
+from cvsync.plan.batch import url_shares
 from cvsync.plan.images import Images, SentLabels
-from cvsync.run.content import file_bytes, read_bytes
+from cvsync.run.content import file_shares, read_bytes
 from cvsync.run.marker import with_marker
 from cvsync.run.room import Room
 
@@ -33,7 +33,7 @@ async def post_images(
     if images.common.is_by_url:
         body = client.creation(url_entries(images.names, _columns(labels)), metadata=metadata)
         return await _post(client, "CreateImagesFromUrls", project_id, body)
-    async with room.taken(file_bytes(images)):
+    async with room.taken(sum(file_shares(images))):
         async with room.building:
             body = await asyncio.to_thread(_write_files, client, images, labels, metadata)
         return await _post(client, "CreateImagesFromFiles", project_id, body)
@@ -69,6 +69,6 @@ def pair(images: Images, outcomes: Sequence[Posted]) -> Sequence[Posted | None]:
     return [(found.pop(0) if len(found) > 1 else found[0]) if (found := by_name[n]) else None for n in names]
 
 
-def body_bytes(images: Images) -> int:
-    """Say how many bytes images add to a request body."""
-    return url_bytes(images) if images.common.is_by_url else file_bytes(images)
+def body_shares(images: Images) -> list[int]:
+    """Say how many bytes each image adds to a request body, its labels aside."""
+    return url_shares(images) if images.common.is_by_url else file_shares(images)

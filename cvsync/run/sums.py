@@ -17,10 +17,10 @@ def fingerprints(labels: SentLabels) -> list[int]:
     count = len(labels.starts) - 1
     if not labels.tag_ids:
         return [EMPTY] * count
-    sides = np.array(labels.sides, np.float32).T  # None becomes no number
+    sides = [[NO_BOX if side is None else side for side in column] for column in labels.sides]
     hashes = label_hashes(
         np.array([_tag_hash(tag_id) for tag_id in labels.tag_ids], np.uint64),
-        np.where(np.isnan(sides), NO_BOX, sides),
+        np.array(sides, np.float32).T,
     )
     images = np.repeat(np.arange(count), np.diff(labels.starts))
     found: list[int] = sums(images, hashes, count).tolist()

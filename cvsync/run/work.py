@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,11 +12,12 @@ from typing import TypeVar
 from cvsync.api.client import Client
 from cvsync.api.download import Downloader
 from cvsync.errors import ServiceError, TransportError
-from cvsync.events import Event, Observer, ignore
+from cvsync.events import Observer, ignore, tell
 from cvsync.plan.actions import Action, Kind
 from cvsync.plan.batch import Batch
 from cvsync.run.ledger import Ledger
 from cvsync.run.ledger_runs import STEPS
+from cvsync.run.marker import new_marker
 from cvsync.run.origin import Origin
 from cvsync.run.outcome import Outcomes
 from cvsync.run.room import Room
@@ -89,7 +89,7 @@ class Work:
 
     def tell(self, name: str, **facts: object) -> None:
         """Tell the observer an event."""
-        self.observer(Event(name, facts))
+        tell(self.observer, name, **facts)
 
     def tell_done(self, batch: Batch) -> None:
         """Tell that a batch is over and done with, one way or the other."""
@@ -158,7 +158,7 @@ class Work:
 
     def _intend(self, batch: Batch, items: Iterable[str], *, marked: bool) -> Ticket:
         """Commit that a batch is about to leave."""
-        marker = secrets.token_hex(16) if marked else None
+        marker = new_marker() if marked else None
         batch_id = self.ledger.intend(self.run_id, batch.kind.words, items, marker=marker)
         self.tell("batch_sent", batch=batch_id, kind=batch.kind.words, items=len(batch.actions))
         return Ticket(batch, batch_id, marker, since=self.clock())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from cvsync.model import ProjectType
 from cvsync.plan import Kind, diff
 from cvsync.plan.actions import Action
 from cvsync.plan.images import Images
-from cvsync.plan.unrolled import as_images
+from cvsync.plan.unrolled import as_actions, as_images
 from cvsync.run.sums import fingerprints
 
 SIDES = st.sampled_from([0.1, 0.2, 0.25, 0.3])
@@ -94,3 +95,15 @@ def test_an_image_past_the_end_is_none() -> None:
 
     with pytest.raises(IndexError):
         images[1]
+
+
+@pytest.mark.parametrize("index", [pa.uint8(), pa.int32()])
+def test_tags_are_the_same_however_a_table_numbers_them(index: pa.DataType) -> None:
+    table = planned({"https://x/1": [("tag 1", 0.1, 0.1, 0.2, 0.2)], "https://x/2": []}).table
+    tags = pa.chunked_array([column.cast(pa.string()) for column in table.column("tag").chunks])
+    numbered = tags.cast(pa.dictionary(index, pa.string()))
+    at = table.column_names.index("tag")
+
+    actions = [*as_actions(table.set_column(at, "tag", numbered))]
+
+    assert [[label.tag for label in action.labels] for action in actions] == [["tag 1"], []]
