@@ -86,6 +86,7 @@ def migrate(source: str, copy: str, to: str | None, server_side: bool, dry_run: 
     from cvsync.flows import migrate as flow
     from cvsync.flows.server_side import copy_by_services
 
+    options["create_project"] |= server_side  # which always makes one
     if not options["create_project"] and (options["domain"] or options["exportable"]):
         raise click.UsageError("--domain and --exportable are of a new project; give --create-project too")
     base, options = split_common(options)

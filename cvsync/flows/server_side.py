@@ -100,6 +100,7 @@ async def _import(
             f"there is a project {request.project!r} already, and --server-side always makes a new one; "
             "without it, the project is brought up to date"
         )
+    await _refuse_unexportable(source, origin, request)
     before = {project.id for project in projects}
     exported = await source.client.export_project(origin.id)
     named = is_at_least(service.client.api_version, IMPORT_NAME_SINCE)
@@ -118,6 +119,19 @@ async def _import(
         images=exported.image_count, estimate=exported.estimated_import_time_in_ms / 1000,
     )  # fmt: skip
     return project
+
+
+async def _refuse_unexportable(source: Service, origin: Project, request: MigrateRequest) -> None:
+    """Refuse a copy whose models are to be exported and cannot be: it starts from the source's domain."""
+    domain_id = origin.settings.domain_id
+    if request.create is None or not request.create.exportable or domain_id is None:
+        return
+    domain = await source.client.get_domain(domain_id)
+    if not domain.exportable:
+        raise SettingsError(
+            f"project {origin.name} starts from domain {domain.name}, whose models cannot be exported; "
+            "without --server-side, --domain says what the copy starts from"
+        )
 
 
 async def _wait(service: Service, project: Project, sleep: Sleep) -> Project:

@@ -119,9 +119,18 @@ def test_a_project_whose_models_a_later_step_cannot_export_is_not_made(
     assert night.writes() == {}
 
 
-def test_a_copy_whose_models_a_later_step_cannot_export_is_not_made(night: Night) -> None:
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("create_project", "no multiclass domain 'General' whose models can be exported"),
+        ("server_side", "project shelf starts from domain General, whose models cannot be exported"),
+    ],
+)
+def test_a_copy_whose_models_a_later_step_cannot_export_is_not_made(
+    night: Night, how: str, words: str
+) -> None:
     assert night.run("push", night.folder / "manifest.csv", "--create-project").code == 0
-    migrate = 'migrate = { source = "shelf", copy = "copy", create_project = true }'
+    migrate = f'migrate = {{ source = "shelf", copy = "copy", {how} = true }}'
     steps = f'steps = [{{ {migrate} }}, {{ train = {{ export = "onnx" }} }}]'
     (night.folder / "cvsync.toml").write_text(f"[job.nightly]\n{steps}\n")
     night.forget()
@@ -129,7 +138,7 @@ def test_a_copy_whose_models_a_later_step_cannot_export_is_not_made(night: Night
     ran = night.run("run", "nightly", "-p", "copy", "--config", night.folder / "cvsync.toml")
 
     assert (ran.code, night.writes()) == (2, {})
-    assert "no multiclass domain 'General' whose models can be exported" in ran.err
+    assert words in ran.err
 
 
 def test_a_model_that_is_not_good_enough_leaves_the_published_one_alone(night: Night) -> None:

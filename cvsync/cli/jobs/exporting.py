@@ -20,7 +20,8 @@ def ready_to_export(steps: Sequence[Step], common_of: CommonOf) -> Iterator[Step
     """
     for number, step in enumerate(steps, 1):
         later = [other for other in steps[number:] if _exports(other)]
-        if step.options.get("create_project") and later:
+        makes = step.options.get("create_project") or step.options.get("server_side")
+        if makes and later:
             made = _target(step, common_of)
             is_needed = any(_target(other, common_of) == made for other in later)
             yield replace(step, options={"exportable": is_needed, **step.options})
