@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cvsync.cli.one_line import one_line
 from cvsync.cli.plan_text import count, plan_line
 from cvsync.cli.release_text import exported_line, judgement_lines, published_line
 from cvsync.cli.waiting import Waiting
@@ -132,7 +133,7 @@ class TextOutput:
             if facts.get("column")
             else f" {facts.get('image') or ''}"
         )
-        self._say(f"refused: {where}{what}: {facts['code']} {facts['reason']}", always=True)
+        self._say(one_line(f"refused: {where}{what}: {facts['code']} {facts['reason']}"), always=True)
 
     def _on_deletions_held_back(self, facts: Mapping[str, Any]) -> None:
         self._say(f"{facts['images']} deletions held back, since something was refused", always=True)

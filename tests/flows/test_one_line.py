@@ -23,3 +23,13 @@ def test_a_tag_stays_in_its_line(
     assert SHOWN in done.out
     assert not {"\x1b", "\u202e"} & {*done.out}
     assert [line for line in done.out.splitlines() if line.startswith("0 unchanged\\")] == []
+
+
+def test_a_name_of_a_refused_file_stays_in_its_line(terminal: Terminal) -> None:
+    (terminal.folder / "a\n0 images refused\x1b[2J.png").write_bytes(b"no picture")
+
+    done = terminal.push(terminal.manifest([{"path": "a\n0 images refused\x1b[2J.png", "tag": "fork"}]))
+
+    assert done.code == 3
+    assert r"a\n0 images refused\x1b[2J.png: " in done.err
+    assert "\x1b" not in done.err
