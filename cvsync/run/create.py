@@ -178,7 +178,7 @@ class Creations:
             replaced=answered.replaced,
             seen=dict.fromkeys(answered.strangers),
         )
-        self._work.tell_done(batch)
+        self._work.tell_done(batch, left=len(images) - len(answered.placed) - answered.refused)
         self._fetching.learn(images, answered.unread)
         await self._follow(answered, is_whole=sent.is_whole)
         if self._work.origin is not None or not images.common.is_by_url:

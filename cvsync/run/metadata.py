@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from cvsync.api.failures import Failure, classify_metadata
 from cvsync.api.listing import fetch_images
 from cvsync.limits import IDS_PER_URL
 from cvsync.plan.actions import Action, Kind
@@ -68,16 +69,31 @@ class MetadataChanges:
 
         ids = [action.image_id or "" for action in batch.actions]
         sent = await self._work.send(batch, call, again=again, items=ids)
-        if sent is not None:
-            self._take(*sent)
+        if sent is None:
+            return
+        left = self._take(*sent)
+        if left:
+            tries = batch.tries + 1
+            await self._work.sleep(self._work.settings.retry_wait * 2.0 ** (tries - 1))
+        if left and not self._work.stop.requested:
+            await self._send(replace(batch, actions=left, tries=tries), metadata)
 
-    def _take(self, ticket: Ticket, summary: MetadataSummary) -> None:
-        actions = ticket.batch.actions
+    def _take(self, ticket: Ticket, summary: MetadataSummary) -> list[Action]:
+        """Write down what became of each image; give those that are to be sent once more."""
+        work, batch = self._work, ticket.batch
         status = {outcome.image_id: outcome.status for outcome in summary.images}
-        refused = [a for a in actions if status.get(a.image_id or "", "OK") != "OK"]
-        for action in refused:
-            code = status[action.image_id or ""]
-            self._work.refuse(action, code, "the service does not take the metadata")
-        counts = {"metadata_set": len(actions) - len(refused), "refused": len(refused), STEPS: len(actions)}
-        self._work.ledger.conclude(ticket.batch_id, counts=counts)
-        self._work.tell_done(ticket.batch)
+        is_last = batch.tries + 1 >= work.settings.item_tries
+        left, refused = [], 0
+        for action in batch.actions:
+            code = status.get(action.image_id or "", "OK")
+            failure = classify_metadata(code)
+            if failure is Failure.ITEM_TRANSIENT and not is_last:
+                left.append(action)
+            elif failure is not None:
+                refused += 1
+                work.refuse(action, code, "the service does not take the metadata")
+        over = len(batch.actions) - len(left)
+        counts = {"metadata_set": over - refused, "refused": refused, STEPS: over}
+        work.ledger.conclude(ticket.batch_id, counts=counts)
+        work.tell_done(batch, left=len(left))
+        return left

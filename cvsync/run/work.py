@@ -91,9 +91,9 @@ class Work:
         """Tell the observer an event."""
         tell(self.observer, name, **facts)
 
-    def tell_done(self, batch: Batch) -> None:
-        """Tell that a batch is over and done with, one way or the other."""
-        self.tell("batch_done", kind=batch.kind.words, items=len(batch.actions))
+    def tell_done(self, batch: Batch, *, left: int = 0) -> None:
+        """Tell that a batch is over and done with, one way or the other, but for what is to be sent again."""
+        self.tell("batch_done", kind=batch.kind.words, items=len(batch.actions) - left)
 
     def refuse(self, action: Action, code: str, message: str) -> None:
         """Note a refusal and tell it; the caller counts it in the ledger."""

@@ -76,6 +76,7 @@ async def test_image_that_may_work_later_is_sent_three_times(
     assert {r.code for r in outcomes.refusals} == (set() if lands else {status})
     assert (await bench.calls())["CreateImagesFromUrls"] == min(failures + 1, 3)
     assert bench.clock.slept == [1.0, 2.0][: min(failures, 2)]
+    assert sum(told["items"] for told in bench.told("batch_done")) == 5
 
 
 async def test_tags_are_read_anew_before_an_image_of_unknown_fault_is_sent_again(bench: Bench) -> None:
