@@ -11,6 +11,7 @@ import click
 
 from cvsync.cli.deadline import Deadline
 from cvsync.cli.keys import KeyNames
+from cvsync.cli.number import Number
 from cvsync.cli.odd_texts import refuse_odd_texts
 from cvsync.cli.profiles import configure, load_profile, overruled
 from cvsync.settings import API_VERSIONS, DEFAULT_API_VERSION
@@ -172,21 +173,21 @@ _COMMON = (
     click.option(
         "--tps",
         envvar="CVSYNC_TPS",
-        type=click.FloatRange(0, min_open=True),
+        type=Number(0, min_open=True),
         metavar="N",
         help="Requests a second, of each kind.  [default: as many as the service takes]",
     ),
     click.option(
         "--tps-max",
         envvar="CVSYNC_TPS_MAX",
-        type=click.FloatRange(0, min_open=True),
+        type=Number(0, min_open=True),
         metavar="N",
         help="Requests a second at most, of what the service takes.",
     ),
     click.option(
         "--max-outage",
         envvar="CVSYNC_MAX_OUTAGE",
-        type=click.FloatRange(0),
+        type=Number(0),
         default=1800.0,
         show_default=True,
         metavar="SECONDS",
@@ -201,7 +202,7 @@ _COMMON = (
     click.option(
         "--lock-timeout",
         envvar="CVSYNC_LOCK_TIMEOUT",
-        type=click.FloatRange(0),
+        type=Number(0),
         default=0.0,
         show_default=True,
         metavar="SECONDS",

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from cvsync.cli.number import Number
+
 
 @click.command()
 @click.option(
@@ -25,9 +27,7 @@ import click
     show_default=True,
     help="The folder of its state; it goes on where it was.",
 )
-@click.option(
-    "--tps", type=click.FloatRange(0, min_open=True), help="Calls a second before 429.  [default: no cap]"
-)
+@click.option("--tps", type=Number(0, min_open=True), help="Calls a second before 429.  [default: no cap]")
 @click.option(
     "--tps-kind",
     type=click.Choice(["bucket", "window"]),
@@ -35,9 +35,7 @@ import click
     show_default=True,
     help="How the cap counts: a token bucket, or a window of one second.",
 )
-@click.option(
-    "--latency", type=click.FloatRange(0), default=0.0, help="Median seconds of an answer, lognormal."
-)
+@click.option("--latency", type=Number(0), default=0.0, help="Median seconds of an answer, lognormal.")
 @click.option(
     "--quota",
     type=click.Choice(["S0", "F0", "none"]),
@@ -55,12 +53,10 @@ import click
     default=True,
     help="Whether submitted URLs are downloaded; if not, the URL's text stands for the bytes.",
 )
-@click.option(
-    "--link-lifetime", type=click.FloatRange(0), default=86400.0, help="Seconds that image links live."
-)
+@click.option("--link-lifetime", type=Number(0), default=86400.0, help="Seconds that image links live.")
 @click.option(
     "--import-seconds",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=1.0,
     show_default=True,
     help="How long a copied project says Importing.",

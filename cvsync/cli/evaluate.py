@@ -13,6 +13,7 @@ import click
 
 from cvsync.cli.common import common_options, split_common
 from cvsync.cli.model_options import model_options, take_model
+from cvsync.cli.number import Number
 from cvsync.cli.reading_options import reading_options, take_reading
 from cvsync.cli.release_text import share
 from cvsync.cli.writable import WritableFile, refuse_manifest
@@ -30,11 +31,11 @@ SHOWN = 10  # mistakes, before "and N more"
 @click.command()
 @click.argument("manifests", metavar="MANIFEST…", nargs=-1, required=True)
 @click.option(
-    "--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True, metavar="P",
+    "--threshold", type=Number(0, 1), default=0.5, show_default=True, metavar="P",
     help="Predictions that are less probable do not count, but for AP they do.",
 )  # fmt: skip
 @click.option(
-    "--overlap", type=click.FloatRange(0, 1, min_open=True), default=0.3, show_default=True, metavar="IOU",
+    "--overlap", type=Number(0, 1, min_open=True), default=0.3, show_default=True, metavar="IOU",
     help="How much a predicted box and the labelled one overlap at least, for it to be found.",
 )  # fmt: skip
 @click.option(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cvsync.cli.common import LOCAL, Common, F, add_options
+from cvsync.cli.number import Number
 from cvsync.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -75,20 +75,20 @@ _GATE = (
     ),
     click.option(
         "--tolerance",
-        type=click.FloatRange(0, 1),
+        type=Number(0, 1),
         default=0.0,
         metavar="FRACTION",
         help="With --no-worse-than: how much worse it may be all the same.  [default: 0]",
     ),
     click.option(
         "--threshold",
-        type=click.FloatRange(0, 1),
+        type=Number(0, 1),
         metavar="FRACTION",
         help="Predictions below it do not count.  [default: as the service has it]",
     ),
     click.option(
         "--overlap",
-        type=click.FloatRange(0, 1),
+        type=Number(0, 1),
         metavar="FRACTION",
         help="How much of a box must be met for it to count.  [default: as the service has it]",
     ),
@@ -172,22 +172,18 @@ def take_gate(options: dict[str, Any]) -> Gate:
     """Take what a model must be like out of a command's options.
 
     Raises:
-        click.UsageError: A tolerance goes with nothing, or a share is no number.
+        click.UsageError: A tolerance goes with nothing.
         SettingsError: A least share is no fraction.
     """
     from cvsync.flows.judge import Gate, Least, Measure
 
     least = [Least.parse(m, text) for m in Measure for text in options.pop(f"min_{m}")]
     compares, tolerance = bool(options.pop("no_worse_than")), options.pop("tolerance")
-    shares = {"tolerance": tolerance} | {name: options.pop(name) for name in ("threshold", "overlap")}
-    for name, share in shares.items():
-        if share is not None and math.isnan(share):
-            raise click.UsageError(f"--{name} nan is no fraction; give one from 0 to 1")
     if tolerance and not compares:
         raise click.UsageError("--tolerance is of --no-worse-than published; give both")
     return Gate(
         least=tuple(least), no_worse_than_published=compares, tolerance=tolerance,
-        threshold=shares["threshold"], overlap=shares["overlap"],
+        threshold=options.pop("threshold"), overlap=options.pop("overlap"),
     )  # fmt: skip
 
 

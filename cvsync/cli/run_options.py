@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cvsync.cli.common import F, add_options
+from cvsync.cli.number import Number
 from cvsync.run.settings import BODY_BYTES, GRACE, Adopt, RunSettings
 
 _MB = 1_000_000
@@ -44,7 +45,7 @@ _RUN = (
     click.option(
         "--settle-grace",
         envvar="CVSYNC_SETTLE_GRACE",
-        type=click.FloatRange(0),
+        type=Number(0),
         default=GRACE,
         show_default=True,
         metavar="SECONDS",

@@ -11,6 +11,7 @@ import click
 
 from cvsync.cli.common import common_options, split_common
 from cvsync.cli.model_options import model_options, take_model
+from cvsync.cli.number import Number
 from cvsync.cli.streams import has_reader
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("pictures", metavar="IMAGE|URL|FOLDER…", nargs=-1, required=True)
 @click.option(
-    "--threshold", type=click.FloatRange(0, 1), metavar="P",
+    "--threshold", type=Number(0, 1), metavar="P",
     help="Leave out what is less probable.  [default: 0.5 for boxes]",
 )  # fmt: skip
 @click.option(

@@ -155,8 +155,11 @@ def test_project_that_cannot_be_trained_yet_is_told_with_its_tags(terminal: Term
         (["train", "--hours", "3"], "--hours is of --training-type advanced"),
         (["train", "--training-type", "advanced"], "as long as --hours says"),
         (["train", "--tolerance", "0.1"], "--tolerance is of --no-worse-than"),
-        (["train", "--no-worse-than", "published", "--tolerance", "nan"], "--tolerance nan is no fraction"),
-        (["train", "--threshold", "nan"], "--threshold nan is no fraction"),
+        (
+            ["train", "--no-worse-than", "published", "--tolerance", "nan"],
+            "nan is no number",
+        ),
+        (["train", "--threshold", "nan"], "nan is no number"),
         (["train", "--min-ap", "nan"], "write 0.7 or TAG=0.7"),
         (["train", "--publish", "live"], "set CVSYNC_PREDICTION_RESOURCE_ID"),
         (["publish", "live"], "set CVSYNC_PREDICTION_RESOURCE_ID"),
