@@ -165,12 +165,12 @@ class Creations:
         images, labels = Images.of(batch.actions), sent.labels
         answered = Answered(images=images, labels=labels, type=self._plan.type, made=made)
         for place, outcome in enumerate(pair(images, sent.outcomes)):
-            if outcome is not None and outcome.image is not None and outcome.status == CREATED:
-                answered.fresh.append((place, outcome.image.id))
-            elif outcome is not None and outcome.image is not None and outcome.status == DUPLICATE:
-                answered.duplicates.append((place, outcome.image.id))
-            else:
+            if outcome is None or outcome.image is None or outcome.status not in (CREATED, DUPLICATE):
                 self._note_failed(answered, images[place], outcome, batch.tries + 1)
+            elif outcome.status == CREATED:
+                answered.fresh.append((place, outcome.image.id))
+            else:
+                answered.duplicates.append((place, outcome.image.id))
         self._work.ledger.conclude(
             ticket.batch_id,
             counts=answered.counts(),
