@@ -6,28 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cvsync.cli.common import LOCAL, Common, F, add_options
+from cvsync.cli.common import F, add_options
 from cvsync.cli.reading_options import reading_options
 from cvsync.cli.writable import WritableFile
 
 if TYPE_CHECKING:
     from cvsync.model import ProjectType
-
-__all__ = [
-    "LOCAL",
-    "PROJECT_TYPES",
-    "Common",
-    "create_project_option",
-    "exportable_option",
-    "manifest_options",
-    "max_delete_option",
-    "project_type",
-    "quota_option",
-    "rejects_option",
-    "tag_map_option",
-    "take_renames",
-    "yes_option",
-]
 
 PROJECT_TYPES = ("multiclass", "multilabel", "detection", "classification")
 

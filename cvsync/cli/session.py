@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsync.cli import exits, process
+from cvsync.cli.common import LOCAL, Common
 from cvsync.cli.ending import EarlyEndError, Ending, exit_now
 from cvsync.cli.endpoints import endpoint_url
 from cvsync.cli.jobs.listening import pass_on
 from cvsync.cli.jsonl import JsonOutput
 from cvsync.cli.keys import KeyNames, prediction_key, training_key
-from cvsync.cli.options import LOCAL, Common
 from cvsync.cli.terminating import Terminated, terminating
 from cvsync.cli.text import TextOutput
 from cvsync.errors import LockedError, SettingsError
