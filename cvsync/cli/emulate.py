@@ -98,7 +98,7 @@ def emulate(faults: tuple[str, ...], quirks: tuple[str, ...], **options: Any) ->
     from cvsync.run.lock import hold_lock
 
     try:
-        from cvsync.emulator import EmulatorSettings, SchemaError, serve
+        from cvsync.emulator import AddressError, EmulatorSettings, SchemaError, serve
     except ImportError as error:
         raise click.ClickException(NEEDS) from error
     options |= {"faults": _read_faults(faults), "quirks": _read_quirks(quirks)}
@@ -107,12 +107,13 @@ def emulate(faults: tuple[str, ...], quirks: tuple[str, ...], **options: Any) ->
     try:
         with hold_lock(settings.data, run_id="emulator", what=str(settings.data)):
             asyncio.run(serve(settings, ready=_say_listening))
-    except SchemaError as error:
+    except (AddressError, SchemaError) as error:
         click.echo(f"cvsync: {error}", err=True)
-        return exits.UNEXPECTED
+        return exits.USAGE
     except (CvsyncError, OSError) as error:
-        address = f"{settings.host} port {settings.port}"
-        click.echo(f"cvsync: {exits.explain(error) or f'cannot listen on {address}: {error}'}", err=True)
+        if (reason := exits.explain(error)) is None:
+            raise
+        click.echo(f"cvsync: {reason}", err=True)
         return exits.exit_code(error)
     return exits.OK
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,19 +35,24 @@ async def local_emulator(data: Path, manifests: Sequence[Name]) -> AsyncIterator
 
     Raises:
         LockedError: Another process has this data folder.
+        SettingsError: What lies in it is not what this version of the emulator reads.
     """
     from cvsync.run.lock import hold_lock
 
     try:
-        from cvsync.emulator import Emulator, EmulatorSettings
+        from cvsync.emulator import Emulator, EmulatorSettings, SchemaError
     except ImportError as error:
         raise SettingsError(NEEDS) from error
     folder = common_folder(manifests)
-    with hold_lock(data, run_id="emulator", what=str(data)):
-        async with Emulator(replace(EmulatorSettings(data=data, files=folder), **keys())) as emulator:
-            files = (folder, f"{emulator.url}/files") if folder else None
-            settings = emulator.settings
-            yield LocalResource(emulator.url, settings.training_key, settings.prediction_key, files)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(hold_lock(data, run_id="emulator", what=str(data)))
+        settings = replace(EmulatorSettings(data=data, files=folder), **keys())
+        try:
+            emulator = await stack.enter_async_context(Emulator(settings))
+        except SchemaError as error:
+            raise SettingsError(str(error)) from error
+        files = (folder, f"{emulator.url}/files") if folder else None
+        yield LocalResource(emulator.url, settings.training_key, settings.prediction_key, files)
 
 
 def keys() -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 from collections.abc import Callable
 from types import TracebackType
 
@@ -29,6 +31,10 @@ MAX_LINE_BYTES = 64 * 1024  # 256 ids in a query are about 10 kB
 _SHUTDOWN_SECONDS = 2.0
 
 
+class AddressError(OSError):
+    """Nothing can listen at the address that was given."""
+
+
 class Emulator:
     """A Custom Vision service on this machine, for as long as the `async with` block lasts."""
 
@@ -39,6 +45,13 @@ class Emulator:
         self._closing = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Emulator:
+        """Start to serve.
+
+        Raises:
+            AddressError: Something else listens there already, or it is no address of this machine.
+            SchemaError: The folder's state is not one that this version reads.
+            OSError: The folder cannot be written to.
+        """
         async with contextlib.AsyncExitStack() as stack:
             await self._start(stack)
             self._closing = stack.pop_all()
@@ -77,12 +90,21 @@ class Emulator:
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        await self._listen(runner)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         site.trainer.resume()
         site.exporter.resume()
         site.importer.resume()
         self.url = links.base = f"http://{host}:{runner.addresses[0][1]}"
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        host, port = self.settings.host, self.settings.port
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            # asyncio says the address in its own text; that of a name which leads nowhere has no number.
+            reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+            raise AddressError(f"cannot listen on {host} port {port}: {reason}") from error
 
 
 def _application(gate: Gate) -> web.Application:

@@ -66,6 +66,7 @@ def test_events_are_json_and_end_with_run_end(served: Desk) -> None:
         (["validate", "mixed.csv", "--rejects", "new/bad.csv"], {}, 3, ""),
         (["convert", "m.csv", "m.csv/out.csv"], {}, 2, "m.csv"),
         (["emulate", "--data", "m.csv/data", "--port", "0"], {}, 2, "data: Not"),
+        (["push", "m.csv", "-p", "x", "-e", "local", "--local-data", "other"], {}, 2, "no state of an em"),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_has_a_code_and_a_reason(
@@ -74,6 +75,8 @@ def test_what_goes_wrong_has_a_code_and_a_reason(
     served.manifest(2)
     (served.folder / "bad.csv").write_text("url,left\nhttps://pictures.test/1,0.5\n")
     (served.folder / "empty.csv").write_text("")
+    (served.folder / "other").mkdir()
+    (served.folder / "other" / "state.sqlite").write_text("no database, whatever its name says" * 10)
     (served.folder / "mixed.csv").write_text("url,tag\nftp://pictures.test/1,fork\n")
 
     done = served.run(*arguments, **environment)

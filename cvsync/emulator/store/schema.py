@@ -79,7 +79,7 @@ CREATE TABLE suggestions(
 
 
 class SchemaError(Exception):
-    """The folder's state was written by another version of the emulator."""
+    """The folder's state was written by another version of the emulator, or by another program."""
 
 
 class Store:
@@ -89,7 +89,13 @@ class Store:
         self.db = sqlite3.connect(path, isolation_level=None, cached_statements=512)
         # WAL with NORMAL loses nothing when the process is killed; only a power cut may cost the last
         # commits, and an emulator need not survive that.
-        self.db.execute("PRAGMA journal_mode=WAL")
+        try:
+            self.db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.DatabaseError as error:
+            self.db.close()
+            if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+                raise
+            raise SchemaError(f"{path}: it is no state of an emulator, or it is damaged") from error
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA cache_size=-65536")
         # A batch touches some hundred pages all over the indexes: they go to the disk together, up to 64 MB.

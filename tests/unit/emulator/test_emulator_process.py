@@ -2,6 +2,7 @@ import asyncio
 import base64
 import itertools
 import json
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -153,6 +154,32 @@ def test_a_second_emulator_on_the_same_data_names_them(tmp_path):
 
     assert done.return_value == 8
     assert f"another run is at work on {tmp_path}: run emulator" in done.output
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [("127.0.0.1", "address already in use"), ("203.0.113.4", "cannot assign"), ("no host", "cannot listen")],
+)
+def test_an_address_where_nothing_can_listen_is_a_usage_error(tmp_path, host, reason):
+    """The second is of documentation, so no machine's own; the third is no name."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        arguments = ["--data", str(tmp_path), "--host", host, "--port", port]
+        done = CliRunner().invoke(emulate, arguments, standalone_mode=False)
+
+    (line,) = done.stderr.splitlines()
+    assert done.return_value == 2
+    assert line.startswith(f"cvsync: cannot listen on {host} port {port}: ")
+    assert reason in line.lower()
+
+
+def test_a_folder_with_something_else_in_it_is_a_usage_error(tmp_path):
+    (tmp_path / "state.sqlite").write_text("no database, whatever its name says" * 10)
+
+    done = CliRunner().invoke(emulate, ["--data", str(tmp_path)], standalone_mode=False)
+
+    assert done.return_value == 2
+    assert "state.sqlite: it is no state of an emulator" in done.stderr
 
 
 def test_a_worker_process_fits_a_model(tmp_path):
