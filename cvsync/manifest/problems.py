@@ -81,7 +81,7 @@ _KINDS = {
     # What is told and taken
     "W001": ("boxes stood out of their image by 0.00001 or half a pixel at most and were clamped", ""),
     "W002": ("rows say again what the image has already", "take them out"),
-    "W003": ("rows repeat a box exactly; the image will hold both", "take them out"),
+    "W003": ("rows repeat a box exactly; an image that is new will hold both", "take them out"),
     "W004": ("spellings of one tag; the first counts", "choose one"),
     "W005": ("blanks around a cell were left out", ""),
     "W006": ("urls with blanks inside; they are sent as they stand", "write %20"),

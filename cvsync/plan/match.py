@@ -37,8 +37,10 @@ class LabelSet:
 def unmatched(desired: LabelSet, present: LabelSet, *, tolerance: float) -> tuple[Rows, Rows]:
     """Find the rows of each set that have no partner in the other.
 
-    Multisets: two identical boxes need two partners. Within an image and tag, boxes whose four numbers all
-    differ by at most ``tolerance`` are partners, the nearest pairs first.
+    Multisets: two identical labels that are present need two partners. Of those that are desired all have one
+    as soon as a single one is present, since the service adds no box to an image that has the very same one.
+    Within an image and tag, boxes whose four numbers all differ by at most ``tolerance`` are partners, the
+    nearest pairs first.
     """
     left, right = _without_exact(desired, present)
     left, right = _without_near(desired, present, left, right, tolerance)
@@ -54,7 +56,7 @@ def _without_exact(desired: LabelSet, present: LabelSet) -> tuple[Rows, Rows]:
     ours = np.add.reduceat(is_ours, starts, dtype=np.int64) if len(starts) else sizes
     rank = np.arange(len(order)) - np.repeat(starts, sizes)
     rank -= np.where(is_ours, 0, np.repeat(ours, sizes))
-    alone = order[rank >= np.repeat(np.minimum(ours, sizes - ours), sizes)]
+    alone = order[rank >= np.repeat(np.where(ours < sizes, ours, 0), sizes)]
     return alone[alone < len(desired)], alone[alone >= len(desired)] - len(desired)
 
 

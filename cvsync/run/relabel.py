@@ -120,7 +120,7 @@ class Relabels:
         """
         gained: dict[str, list[TagAndBox]] = defaultdict(list)
         unsure: dict[str, int | None] = dict(seen or {})
-        refused = 0
+        refused = repeated = 0
         for action in ticket.batch.actions:
             label, image_id = action.labels[0], action.image_id or ""
             tag = self._tags.id_of(label.tag)
@@ -131,6 +131,8 @@ class Relabels:
             elif added.created[identity]:
                 added.created[identity] -= 1
                 gained[image_id].append((tag, label.box))
+            elif identity in added.created:
+                repeated += 1  # the image took the same box of another row, and holds it once
             elif seen is None:
                 # Already there: put by somebody else, or by an attempt that the transport repeated.
                 unsure[image_id] = None
@@ -138,7 +140,7 @@ class Relabels:
             ticket.batch_id,
             run_id=self._work.run_id,
             counts={
-                "labels_added": len(ticket.batch.actions) - refused,
+                "labels_added": len(ticket.batch.actions) - refused - repeated,
                 "refused": refused,
                 STEPS: ticket.batch.steps,
             },
