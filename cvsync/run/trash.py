@@ -93,7 +93,8 @@ class Trash:
                 is_detection=is_detection,
             )
         ]
-        await asyncio.to_thread(self._write, rows)
+        if rows:
+            await asyncio.to_thread(_write, rows, self._next_file())
         return {image.id: file for image, file in zip(images, files, strict=True) if isinstance(file, str)}
 
     async def _save_bytes(self, image: Image) -> Path | str:
@@ -114,13 +115,18 @@ class Trash:
                 return await asyncio.to_thread(_keep, part, received.start)
         raise AssertionError("the last try returns")
 
-    def _write(self, rows: list[dict[str, object]]) -> None:
-        if not rows:
-            return
-        while (path := self.folder / f"{self._number:06}.parquet").exists():
+    def _next_file(self) -> Path:
+        """Name the file of one more request: several delete at the same time, and each needs its own."""
+        while True:
+            path = self.folder / f"{self._number:06}.parquet"
             self._number += 1
-        with open_whole(path, mode=PRIVATE, is_synced=True) as file:
-            pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), file)
+            if not path.exists():
+                return path
+
+
+def _write(rows: list[dict[str, object]], path: Path) -> None:
+    with open_whole(path, mode=PRIVATE, is_synced=True) as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), file)
 
 
 def _rows(

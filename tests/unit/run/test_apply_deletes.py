@@ -10,6 +10,7 @@ from bench import Bench, placed
 from bench_fixtures import StartBench
 from plans import box, create
 
+from cvsync import limits
 from cvsync.plan.actions import Action, Kind, Origin
 
 
@@ -104,6 +105,20 @@ async def test_images_are_saved_before_they_are_deleted(bench: Bench, backup: bo
         files = [p for p in (bench.folder / "trash").rglob("*") if p.is_file()]
         assert len(files) == 3
         assert {p.stat().st_mode & 0o777 for p in files} == {0o600}
+
+
+async def test_requests_that_delete_side_by_side_are_all_saved(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"picture {n}" for n in range(12)]
+    ids = await placed(bench, *(create(name, box("fork")) for name in names), tags=["fork"])
+    monkeypatch.setattr(limits, "IDS_PER_URL", 1)  # a request each
+
+    await bench.apply(bench.plan(*(Action(Kind.DELETE_IMAGE, n, image_id=ids[n]) for n in names)))
+
+    files = sorted((bench.folder / "trash" / "run 2").glob("*.parquet"))
+    saved = [row["image_id"] for file in files for row in pq.read_table(file).to_pylist()]
+    assert sorted(saved) == sorted(ids.values())
 
 
 async def test_image_that_cannot_be_saved_is_not_deleted(start_bench: StartBench) -> None:
