@@ -263,6 +263,8 @@ def _infer_box(rows: Rows, reading: Reading, fields: tuple[str, ...], units: Uni
     """Tell what four numbers of one cell are, where every box says the same."""
     fitting = []
     columns = _columns(rows, fields, pa.float64())
+    if all(column.is_blank for column in columns):
+        return Box.LTWH  # there is no box that it could be wrong about
     for box in Box:
         state = _State(rows, reading, fields, box, columns)
         boxes = state.convert(units or _infer_units(state))

@@ -32,6 +32,11 @@ class NumberColumn:
     """Cells that are no number; None: no cell is."""
     marks: Marks = field(default_factory=list)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether no cell has anything in it."""
+        return not len(self.values) or (self.empty is not None and bool(self.empty.all()))
+
 
 def read_numbers(array: pa.Array, field: str, type_: pa.DataType, *, nan_is_null: bool) -> NumberColumn:
     """Read a column as numbers, and mark the cells that are none.

@@ -53,6 +53,17 @@ def test_few_rows_are_a_manifest(tmp_path: Path, rows: int) -> None:
     assert read_one(tmp_path / "m.parquet").rows == rows
 
 
+@pytest.mark.parametrize("type_", [pa.list_(pa.float32()), pa.list_(pa.float64(), 4)])
+@pytest.mark.parametrize("rows", [0, 2])
+def test_boxes_that_nobody_drew_need_no_convention(tmp_path: Path, rows: int, type_: pa.DataType) -> None:
+    columns = {"url": pa.array(URLS[:rows], pa.string()), "tag": pa.array(["a"] * rows, pa.string())}
+    pq.write_table(pa.table(columns | {"box": pa.nulls(rows, type_)}), tmp_path / "m.parquet")
+
+    manifest = read_one(tmp_path / "m.parquet")
+
+    assert (manifest.rows, problems_of(manifest), manifest.labels.has_boxes) == (rows, [], False)
+
+
 def test_numbers_of_any_type_are_numbers(tmp_path: Path) -> None:
     types = {"left": pa.int64(), "top": pa.float64(), "width": pa.string(), "height": pa.decimal128(8, 2)}
     columns = {
