@@ -9,6 +9,7 @@ from collections.abc import Callable
 import click
 
 from cvsync.cli import exits
+from cvsync.cli.one_line import one_line
 from cvsync.errors import SettingsError
 
 NOT_AGREED = exits.INTERRUPTED  # nothing was done, as if it had come at once
@@ -28,7 +29,7 @@ def _ask(what: str) -> bool:
     # A running event loop takes Ctrl-C for itself, and would not see it while this waits for an answer.
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return click.confirm(f"Remove {what}?", err=True)
+        return click.confirm(f"Remove {one_line(what)}?", err=True)
     except click.Abort:
         return False
     finally:

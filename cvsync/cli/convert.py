@@ -61,7 +61,7 @@ def convert(manifests: tuple[str, ...], out: Path, **options: Any) -> int:
 
 def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
     from cvsync.cli import exits
-    from cvsync.cli.showing import written_line
+    from cvsync.cli.showing import show_lines, written_line
     from cvsync.events import tell
     from cvsync.flows.telling import tell_manifest, tell_problems
 
@@ -76,9 +76,8 @@ def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
             precision=written.format.holds.precision,
         )  # fmt: skip
     else:
-        for loss in written.losses:
-            click.echo(f"left out: {loss}", err=True)
-        click.echo(written_line(written))
+        show_lines((f"left out: {loss}" for loss in written.losses), err=True)
+        show_lines([written_line(written)])
         if report.rejects:
-            click.echo(f"rejects: {report.rejects}")
+            show_lines([f"rejects: {report.rejects}"])
     return exits.REFUSED if manifest.problems else exits.OK

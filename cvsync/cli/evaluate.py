@@ -14,6 +14,7 @@ import click
 from cvsync.cli.common import common_options, split_common
 from cvsync.cli.model_options import model_options, take_model
 from cvsync.cli.number import Number
+from cvsync.cli.one_line import one_line
 from cvsync.cli.reading_options import reading_options, take_reading
 from cvsync.cli.release_text import share
 from cvsync.cli.writable import WritableFile, refuse_manifest
@@ -60,6 +61,7 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
     """
     from cvsync.cli import exits
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_lines
     from cvsync.flows.evaluate import EvaluateRequest
     from cvsync.flows.evaluate import evaluate as flow
 
@@ -77,8 +79,7 @@ def evaluate(manifests: tuple[str, ...], **options: Any) -> int:
         if found is None:
             return exits.UNEXPECTED  # the command says what ended it
         if not common.json:
-            for line in evaluation_lines(found, everything=common.verbose):
-                click.echo(line)
+            show_lines(evaluation_lines(found, everything=common.verbose))
         if mistakes is not None:
             write_mistakes(found.mistakes, mistakes)
         return exits.REFUSED if found.refused else exits.OK
@@ -98,7 +99,7 @@ def evaluation_lines(found: Evaluation, *, everything: bool = False) -> Iterator
     """Show a table with a line a tag, and the first few mistakes unless ``everything``."""
     overlap = "" if found.overlap is None else f", overlap from {found.overlap:g}"
     yield f"{found.model}: {found.images:,} images, probability from {found.threshold:g}{overlap}"
-    names = [*found.tags, "overall"]
+    names = [*map(one_line, found.tags), "overall"]
     width = max(len("tag"), *map(len, names))
     yield f"  {'tag':<{width}}  {'labels':>7}  {'said':>7}  {'right':>7}  precision  recall      AP"
     for name, one in zip(names, [*found.tags.values(), found.overall], strict=True):

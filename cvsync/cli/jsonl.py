@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from cvsync.cli.one_line import one_line
 from cvsync.events import Event, as_line
 from cvsync.odd_names import dump_json
 
@@ -28,7 +29,7 @@ class JsonOutput:
 
     def error(self, message: str) -> None:
         """Say on stderr what went wrong; ``run_end`` says it on stdout."""
-        sys.stderr.write(f"cvsync: {message}\n")
+        sys.stderr.write(f"cvsync: {one_line(message)}\n")
 
     def until_then(self, totals: Mapping[str, object]) -> None:
         """Nothing: ``run_end`` has the totals."""

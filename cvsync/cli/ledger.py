@@ -26,6 +26,7 @@ def status(**options: Any) -> int:
     """
     from cvsync.cli import exits
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_lines
     from cvsync.events import tell
     from cvsync.flows.status import fetch_status
 
@@ -37,17 +38,18 @@ def status(**options: Any) -> int:
         if common.json:
             tell(service.observer, "project_status", **asdict(found))
             return exits.OK
-        click.echo(f"project {found.project} ({found.project_id}), {found.type}")
-        click.echo(f"  {found.images:,} images, {found.tags:,} tags")
-        click.echo(f"  {found.keys:,} keys in the ledger, {found.ledger}")
-        for number, what in (
+        odd = (
             (found.unmanaged, "images that no key is known to be"),
             (found.lost, "images that were deleted in the project"),
             (found.edited, "images that were edited in the project"),
             (found.unsettled, "images in doubt, which the next push settles"),
-        ):
-            if number:
-                click.echo(f"  {number:,} {what}")
+        )
+        show_lines([
+            f"project {found.project} ({found.project_id}), {found.type}",
+            f"  {found.images:,} images, {found.tags:,} tags",
+            f"  {found.keys:,} keys in the ledger, {found.ledger}",
+            *(f"  {number:,} {what}" for number, what in odd if number),
+        ])  # fmt: skip
         return exits.OK
 
     return execute(common, run, command="status")

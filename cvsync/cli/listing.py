@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import click
-
 from cvsync.cli.one_line import one_line
+from cvsync.cli.showing import show_lines
 from cvsync.events import tell
 
 if TYPE_CHECKING:
@@ -24,8 +23,7 @@ def show_list(common: Common, service: Service, kind: str, entries: Sequence[Fac
         for facts in entries:
             tell(service.observer, kind, **facts)
         return
-    for line in table_lines(entries):
-        click.echo(line)
+    show_lines(table_lines(entries))
 
 
 def table_lines(entries: Sequence[Facts]) -> Iterator[str]:

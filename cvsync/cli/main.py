@@ -12,6 +12,7 @@ import click
 
 from cvsync import __version__
 from cvsync.cli import exits, streams
+from cvsync.cli.one_line import one_line
 
 VERBS = {
     "apply": "push",
@@ -90,7 +91,7 @@ def run() -> None:
         reason = exits.explain(error)
         if reason is None:
             raise
-        click.echo(f"cvsync: {reason}", err=True)
+        click.echo(one_line(f"cvsync: {reason}"), err=True)
         code = exits.exit_code(error)
         _tell_end(code, reason)
     for number in (signal.SIGINT, signal.SIGTERM):  # the work is over: one more has nothing to end

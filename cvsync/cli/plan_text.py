@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from cvsync.cli.one_line import one_line
-
 if TYPE_CHECKING:
     from cvsync.plan import Plan
     from cvsync.plan.quota import Tier
@@ -49,9 +47,9 @@ def plan_lines(
     for kind in Kind:
         number = plan.counts[kind]
         if number:
-            yield one_line(_heading(plan, kind))
+            yield _heading(plan, kind)
             for action in islice(plan.actions(kind), None if everything else SHOWN):
-                yield one_line(f"  {action}")
+                yield f"  {action}"
             if number > SHOWN and not everything:
                 yield f"  … and {number - SHOWN:,} more (-v lists all)"
     if not plan.is_empty:

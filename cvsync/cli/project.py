@@ -87,6 +87,7 @@ def show(name: str | None, **options: Any) -> int:
     from cvsync.cli import exits
     from cvsync.cli.listing import cell
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_lines
     from cvsync.events import tell
     from cvsync.flows.housekeeping.projects import show_project
 
@@ -98,8 +99,7 @@ def show(name: str | None, **options: Any) -> int:
         if common.json:
             tell(service.observer, "project", **facts)
         else:
-            for fact, value in facts.items():
-                click.echo(f"{fact:<12} {cell(value)}".rstrip())
+            show_lines(f"{fact:<12} {cell(value)}".rstrip() for fact, value in facts.items())
         return exits.OK
 
     return execute(common, run, command="project show")

@@ -46,7 +46,7 @@ def pull(**options: Any) -> int:
     """
     from cvsync.cli import exits
     from cvsync.cli.session import execute
-    from cvsync.cli.showing import show_done
+    from cvsync.cli.showing import show_done, show_lines
     from cvsync.flows.pull import PullRequest
     from cvsync.flows.pull import pull as flow
 
@@ -59,8 +59,7 @@ def pull(**options: Any) -> int:
     async def run(service: Service, _: object) -> int:
         report = await flow(service, request)
         if not common.json and not common.quiet:
-            for loss in report.left_out:
-                click.echo(f"left out: {loss}", err=True)
+            show_lines((f"left out: {loss}" for loss in report.left_out), err=True)
         return show_done(common, exits.REFUSED if report.pulled.refused else exits.OK, _lines(report))
 
     return execute(common, run, command="pull")

@@ -190,6 +190,7 @@ def _show_plan(
 def show_plan(common: Common, service: Service, plan: Plan, tier: Tier) -> None:
     """Show what would change: as text, or as an event an action."""
     from cvsync.cli.plan_text import plan_lines
+    from cvsync.cli.showing import show_lines
     from cvsync.events import tell
     from cvsync.flows.plan import summary
 
@@ -198,8 +199,7 @@ def show_plan(common: Common, service: Service, plan: Plan, tier: Tier) -> None:
             kind = action.kind.name.lower()
             tell(service.observer, "action", kind=kind, image=action.name, text=str(action))
         return
-    for line in plan_lines(plan, summary(plan), tier, everything=common.verbose):
-        click.echo(line)
+    show_lines(plan_lines(plan, summary(plan), tier, everything=common.verbose))
 
 
 def show_report(common: Common, report: Report) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cvsync.cli.one_line import one_line
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -34,7 +36,7 @@ def exported_line(path: Path | str) -> str:
 
 def judgement_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """Show what a model is like, a line a tag; takes the facts of the event ``judge``."""
-    tags = facts["tags"]
+    tags = [{**tag, "tag": one_line(tag["tag"])} for tag in facts["tags"]]
     width = max([len("tag"), len("all"), *(len(tag["tag"]) for tag in tags)])
     yield f"  {'tag':<{width}}  precision  recall      AP"
     for row in [*tags, {"tag": "all", **facts}]:

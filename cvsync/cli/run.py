@@ -49,6 +49,7 @@ def _list(file: Config, *, json: bool) -> int:
     from cvsync.cli.jobs.running import settings_of
     from cvsync.cli.listing import table_lines
     from cvsync.cli.offline import Output, run_offline
+    from cvsync.cli.showing import show_lines
     from cvsync.events import tell
 
     entries, wrong = [], []
@@ -68,8 +69,7 @@ def _list(file: Config, *, json: bool) -> int:
         for entry in entries:
             tell(output, "job", **entry)
         if not json:
-            for line in table_lines(entries):
-                click.echo(line)
+            show_lines(table_lines(entries))
         if wrong:
             raise SettingsError("; ".join(wrong))
         return exits.OK

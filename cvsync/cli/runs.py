@@ -33,6 +33,7 @@ def runs(job: str | None, last: int, **options: Any) -> int:
     from cvsync.cli.jobs.record import history
     from cvsync.cli.listing import table_lines
     from cvsync.cli.offline import Output, run_offline
+    from cvsync.cli.showing import show_lines
     from cvsync.events import tell
 
     common, _ = split_common(options)
@@ -52,8 +53,7 @@ def runs(job: str | None, last: int, **options: Any) -> int:
         for entry in entries:
             tell(output, "job_run", **entry)
         if not common.json:
-            for line in table_lines(entries) if entries else ["no job has run yet"]:
-                click.echo(line)
+            show_lines(table_lines(entries) if entries else ["no job has run yet"])
         return exits.OK
 
     return run_offline(show, command="runs", json=common.json)

@@ -9,6 +9,7 @@ import click
 
 from cvsync.cli import exits
 from cvsync.cli.common import Common
+from cvsync.cli.one_line import one_line
 
 if TYPE_CHECKING:
     from cvsync.manifest import Written
@@ -20,6 +21,12 @@ def written_line(written: Written) -> str:
     return f"wrote {written.path}: {what} as {written.format.name} ({written.format.holds.precision})"
 
 
+def show_lines(lines: Iterable[str], *, err: bool = False) -> None:
+    """Show lines to people, on stdout or stderr; each is one, whatever names of strangers stand in it."""
+    for line in lines:
+        click.echo(one_line(line), err=err)
+
+
 def show_done(common: Common, code: int, lines: Iterable[str]) -> int:
     """Show what a command did, and give its exit code.
 
@@ -27,6 +34,5 @@ def show_done(common: Common, code: int, lines: Iterable[str]) -> int:
     as a plan or a list, is shown by itself whatever ``--quiet`` says.
     """
     if not common.json and not (common.quiet and code == exits.OK):
-        for line in lines:
-            click.echo(line)
+        show_lines(lines)
     return code

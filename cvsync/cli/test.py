@@ -12,6 +12,7 @@ import click
 from cvsync.cli.common import common_options, split_common
 from cvsync.cli.model_options import model_options, take_model
 from cvsync.cli.number import Number
+from cvsync.cli.one_line import one_line
 from cvsync.cli.streams import has_reader
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def test(pictures: tuple[str, ...], **options: Any) -> int:
     """
     from cvsync.cli import exits
     from cvsync.cli.session import execute
+    from cvsync.cli.showing import show_lines
     from cvsync.flows.pictures import find_pictures
     from cvsync.flows.predict import DrawTo, PredictRequest, Shown, predict
 
@@ -78,8 +80,7 @@ def test(pictures: tuple[str, ...], **options: Any) -> int:
     async def run(service: Service, _: object) -> int:
         def show(answer: Answer) -> None:
             if not common.json:
-                for line in answer_lines(answer, shown):
-                    click.echo(line)
+                show_lines(answer_lines(answer, shown))
 
         refused = await predict(service, request, show)
         return exits.REFUSED if refused else exits.OK
@@ -94,10 +95,11 @@ def answer_lines(answer: Answer, shown: Shown) -> Iterator[str]:
         return  # it is told as refused
     yield answer.picture.name + (f" -> {answer.drawn}" if answer.drawn else "")
     seen = shown.for_people(answer.said)
-    width = max((len(one.tag_name or one.tag_id) for one in seen), default=0)
-    for one in seen:
+    names = [one_line(one.tag_name or one.tag_id) for one in seen]
+    width = max(map(len, names), default=0)
+    for one, name in zip(seen, names, strict=True):
         box = one.bounding_box
         place = f"  at {box.left:.3f} {box.top:.3f}, {box.width:.3f} x {box.height:.3f}" if box else ""
-        yield f"  {one.tag_name or one.tag_id:<{width}}  {one.probability:6.1%}{place}"
+        yield f"  {name:<{width}}  {one.probability:6.1%}{place}"
     if not seen:
         yield "  nothing"

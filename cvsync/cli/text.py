@@ -63,10 +63,11 @@ class TextOutput:
     def _say(self, text: str, *, always: bool = False) -> None:
         if self._quiet and not always:
             return
+        line = one_line(text)
         if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
+            self._bar.write(line, file=sys.stderr)
         else:
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(line + "\n")
 
     def _on_manifest(self, facts: Mapping[str, Any]) -> None:
         self._say(f"manifest: {facts['rows']:,} rows, {facts['images']:,} images ({facts['convention']})")
@@ -133,7 +134,7 @@ class TextOutput:
             if facts.get("column")
             else f" {facts.get('image') or ''}"
         )
-        self._say(one_line(f"refused: {where}{what}: {facts['code']} {facts['reason']}"), always=True)
+        self._say(f"refused: {where}{what}: {facts['code']} {facts['reason']}", always=True)
 
     def _on_deletions_held_back(self, facts: Mapping[str, Any]) -> None:
         self._say(f"{facts['images']} deletions held back, since something was refused", always=True)

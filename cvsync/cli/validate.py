@@ -62,6 +62,7 @@ def validate(manifests: tuple[str, ...], schema: bool, **options: Any) -> int:
 def _validate(manifests: tuple[str, ...], options: dict[str, Any]) -> int:
     from cvsync.cli import exits
     from cvsync.cli.offline import run_offline
+    from cvsync.cli.showing import show_lines
     from cvsync.flows.validate import ValidateRequest
     from cvsync.flows.validate import validate as flow
 
@@ -81,10 +82,9 @@ def _validate(manifests: tuple[str, ...], options: dict[str, Any]) -> int:
         if json:
             _tell(report, output)
         else:
-            for line in text_lines(report):
-                click.echo(line)
+            show_lines(text_lines(report))
             if request.rejects and report.problems:
-                click.echo(f"rejects: {request.rejects}")
+                show_lines([f"rejects: {request.rejects}"])
         if not report.problems:
             return exits.OK
         return exits.MANIFEST if options["strict"] else exits.REFUSED

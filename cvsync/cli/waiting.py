@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from cvsync.cli.one_line import one_line
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -32,7 +34,7 @@ class Waiting:
                 from tqdm import tqdm
 
                 self._clock = tqdm(total=0, bar_format="{desc} {elapsed}", file=sys.stderr, leave=False)
-            self._clock.set_description_str(what)
+            self._clock.set_description_str(one_line(what))
         elif seconds >= self._next:
             self._next = seconds + _EVERY
             self._say(f"{what}, {seconds / 60:.0f} minutes so far")
