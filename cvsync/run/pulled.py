@@ -79,22 +79,23 @@ class PulledFolder:
         """The files that there are, or once were: columns of ``FILES``."""
         return self._and_now(self._before)
 
-    def may_find(self, image_id: str) -> bool:
-        """Tell whether ``find_again`` is worth a try."""
+    def is_touched(self, image_id: str) -> bool:
+        """Tell whether there was a file of an image that was not as it was recorded."""
         return image_id in self._touched
 
-    def find_again(self, image_id: str) -> bool:
-        """Look whether a file that is not as it was recorded has the recorded bytes all the same; reads it.
+    def has_same_bytes(self, image_id: str) -> bool:
+        """Look whether a file that was touched has the recorded bytes all the same; reads it, in any thread.
 
         One with other bytes was changed by somebody, and is as good as gone.
         """
         before = self._touched[image_id]
         with (self.images / before.name).open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").digest()
-        if digest != before.sha256:
-            return False
-        self._note(image_id, before.suffix, digest)
-        return True
+            return hashlib.file_digest(opened, "sha256").digest() == before.sha256
+
+    def keep_touched(self, image_id: str) -> None:
+        """Record a file that was touched as it is now."""
+        before = self._touched[image_id]
+        self._note(image_id, before.suffix, before.sha256)
 
     def keep_changed(self, parts: Iterable[Path]) -> dict[Path, Path]:
         """Copy what is going to be written over and is not as a pull wrote it, as ``kept`` has it."""

@@ -123,7 +123,13 @@ class Puller:
         self.links.drop(image_id)
 
     async def _find_again(self, image_id: str) -> bool:
-        return self.folder.may_find(image_id) and await asyncio.to_thread(self.folder.find_again, image_id)
+        folder = self.folder
+        if not folder.is_touched(image_id):
+            return False
+        is_found = await asyncio.to_thread(folder.has_same_bytes, image_id)
+        if is_found:
+            folder.keep_touched(image_id)  # not in the thread: the record is for one at a time
+        return is_found
 
     async def _receive(self, image_id: str) -> Received | None:
         """Download an image to its part; None if it is gone."""

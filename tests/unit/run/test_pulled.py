@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import threading
+import uuid
 from pathlib import Path
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -10,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvsync.errors import LockedError, SettingsError
+from cvsync.run.links import Links
 from cvsync.run.pulled import open_pulled, suffix_of
-from cvsync.run.pulled_record import stem_of
+from cvsync.run.pulled_record import Rows, stem_of
+from cvsync.run.pulling import Puller
 
 ID = "0a1b2c3d-0000-4000-8000-00000000000f"
 
@@ -76,6 +82,34 @@ def test_a_damaged_line_vouches_for_nothing(tmp_path: Path, line: bytes) -> None
     with open_pulled(tmp_path / "out", "s", run_id="r") as folder:
         assert folder.has(ID)
         assert folder.recorded.num_rows == 1
+
+
+async def test_files_that_were_touched_are_read_side_by_side_and_recorded_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [str(uuid.UUID(int=n)) for n in range(20)]
+    with open_pulled(tmp_path / "out", "s", run_id="r") as folder:
+        for image_id in ids:
+            Path(folder.part_of(image_id)).write_bytes(b"x")
+            folder.keep(image_id, "png", hashlib.sha256(b"x").digest())
+    for file in (tmp_path / "out" / "images").iterdir():
+        os.utime(file, (1, 1))
+    threads, add = [], Rows.add
+    monkeypatch.setattr(Rows, "add", lambda *row: [threads.append(threading.get_ident()), add(*row)])
+
+    with open_pulled(tmp_path / "out", "s", run_id="r") as folder:
+        nobody = cast(Any, None)
+        puller = Puller(
+            client=nobody, downloader=nobody, project_id="p", folder=folder, links=Links(nobody, "p")
+        )
+        puller.offer((image_id, "a link") for image_id in ids)
+        puller.close()
+        pulled = await puller.pull()
+        files = folder.files
+
+    assert pulled.found == len(ids)
+    assert sorted(files.column("image_id").to_pylist()) == ids
+    assert {*threads} == {threading.get_ident()}
 
 
 def test_one_pull_at_a_time(tmp_path: Path) -> None:
