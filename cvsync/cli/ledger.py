@@ -115,8 +115,11 @@ def rebuild(manifests: tuple[str, ...], **options: Any) -> int:
     async def run(service: Service, _: object) -> int:
         done = await flow(service, wanted, manifests)
         tell(service.observer, "totals", **asdict(done))
-        code = exits.REFUSED if done.unreadable or done.rows_refused else exits.OK
+        lost = done.unreadable or done.images_unreadable or done.rows_refused
         found = f"{done.keys:,} keys found again, {done.absent:,} not in the project"
-        return show_done(common, code, [f"{found}, {done.unreadable:,} unreadable"])
+        lines = [f"{found}, {done.unreadable:,} unreadable"]
+        if done.images_unreadable:
+            lines.append(f"{done.images_unreadable:,} images of the project are unreadable")
+        return show_done(common, exits.REFUSED if lost else exits.OK, lines)
 
     return execute(common, run, command="ledger rebuild", manifests=manifests)

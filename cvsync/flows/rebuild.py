@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cvsync.api.listing import fetch_snapshot
 from cvsync.flows.carry import hold
@@ -28,6 +29,8 @@ class Rebuilt:
     """Keys whose picture the project does not hold."""
     unreadable: int
     """Keys whose picture could not be read."""
+    images_unreadable: int = 0
+    """Images of the project whose file could not be read; their keys count as absent."""
     rows_refused: int = 0
     """Bad rows of the manifest, whose keys were not looked for."""
 
@@ -48,36 +51,45 @@ async def rebuild(service: Service, wanted: str, manifests: tuple[Name, ...]) ->
     project, type_ = await require_with_type(service, wanted)
     snapshot = await fetch_snapshot(service.client, project, type_)
     labels = manifest.labels
-    found, unreadable = await match_content(service, snapshot, hash_places(service, places_of(labels)))
+    matched = await match_content(service, snapshot, hash_places(service, places_of(labels)))
     with hold(service, project.id) as carrier:
         carrier.ledger.origins.note(MANIFEST, carrier.report.run_id)
-        carrier.ledger.see(KnownImages.of(found).table)
-    absent = len(labels.keys) - len(found) - unreadable
-    return Rebuilt(len(found), absent, unreadable, manifest.problems.row_count)
+        carrier.ledger.see(KnownImages.of(matched.found).table)
+    absent = len(labels.keys) - len(matched.found) - matched.unreadable
+    return Rebuilt(
+        len(matched.found), absent, matched.unreadable, matched.images_unreadable, manifest.problems.row_count
+    )  # fmt: skip
 
 
-async def match_content(
-    service: Service, snapshot: Snapshot, pictures: AsyncIterator[Found]
-) -> tuple[dict[str, str], int]:
+class Matched(NamedTuple):
+    """Which pictures are which images of a project."""
+
+    found: dict[str, str]
+    """Key -> image id, of the keys whose picture is there."""
+    unreadable: int
+    """Pictures that could not be read."""
+    images_unreadable: int
+    """Images that could not be read, and so were not found."""
+
+
+async def match_content(service: Service, snapshot: Snapshot, pictures: AsyncIterator[Found]) -> Matched:
     """Find out which image of a project each picture is, by their bytes.
 
     Args:
         service: Of the project.
         snapshot: What it holds.
         pictures: Keys with the hashes of their pictures.
-
-    Returns:
-        The image ids of the keys whose picture is there, and how many pictures could not be read.
     """
-    stored = {}
+    stored, read = {}, 0
     ids = snapshot.images.column("image_id").to_pylist()
-    async for image_id, digest in hash_images(service, snapshot.project.id, ids):
+    async for image_id, digest, _ in hash_images(service, snapshot.project.id, ids):
         if digest is not None:
             stored[digest] = image_id
+            read += 1
     found: dict[str, str] = {}
     unreadable = 0
-    async for key, digest in pictures:
+    async for key, digest, _ in pictures:
         unreadable += digest is None
         if digest in stored:
             found[key] = stored[digest]
-    return found, unreadable
+    return Matched(found, unreadable, images_unreadable=len(ids) - read)

@@ -159,7 +159,7 @@ async def _learn(source: Service, service: Service, origin: Project, project: Pr
     theirs = await fetch_snapshot(source.client, origin, await project_type(source.client, origin))
     ours = await fetch_snapshot(service.client, project, theirs.type)
     ids = theirs.images.column("image_id").to_pylist()
-    found, _ = await match_content(service, ours, hash_images(source, origin.id, ids))
+    matched = await match_content(service, ours, hash_images(source, origin.id, ids))
     with hold(replace(service, run_id=None), project.id) as carrier:
         carrier.ledger.origins.note(origin.id, carrier.report.run_id)
-        carrier.ledger.see(KnownImages.of(found).table)
+        carrier.ledger.see(KnownImages.of(matched.found).table)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from cvsync.api.listing import fetch_contents
 from cvsync.events import tell, without_query
-from cvsync.flows.digests import hash_images
+from cvsync.flows.digests import Found, hash_images
 from cvsync.flows.frame import tag_differences, type_differences
 from cvsync.flows.project import require_with_type
 from cvsync.flows.reference import Reference, of_manifests, of_project
@@ -186,10 +186,10 @@ class _Content:
     service: Service
     project: Project
     reference: Reference
-    here: dict[str, str | None] = field(default_factory=dict)
-    """Hashes by key."""
-    there: dict[str, str | None] = field(default_factory=dict)
-    """Hashes by image id."""
+    here: dict[str, Found] = field(default_factory=dict)
+    """By key."""
+    there: dict[str, Found] = field(default_factory=dict)
+    """By image id."""
 
     async def match(self, wanted: Labels, snapshot: Snapshot, known: KnownImages) -> KnownImages:
         """Find by content the images of keys of which nobody knows which image they are.
@@ -203,8 +203,9 @@ class _Content:
         named = set(pairs.values())
         ids = sorted(snapshot.images.column("image_id").to_pylist(), key=lambda i: (i not in named, i))
         await self._read(lost, ids)
-        by_content = {self.there[i]: i for i in ids if self.there[i] is not None}  # the unnamed come last
-        found = {key: by_content[self.here[key]] for key in lost if self.here[key] in by_content}
+        by_content = {self.there[i].sha256: i for i in ids if self.there[i].sha256}  # the unnamed come last
+        hashes = {key: self.here[key].sha256 for key in lost}
+        found = {key: by_content[sha256] for key, sha256 in hashes.items() if sha256 in by_content}
         rows = KnownImages.of(found).table
         before = known.table.filter(pc.invert(pc.is_in(known.table["key"], rows["key"].combine_chunks())))
         return replace(known, table=pa.concat_tables([before, rows]))
@@ -215,10 +216,11 @@ class _Content:
         told = _told_hashes(wanted)
         found = []
         for key, image_id in pairs.items():
-            here, there, name = self.here[key], self.there[image_id], without_query(key)
+            ours, theirs, name = self.here[key], self.there[image_id], without_query(key)
+            here, there = ours.sha256, theirs.sha256
             if here is None or there is None:
-                side = "of the image in the project" if there is None else "that is to be compared"
-                found.append(Difference(Differs.UNREADABLE, name, image_id, f"the file {side}"))
+                one, side = (theirs, "in the project") if there is None else (ours, "that is to be compared")
+                found.append(Difference(Differs.UNREADABLE, name, image_id, f"the file {side}: {one.reason}"))
             elif here != there:
                 found.append(Difference(Differs.CONTENT, name, image_id, f"sha256 {here}, not {there}"))
             elif told.get(key, here) != here:
@@ -227,11 +229,11 @@ class _Content:
 
     async def _read(self, keys: Sequence[str], image_ids: Sequence[str]) -> None:
         if missing := [key for key in keys if key not in self.here]:
-            async for name, digest in self.reference.digests(missing):
-                self.here[name] = digest
+            async for found in self.reference.digests(missing):
+                self.here[found.name] = found
         missing = [i for i in image_ids if i not in self.there]
-        async for name, digest in hash_images(self.service, self.project.id, missing):
-            self.there[name] = digest
+        async for found in hash_images(self.service, self.project.id, missing):
+            self.there[found.name] = found
 
 
 def _told_hashes(labels: Labels) -> dict[str, str]:

@@ -206,7 +206,7 @@ async def test_an_image_that_goes_meanwhile_is_unreadable(pushed: Shelf, api_ver
     async with pushed.service() as service:
         project = await pushed.project_id(service.client)
 
-        found = dict([pair async for pair in hash_images(service, project, [gone, first.id])])
+        found = {one.name: one.sha256 async for one in hash_images(service, project, [gone, first.id])}
 
     assert found[gone] is None
     assert found[first.id] is not None
@@ -254,13 +254,16 @@ async def test_a_picture_that_cannot_be_read_is_a_difference(pushed: Shelf) -> N
     assert not found.is_equal
 
 
-def break_storage(monkeypatch: pytest.MonkeyPatch, *, failures: int) -> None:
-    """Have the storage answer 503 so many times to each link, and not let anybody wait long."""
+def break_storage(monkeypatch: pytest.MonkeyPatch, *, failures: int, of: str = "") -> None:
+    """Have the storage answer 503 so many times to each link, and not let anybody wait long.
+
+    ``of`` stands in the links that it breaks.
+    """
     genuine, tries = Downloader.digest, Counter[str]()
 
     async def digest(self: Downloader, url: str, **options: Any) -> str:
         tries[url] += 1
-        if tries[url] <= failures:
+        if of in url and tries[url] <= failures:
             raise ServiceError("download", 503, "ServerBusy", "")
         return await genuine(self, url, **options)
 
@@ -289,6 +292,43 @@ async def test_an_outage_of_the_storage_is_no_difference(
     async with pushed.service() as service:
         with pytest.raises(ServiceError, match="503"):
             await rebuild(service, "shelf", (pushed.folder / "m.csv",))
+
+
+async def test_an_image_that_goes_on_failing_is_a_difference_and_the_others_are_compared(
+    pushed: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (broken, *_) = await pushed.images()
+    break_storage(monkeypatch, failures=1000, of=broken.id.replace("-", ""))
+    (pushed.folder / "9.png").write_bytes(make_png(77))
+
+    found = await check(pushed, sample=None)
+    async with pushed.service() as service:
+        rebuilt = await rebuild(service, "shelf", (pushed.folder / "m.csv",))
+
+    assert found.counts == {"content unreadable": 1, "content differs": 1}
+    assert found.compared == 10
+    (difference,) = [d for d in found.differences if d.image_id == broken.id]
+    assert difference.detail == "the file in the project: download answered 503 ServerBusy"
+    assert (rebuilt.keys, rebuilt.absent, rebuilt.images_unreadable) == (8, 2, 1)
+
+
+async def test_an_outage_that_begins_in_the_middle_ends_it(
+    pushed: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine, tries = Downloader.digest, 0
+
+    async def digest(self: Downloader, url: str, **options: Any) -> str:
+        nonlocal tries
+        tries += 1
+        if tries > 5:
+            raise ServiceError("download", 503, "ServerBusy", "")
+        return await genuine(self, url, **options)
+
+    monkeypatch.setattr(Downloader, "digest", digest)
+    monkeypatch.setattr(digests, "RetryPolicy", lambda: RetryPolicy(attempts=3, first_wait=0.0))
+
+    with pytest.raises(ServiceError, match="503"):
+        await check(pushed, sample=None)
 
 
 async def test_no_signature_of_a_link_is_told(shelf: Shelf) -> None:
