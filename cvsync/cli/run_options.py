@@ -18,8 +18,8 @@ _RUN = (
         type=click.Choice(["add", "replace"]),
         default="add",
         show_default=True,
-        help="What happens to other labels of an image that turns out to be in the project already: kept, "
-        "or replaced by the manifest's.",
+        help="What happens to other labels of an image that turns out to be in the project already: kept "
+        "until the next run, or replaced by the manifest's at once.",
     ),
     click.option(
         "--as-bytes",

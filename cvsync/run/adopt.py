@@ -17,6 +17,10 @@ from cvsync.run.work import Job, Work
 
 _AT_ONCE = 64  # images; their ids fit in a URL
 _NOTHING = Batch(Kind.CREATE_IMAGE, ())
+_KEPT = (
+    "images were in the project already, {} among them, with labels that this run did not bring; they stay, "
+    "and the next run takes them off unless a row names them by then: pull them first if they matter"
+)
 
 
 class Adoptions:
@@ -25,6 +29,7 @@ class Adoptions:
     def __init__(self, work: Work, type_: ProjectType, tags: Tags, relabels: Relabels) -> None:
         self._work, self._type, self._tags, self._relabels = work, type_, tags, relabels
         self._waiting: list[Duplicate] = []
+        self._has_warned = False
 
     def put(self, duplicate: Duplicate) -> None:
         """Take a duplicate whose image is to be read."""
@@ -63,6 +68,8 @@ class Adoptions:
             for action, code, message in settled.conflicts:
                 self._work.refuse(action, code, message)
                 refused += 1
+            if settled.keeps_more and not settled.conflicts:
+                self._warn_once(image, by_image[image.id])
             if adopt is Adopt.REPLACE and self._type is not ProjectType.DETECTION:
                 for batch in remove_batches(settled.remove):  # the old tag goes before the new one comes
                     await self._relabels.remove(batch)
@@ -70,3 +77,10 @@ class Adoptions:
             for action in (*settled.add, *settled.remove):
                 self._relabels.follow(action)
         self._work.note_refusals(Kind.CREATE_IMAGE, refused, steps=0)  # its adoption was one
+
+    def _warn_once(self, image: Image, duplicates: Sequence[Duplicate]) -> None:
+        """Tell of labels that are left for one run only, unless a key that was known before brought them."""
+        keys = {key for key, _ in self._work.ledger.keys_of([image.id]).get(image.id, [])}
+        if not self._has_warned and keys <= {duplicate.action.key for duplicate in duplicates}:
+            self._has_warned = True
+            self._work.tell("warning", text=_KEPT.format(duplicates[0].action.name))

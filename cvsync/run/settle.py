@@ -37,6 +37,8 @@ class Settled:
     remove: list[Action] = field(default_factory=list)
     conflicts: list[tuple[Action, str, str]] = field(default_factory=list)
     """Keys that cannot have their labels: action, code, message."""
+    keeps_more: bool = False
+    """Whether the image has labels that none of these keys wants, and that stay for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,13 @@ def settle(
     present = _present(type_, image, names)
     surplus = _merged_twice(present, duplicates)
     left = [p for p in present if p not in surplus]
-    if adopt is Adopt.REPLACE and not any(d.is_ours for d in duplicates):
+    if not any(d.is_ours for d in duplicates):
         _, unwanted = _differences([w for d in duplicates for w in d.action.labels], _labels(left))
-        surplus += [left[i] for i in unwanted]
-        left = [p for p in left if p not in surplus]
+        if adopt is Adopt.REPLACE:
+            surplus += [left[i] for i in unwanted]
+            left = [p for p in left if p not in surplus]
+        else:
+            settled.keeps_more = bool(unwanted)
     for duplicate in duplicates:
         action = duplicate.action
         tags = {fold(p.label.tag) for p in left}

@@ -117,3 +117,27 @@ def test_a_plan_that_is_applied_keeps_the_versions_that_the_ledger_knows(termina
     planned = terminal.run("plan", terminal.manifest(rows))
 
     assert planned.out.startswith("replace image: 1")
+
+
+def test_labels_of_others_that_the_next_run_takes_off_are_warned_of_while_they_are_there(
+    taken: Terminal,
+) -> None:
+    manifest = taken.manifest([row | {"tag": "cup"} for row in taken.rows(12)])
+
+    met, again = taken.run("push", manifest), taken.run("push", manifest)
+
+    assert (met.code, met.out) == (0, "1 tag created, 12 images already there, 12 labels added\n")
+    assert met.err.count("and the next run takes them off") == 1
+    assert again.out == "12 labels removed\n"
+    assert "takes them off" not in again.err
+
+
+def test_a_renamed_file_brings_no_warning_of_its_own_labels(taken: Terminal) -> None:
+    rows = taken.rows(12)
+    taken.push(taken.manifest(rows))
+
+    renamed = [row | {"key": f"new {n}", "tag": "cup"} for n, row in enumerate(rows)]
+    moved = taken.run("push", taken.manifest(renamed))
+
+    assert "12 images already there" in moved.out
+    assert "takes them off" not in moved.err
