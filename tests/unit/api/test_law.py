@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvsync.api.law import CLUSTER, HOLD_MORE, LEARNT_SHARE, SLOWEST, STARTING, STEPS, RateLaw, Reason
+from cvsync.api.law import RateLaw, Reason
+from cvsync.api.law.rate import CLUSTER, HOLD_MORE, LEARNT_SHARE, SLOWEST, STARTING, STEPS
 from cvsync.limits import CALLS_PER_SECOND
 
 

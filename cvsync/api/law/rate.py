@@ -1,17 +1,4 @@
-"""How fast to call: a rate that finds a cap nobody states, and stays just under it.
-
-Pure: told of sends and answers, it says how fast calls may follow each other. It is in one of three phases:
-
-    start     nothing is known: the published rate, then twice what was let in within the last second,
-              until the first 429
-    search    the cap was met, or has moved: climb by a share a second, faster the longer no 429 comes
-    settled   each admitted call raises the rate by a, each 429 cuts it by b, so that the share of 429s comes
-              to a/(a+b) whatever the cap is. The first steps are wide and each 429 narrows the next, as in
-              any search for a root through noise: wide steps find the cap, narrow ones stay at it.
-
-Only calls that waited for the rate count, and only the time that they waited: a rate that nobody uses proves
-nothing. A 429 of a call that left before the last cut is no news.
-"""
+"""The law itself; the package says how it goes."""
 
 from __future__ import annotations
 
@@ -21,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from cvsync.api.law.climb import NEAR, RISE, SEARCH, Climb
+from cvsync.api.law.sends import Sends, Sent, span_at
 from cvsync.limits import CALLS_PER_SECOND
 
 PROOF_SECONDS = 1.0  # caps are of calls a second: what was let in for so long can be let in again
@@ -28,27 +17,6 @@ STARTING = 2.0  # times that, while nothing is known
 HOLD_CUT = 0.8  # at most, at the first 429: the burst before it may have met an empty bucket
 HOLD_MORE = CALLS_PER_SECOND  # 429s in the second after it that say nothing new; a bucket's would not end
 LEARNT_SHARE = 0.95  # of a remembered rate, to begin with
-
-
-@dataclass(frozen=True, slots=True)
-class Climb:
-    """How a rate rises while it searches: the longer no 429 comes, the farther the cap may be."""
-
-    speed: float
-    """Of the rate, a second."""
-    steady: float
-    """Seconds until it gets faster."""
-    speed_a_call: float = math.inf
-    """The most from one call to the next; this and the next two are for slow rates, which learn slowly."""
-    steady_calls: float = 0.0
-    faster_calls: float = 0.0
-
-
-SEARCH = Climb(0.02, steady=8.0)
-NEAR = Climb(0.003, steady=45.0)  # from a rate that was learnt
-RISE = Climb(0.02, steady=8.0, speed_a_call=0.003, steady_calls=40.0, faster_calls=25.0)  # from a right one
-FASTER_SECONDS = 5.0  # until a climb has doubled its speed
-FASTEST = 0.16
 LARGEST_STEP = 2.0  # from one call to the next
 COARSE_CLIMB = 0.03  # a climb as fast as this overshoots, so its end is not the cap
 SOON_SECONDS, SOON_CALLS = 5.0, 8  # a 429 as soon as this says that the search is still above the cap
@@ -63,7 +31,6 @@ CLUSTER, CLUSTER_OF = 4, 40  # so many 429s of so many answers are no chance
 CLUSTER_CUT, DEEPEST_CUT = 0.2, 0.5
 SLOWEST = 0.05  # calls a second
 TOLD_DRIFT = 0.05  # a slow change is told once it has come to this
-_MEASURED_SECONDS, _MEASURED_CALLS = 2.0, 10.0
 
 
 class Reason(StrEnum):
@@ -79,7 +46,7 @@ class Reason(StrEnum):
 
 
 class Phase(Enum):
-    """What the law is doing; the module says what each means."""
+    """What the law is doing; the package says what each means."""
 
     START = "start"
     SEARCH = "search"
@@ -88,16 +55,6 @@ class Phase(Enum):
 
 Watch = Callable[[float | None, float, Reason], None]
 """Is told the old rate, the new one, and why."""
-
-
-@dataclass(slots=True, eq=False)
-class Sent:
-    """A call that left."""
-
-    at: float
-    is_paced: bool
-    """Whether it waited for the rate, and not for work or for another call's answer."""
-    is_throttled: bool = False
 
 
 @dataclass(slots=True)
@@ -142,7 +99,7 @@ class RateLaw:
         self._hold: _Hold | None = None  # from the first 429 to the next cut
         self._rise_from: float | None = None
         self._is_doubted = False  # whether the last 429 took a rise back
-        self._sends: deque[Sent] = deque()
+        self._sends = Sends()
         self._let_in: deque[float] = deque()  # when answers came that let a call in, of the start
         self._recent: deque[bool] = deque(maxlen=CLUSTER_OF)  # whether answers were 429s
         self._together = 0.0  # of all who share the cap, when last looked
@@ -178,13 +135,10 @@ class RateLaw:
 
     def sent(self, now: float, *, is_paced: bool) -> Sent:
         """Note that a call leaves."""
-        sent = Sent(now, is_paced)
-        if is_paced and self._sends:
-            self._spend(min(now - self._sends[-1].at, 2 / self.rate))
-        self._sends.append(sent)
-        kept = now - self._measured_span() - _MEASURED_SECONDS
-        while self._sends[0].at < kept and len(self._sends) > 1:
-            self._sends.popleft()
+        sent, last = Sent(now, is_paced), self._sends.last
+        if is_paced and last is not None:
+            self._spend(min(now - last.at, 2 / self.rate))
+        self._sends.add(sent, rate=self.rate)
         return sent
 
     def _spend(self, seconds: float) -> None:
@@ -208,12 +162,7 @@ class RateLaw:
         self._step = 1
 
     def _speed(self) -> float:
-        """Give the climb, of the rate, a second."""
-        climb = self._climb
-        steady = max(climb.steady, climb.steady_calls / self.rate)
-        faster = max(FASTER_SECONDS, climb.faster_calls / self.rate)
-        speed = min(climb.speed, climb.speed_a_call * self.rate)
-        return float(min(FASTEST, speed * 2.0 ** (max(0.0, self._busy - steady) / faster)))
+        return self._climb.speed_after(self._busy, self.rate)
 
     def admitted(self, sent: Sent, now: float) -> None:
         """Note that a call was let in, whatever else was answered."""
@@ -231,7 +180,8 @@ class RateLaw:
         while self._let_in[0] <= now - PROOF_SECONDS:
             self._let_in.popleft()
         rate = STARTING * len(self._let_in) / PROOF_SECONDS
-        if rate > self.rate and self._sends[-1].is_paced:
+        last = self._sends.last
+        if rate > self.rate and last is not None and last.is_paced:
             self._drift(rate / self.rate, Reason.START)
 
     @property
@@ -257,35 +207,24 @@ class RateLaw:
         second of a clock, the rest of that second is refused at any rate.
         """
         if sent.at <= hold.at:
-            self._change(max(hold.least, min(self.rate, self._measured(hold.at, PROOF_SECONDS))), Reason.HOLD)
+            let_in = self._sends.let_in(hold.at, PROOF_SECONDS)
+            self._change(max(hold.least, min(self.rate, let_in)), Reason.HOLD)
             return
         hold.more += 1
         if hold.more == HOLD_MORE:
             self._cut_at = now
 
     def _cut(self, sent: Sent, now: float, speed: float) -> None:
+        """Take in a 429 that is news; ``speed`` is that of the climb that it ends."""
         rise_from, self._rise_from = self._rise_from, None
+        was_doubted, self._is_doubted = self._is_doubted, False
         self._hold = None
         if self._phase is Phase.START:
-            self._search()
-            self._hold = _Hold(now, least=(1 - HOLD_CUT) * self.rate)
-            self._cut_at = now + PROOF_SECONDS
-            found = min((1 - SEARCH_CUT) * self.rate, self._measured(sent.at, PROOF_SECONDS))
-            self._change(max(self._hold.least, found), Reason.HOLD)
+            self._end_start(sent, now)
         elif sum(self._recent) >= CLUSTER:
-            self._recent.clear()
-            self._search()
-            self._step = 0
-            measured = self._measured(sent.at, self._measured_span())
-            found = min((1 - CLUSTER_CUT) * self.rate, measured)
-            self._change(max((1 - DEEPEST_CUT) * self.rate, found), Reason.CLUSTER)
+            self._fall(sent)
         elif rise_from is not None and self.rate < SMALL_RISE * rise_from:
-            # A lull of chance, or a bucket that filled while this process was held up: taken back. If it was
-            # the cap, no 429 comes until the next rise, and that is half believed.
-            believed = (rise_from + self.rate) / 2 if self._is_doubted else rise_from
-            self._phase, self._is_doubted = Phase.SETTLED, not self._is_doubted
-            self._change(believed * (1 - self._gains[0]), Reason.CUT)
-            return
+            self._take_back(rise_from, was_doubted=was_doubted)
         elif speed > COARSE_CLIMB:
             # A bucket of one second's calls lets a climb of s a second overshoot by sqrt(2 s), a window by
             # next to nothing: half of that, and a slow climb from there.
@@ -297,7 +236,33 @@ class RateLaw:
             if rise_from is not None:
                 self._step = 0  # the cap is somewhere on the way
             self._settle()
-        self._is_doubted = False
+
+    def _end_start(self, sent: Sent, now: float) -> None:
+        """Begin to search at what was let in until the first 429."""
+        self._search()
+        self._hold = _Hold(now, least=(1 - HOLD_CUT) * self.rate)
+        self._cut_at = now + PROOF_SECONDS
+        found = min((1 - SEARCH_CUT) * self.rate, self._sends.let_in(sent.at, PROOF_SECONDS))
+        self._change(max(self._hold.least, found), Reason.HOLD)
+
+    def _fall(self, sent: Sent) -> None:
+        """Search anew from what was let in lately: many 429s say that the cap is another one."""
+        self._recent.clear()
+        self._search()
+        self._step = 0
+        let_in = self._sends.let_in(sent.at, span_at(self.rate))
+        found = min((1 - CLUSTER_CUT) * self.rate, let_in)
+        self._change(max((1 - DEEPEST_CUT) * self.rate, found), Reason.CLUSTER)
+
+    def _take_back(self, rise_from: float, *, was_doubted: bool) -> None:
+        """Go back to where a small rise began.
+
+        It was a lull of chance, or a bucket that filled while this process was held up. If it was the cap, no
+        429 comes until the next rise, and that is half believed.
+        """
+        believed = (rise_from + self.rate) / 2 if was_doubted else rise_from
+        self._phase, self._is_doubted = Phase.SETTLED, not was_doubted
+        self._change(believed * (1 - self._gains[0]), Reason.CUT)
 
     def _settle(self) -> None:
         if self._phase is Phase.SEARCH:
@@ -322,13 +287,6 @@ class RateLaw:
             self._search_near()
             self._change(sum(others) / self._sharers, Reason.SHARE)
         self._together = self.rate * self._sharers
-
-    def _measured_span(self) -> float:
-        return max(_MEASURED_SECONDS, _MEASURED_CALLS / self.rate)
-
-    def _measured(self, until: float, span: float) -> float:
-        """Give the calls a second that were let in before a moment, as far as answers tell."""
-        return sum(until - span < s.at <= until and not s.is_throttled for s in self._sends) / span
 
     def _drift(self, factor: float, reason: Reason) -> None:
         self.rate = self._bounded(self.rate * factor)
