@@ -103,20 +103,22 @@ def write(
 
 
 class _Writing:
-    """One document on its way into the tables: each key is shifted, each id made anew."""
+    """One document on its way into the tables: each key and each id is made anew."""
 
     def __init__(self, db: sqlite3.Connection, document: Document, copy: Project) -> None:
         self.db = db
         self.document = document
         self.copy = copy
         self.fresh: dict[str, str] = {}
-        self.images = self._shift("images")
-        self.tags = self._shift("tags")
+        self.images = self._keys("images")
+        self.tags = self._keys("tags")
         # The project was made with a frame, which becomes the workspace.
         self.frames = dict(zip(document["frames"], self._frames(len(document["frames"])), strict=True))
 
-    def _shift(self, table: str) -> int:
-        return _one(self.db, f"SELECT coalesce(max(pk), 0) + ? FROM {table}", 0)  # noqa: S608
+    def _keys(self, table: str) -> dict[int, int]:
+        """A key for each row of a table, on from the largest without a gap, as in `projects.copy_frame`."""
+        first = _one(self.db, f"SELECT coalesce(max(pk), 0) + ? FROM {table}", 1)  # noqa: S608
+        return {row[0]: first + n for n, row in enumerate(self.document[table])}
 
     def _frames(self, count: int) -> list[int]:
         made = [self.copy.workspace]
@@ -138,12 +140,12 @@ class _Writing:
         self.db.executemany(
             "INSERT INTO regions(id, image, tag, created, box) VALUES(?,?,?,?,?)",
             [
-                (self.renewed(id_), image + self.images, tag + self.tags, created, box)
+                (self.renewed(id_), self.images[image], self.tags[tag], created, box)
                 for id_, image, tag, created, box in self.document["regions"]
             ],
         )
         if metadata:
-            rows = [(image + self.images, key, value) for image, key, value in self.document["metadata"]]
+            rows = [(self.images[image], key, value) for image, key, value in self.document["metadata"]]
             self._write_rows("metadata", 3, rows)
         self.db.execute(
             "UPDATE projects SET augmentation = ?, iteration_number = ?, revision = ? WHERE pk = ?",
@@ -163,17 +165,17 @@ class _Writing:
     def _tag(self, row: Sequence[Any]) -> tuple[object, ...]:
         pk, frame, id_, *rest = row
         new = self.renewed(id_)
-        return (pk + self.tags, self.frames[frame], new, sql_order(new), *rest)
+        return (self.tags[pk], self.frames[frame], new, sql_order(new), *rest)
 
     def _image(self, row: Sequence[Any]) -> tuple[object, ...]:
         pk, frame, id_, created, width, height, sha, *rest = row
         new = self.renewed(id_)
-        place = (pk + self.images, self.frames[frame], new, sql_order(new))
+        place = (self.images[pk], self.frames[frame], new, sql_order(new))
         return (*place, created, width, height, bytes.fromhex(sha), *rest)
 
     def _image_tag(self, row: Sequence[Any]) -> tuple[object, ...]:
         image, tag, *rest = row
-        return (image + self.images, tag + self.tags, *rest)
+        return (self.images[image], self.tags[tag], *rest)
 
     def _write_iteration(self, iteration: dict[str, Any]) -> None:
         values = {name: iteration[name] for name in _KEPT}

@@ -163,28 +163,36 @@ def delete_frame(db: sqlite3.Connection, frame: int) -> None:
 
 
 def copy_frame(db: sqlite3.Connection, source: int, *, project: int) -> int:
-    """Copy a frame whole, ids included, by shifting every `pk` past the largest."""
+    """Copy a frame whole, ids included; its rows are numbered on from the largest `pk`, without a gap.
+
+    A gap would be passed on to the next copy: numbers that are shifted by the largest double with each
+    training that follows new images, and after some fifty of them no number is left.
+    """
     frame = db.execute("INSERT INTO frames(project) VALUES(?)", (project,)).lastrowid
-    shift = {
+    last = {
         table: db.execute(f"SELECT coalesce(max(pk), 0) FROM {table}").fetchone()[0]  # noqa: S608
-        for table in ("images", "tags", "regions")
+        for table in ("images", "tags")
     }
-    shift |= {"frame": frame, "source": source}
     for statement in _COPY_STATEMENTS:
-        db.execute(statement, shift)
+        db.execute(_NEW_KEYS + statement, last | {"frame": frame, "source": source})
     assert frame is not None
     return frame
 
 
+_NEW_KEYS = (
+    "WITH new_tags AS (SELECT pk AS old, :tags + row_number() OVER (ORDER BY pk) AS new"
+    " FROM tags WHERE frame = :source),"
+    " new_images AS (SELECT pk AS old, :images + row_number() OVER (ORDER BY pk) AS new"
+    " FROM images WHERE frame = :source) "
+)
 _COPY_STATEMENTS = (
-    "INSERT INTO tags SELECT pk + :tags, :frame, id, sort, name, folded, description, type"
-    " FROM tags WHERE frame = :source",
-    "INSERT INTO images SELECT pk + :images, :frame, id, sort, created, width, height, sha, made, tagged"
-    " FROM images WHERE frame = :source",
-    "INSERT INTO image_tags SELECT image + :images, tag + :tags, created, seq FROM image_tags"
-    " WHERE image IN (SELECT pk FROM images WHERE frame = :source)",
-    "INSERT INTO regions SELECT pk + :regions, id, image + :images, tag + :tags, created, box"
-    " FROM regions WHERE image IN (SELECT pk FROM images WHERE frame = :source)",
-    "INSERT INTO metadata SELECT image + :images, key, value FROM metadata"
-    " WHERE image IN (SELECT pk FROM images WHERE frame = :source)",
+    "INSERT INTO tags SELECT new, :frame, id, sort, name, folded, description, type"
+    " FROM new_tags JOIN tags ON pk = old",
+    "INSERT INTO images SELECT new, :frame, id, sort, created, width, height, sha, made, tagged"
+    " FROM new_images JOIN images ON pk = old",
+    "INSERT INTO image_tags SELECT i.new, t.new, l.created, l.seq FROM new_images i"
+    " JOIN image_tags l ON l.image = i.old JOIN new_tags t ON t.old = l.tag",
+    "INSERT INTO regions(id, image, tag, created, box) SELECT r.id, i.new, t.new, r.created, r.box"
+    " FROM new_images i JOIN regions r ON r.image = i.old JOIN new_tags t ON t.old = r.tag ORDER BY r.pk",
+    "INSERT INTO metadata SELECT i.new, m.key, m.value FROM new_images i JOIN metadata m ON m.image = i.old",
 )

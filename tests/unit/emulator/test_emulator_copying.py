@@ -92,6 +92,19 @@ async def test_regions_and_trained_iterations_are_copied_under_new_ids(two, else
     assert (await target.post(f"{path}/train")).value["code"] == "BadRequestTrainingNotNeeded"
 
 
+async def test_a_project_may_be_copied_any_number_of_times(emulator_api):
+    """Each copy in the place of the one before, as between two projects that take turns."""
+    api = emulator_api
+    project = await api.project()
+    await api.add(project, "u1", "u2", tags=(await api.tag(project, "cat"),))
+    for _ in range(64):  # as many as a key of SQLite has bits
+        copy = await copied(api, api, project)
+        await api.delete(f"projects/{project}")
+        project = copy["id"]
+
+    assert [tag["imageCount"] for tag in (await api.get(f"projects/{project}/tags")).value] == [2]
+
+
 async def test_metadata_is_copied_if_told_to(start_api):
     source, target = await start_api(), await start_api(quirks=Quirks(import_metadata=True))
     project = await boxed(source)

@@ -118,6 +118,23 @@ async def test_names_keep_counting_after_deletions(emulator_api):
     assert (await api.trained(project))["name"] == "Iteration 2"
 
 
+async def test_a_project_may_be_trained_any_number_of_times(emulator_api):
+    """By turns with uploads, and with the last model kept, as a nightly job does it."""
+    api = emulator_api
+    project = await ready(api)
+    tags = [tag["id"] for tag in (await api.get(f"projects/{project}/tags")).value]
+    kept = None
+    for n in range(64):  # as many as a key of SQLite has bits
+        await api.add(project, f"http://x/new/{n}", tags=tags[:1])
+        iteration = (await api.trained(project))["id"]
+        if kept:
+            await api.delete(f"projects/{project}/iterations/{kept}")
+        kept = iteration
+
+    for query in ("", f"?iterationId={kept}"):
+        assert (await api.get(f"projects/{project}/images/tagged/count{query}")).value == 74
+
+
 async def test_iterations_are_listed_oldest_first(emulator_api):
     api = emulator_api
     project = await ready(api)
