@@ -57,12 +57,20 @@ def _refuse_open_quote(place: Place, dialect: Dialect) -> None:
 
 
 def write_csv(labels: Labels, target: Target) -> None:
-    """Write labels as a table of the schema; a name that ends with .tsv gets tabs.
+    """Write labels as a table of the schema, with commas.
 
     Cells are data and stay what they are: a tag that starts like a formula of a spreadsheet is not changed.
     """
+    _write(labels, target, ",")
+
+
+def write_tsv(labels: Labels, target: Target) -> None:
+    """Write labels as ``write_csv`` does, with tabs."""
+    _write(labels, target, "\t")
+
+
+def _write(labels: Labels, target: Target, delimiter: str) -> None:
     table = own_table(labels)
-    delimiter = "\t" if {".tsv", ".tab"} & {s.lower() for s in target.final.suffixes} else ","
     with target.open() as file:
         header = io.StringIO()
         csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(table.column_names)

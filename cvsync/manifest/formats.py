@@ -10,7 +10,7 @@ from cvsync.errors import ManifestError
 from cvsync.labels import Labels
 from cvsync.manifest.azureml import AZUREML, is_azureml, read_azureml, write_azureml
 from cvsync.manifest.coco import COCO, read_coco, write_coco
-from cvsync.manifest.delimited import read_csv, write_csv
+from cvsync.manifest.delimited import read_csv, write_csv, write_tsv
 from cvsync.manifest.folders import FOLDERS, is_folders, read_folders, write_folders
 from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import IMAGES
@@ -71,7 +71,7 @@ FORMATS = {
             write_csv,
             _OWN,
         ),
-        Format("tsv", Kind.TABLE, read_csv, "the same with tabs", write_csv, _OWN),
+        Format("tsv", Kind.TABLE, read_csv, "the same with tabs", write_tsv, _OWN),
         Format("parquet", Kind.TABLE, read_parquet, "a table; lists and structs too", write_parquet, _OWN),
         Format(
             "jsonl", Kind.LINES, read_jsonl, "JSON Lines, one label or one image a line", write_jsonl, _OWN

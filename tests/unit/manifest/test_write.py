@@ -38,6 +38,12 @@ def test_table_has_the_columns_that_say_something(tmp_path: Path) -> None:
     assert (tmp_path / "out.tsv").read_text().splitlines()[1] == "a.png\tcup\t0.1\t0.2\t0.5\t0.25\t200\t100"
 
 
+def test_the_format_tells_the_delimiter_and_not_the_name(tmp_path: Path) -> None:
+    convert(write(tmp_path, f"url,tag\n{URL},cup\n"), tmp_path / "out.txt", "tsv")
+
+    assert (tmp_path / "out.txt").read_text() == f"url\ttag\n{URL}\tcup\n"
+
+
 def test_parquet_says_the_version_of_its_schema(tmp_path: Path) -> None:
     convert(write(tmp_path, BOXES), tmp_path / "out.parquet")
 
@@ -231,7 +237,7 @@ def test_a_manifest_of_nothing_is_one(tmp_path: Path, form: str) -> None:
     convert(write(tmp_path, "url,tag\n"), tmp_path / "out.x", form)
 
     text = (tmp_path / "out.x").read_bytes()
-    assert text[:4] == b"PAR1" or b"image" in text or text in (b"url,tag\n", b"")
+    assert text[:4] == b"PAR1" or b"image" in text or text in (b"url,tag\n", b"url\ttag\n", b"")
 
 
 @given(size=st.tuples(st.integers(1, 10_240), st.integers(1, 10_240)), data=st.data())
