@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cvsync.cli.reading_options import WRITTEN, reading_options, take_reading
-from cvsync.cli.writable import WritableFile, refuse_manifest
+from cvsync.cli.writable import STDOUT, WritableFile, refuse_manifest
 
 if TYPE_CHECKING:
     from cvsync.cli.offline import Output
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("manifests", metavar="IN…", nargs=-1, required=True)
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path())
 @click.option(
     "-f", "--format", "format_", type=click.Choice(WRITTEN), help="Of OUT.  [default: as its name ends]"
 )
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 )
 @click.option("--json", is_flag=True, envvar="CVSYNC_JSON", help="Print events as JSON, one a line.")
 @reading_options
-def convert(manifests: tuple[str, ...], out: Path, **options: Any) -> int:
-    """Write manifests in another format.
+def convert(manifests: tuple[str, ...], out: str, **options: Any) -> int:
+    """Write manifests in another format; OUT is a file, a folder, or - for stdout.
 
     What the format cannot hold is refused, unless --lossy; then it is listed.
 
@@ -42,24 +43,31 @@ def convert(manifests: tuple[str, ...], out: Path, **options: Any) -> int:
     Example:
       cvsync convert annotations.json manifest.parquet
       cvsync convert manifest.csv yolo-set -f yolo --copy-images
+      cvsync convert manifest.parquet - -f csv | wc -l
     """
     from cvsync.cli.offline import run_offline
     from cvsync.flows.convert import ConvertRequest
     from cvsync.flows.convert import convert as flow
 
     refuse_manifest("--rejects", options["rejects"], manifests)
+    if out == STDOUT and options["json"]:
+        raise click.UsageError("with --json stdout is for events: name the file that OUT is to be")
     request = ConvertRequest(
         manifests=manifests,
-        destination=out,
+        destination=sys.stdout.buffer if out == STDOUT else Path(out),
         format=options["format_"],
         reading=take_reading(options, any_storage=True),
         **{name: options[name] for name in ("lossy", "overwrite", "copy_images", "strict", "rejects")},
     )
     json = options["json"]
-    return run_offline(lambda output: _show(flow(request), output, json=json), command="convert", json=json)
+
+    def work(output: Output) -> int:
+        return _show(flow(request), output, json=json, err=out == STDOUT)
+
+    return run_offline(work, command="convert", json=json)
 
 
-def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
+def _show(report: ConvertReport, output: Output, *, json: bool, err: bool) -> int:
     from cvsync.cli import exits
     from cvsync.cli.showing import show_lines, written_line
     from cvsync.events import tell
@@ -77,7 +85,9 @@ def _show(report: ConvertReport, output: Output, *, json: bool) -> int:
         )  # fmt: skip
     else:
         show_lines((f"left out: {loss}" for loss in written.losses), err=True)
-        show_lines([written_line(written)])
+        show_lines([written_line(written)], err=err)
         if report.rejects:
-            show_lines([f"rejects: {report.rejects}"])
+            show_lines([f"rejects: {report.rejects}"], err=err)
+    if manifest.problems and report.rejects is None:
+        tell(output, "warning", text="the refused rows are written nowhere: --rejects FILE says where")
     return exits.REFUSED if manifest.problems else exits.OK

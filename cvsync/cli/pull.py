@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,7 @@ import click
 from cvsync.cli.common import common_options, split_common
 from cvsync.cli.reading_options import PULLED
 from cvsync.cli.wanted import take_wanted, wanted_options
+from cvsync.cli.writable import WritableFolder
 
 if TYPE_CHECKING:
     from cvsync.flows.pull import PullReport
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
+    "-o", "--output", type=WritableFolder(), required=True, metavar="DIR",
     help="The folder to pull into: a new one, or one of an earlier pull of the project.",
 )  # fmt: skip
 @click.option(

@@ -9,6 +9,7 @@ import click
 
 from cvsync.cli.common import LOCAL, Common, F, add_options
 from cvsync.cli.number import Number
+from cvsync.cli.writable import WritableFolder
 from cvsync.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ iteration_option = click.option(
 export_dir_option = click.option(
     "--export-dir",
     envvar="CVSYNC_EXPORT_DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=WritableFolder(),
     default=Path("exports"),
     show_default=True,
     help="Where exported models go.",

@@ -14,6 +14,7 @@ from cvsync.cli.model_options import model_options, take_model
 from cvsync.cli.number import Number
 from cvsync.cli.one_line import one_line
 from cvsync.cli.streams import has_reader
+from cvsync.cli.writable import WritableFolder
 
 if TYPE_CHECKING:
     from cvsync.flows.looking import Answer
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     help="Have the service keep picture and answer, or not.  [default: as the service does: it keeps them]",
 )  # fmt: skip
 @click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+    "-o", "--output", type=WritableFolder(), metavar="FOLDER",
     help="Draw what was seen into copies of the pictures.",
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="With -o: replace files that are there already.")

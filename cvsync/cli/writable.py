@@ -10,6 +10,20 @@ from typing import Any
 
 import click
 
+STDOUT = "-"
+
+
+class WritableFolder(click.Path):
+    """A folder for what is to be written; it need not be there."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Take a path, or refuse what is none to whoever typed it."""
+        _refuse_stdout(self, value, param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
 
 class WritableFile(click.Path):
     """A file that can be written, whether it is there or not; folders on its way may be missing."""
@@ -19,6 +33,7 @@ class WritableFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Take a path, or refuse it: after hours of work it would be too late."""
+        _refuse_stdout(self, value, param, ctx)
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         nearest = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
         if nearest.is_dir() and os.access(nearest, os.W_OK):
@@ -26,6 +41,13 @@ class WritableFile(click.Path):
         if nearest != path.absolute():
             self.fail(f"'{path}' cannot be written: {nearest} is no folder that you may write to", param, ctx)
         return path
+
+
+def _refuse_stdout(
+    kind: click.Path, value: Any, param: click.Parameter | None, ctx: click.Context | None
+) -> None:
+    if value == STDOUT:
+        kind.fail("'-' is stdout, which this cannot be; ./- is the path of what is called so", param, ctx)
 
 
 def refuse_manifest(option: str, file: Path | None, manifests: Sequence[str | os.PathLike[str]]) -> None:

@@ -15,13 +15,15 @@ from cvsync.manifest.writer import (
     others_beside,
     parts_beside,
     refuse_unfit,
+    stream_format,
     write,
     write_beside,
+    write_to,
 )
 
 __all__ = [
     "FORMATS", "Box", "Format", "Loss", "Manifest", "Name", "Oddity", "Problem", "Problems", "Reading",
     "Units", "Written", "absolute", "can_hold_all", "format_of", "is_remote", "others_beside", "parts_beside",
-    "read", "recall", "refuse_unfit", "rejects_suffix", "remember", "shown", "write", "write_beside",
-    "write_refused", "write_rejects",
+    "read", "recall", "refuse_unfit", "rejects_suffix", "remember", "shown", "stream_format", "write",
+    "write_beside", "write_refused", "write_rejects", "write_to",
 ]  # fmt: skip

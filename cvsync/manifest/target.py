@@ -29,10 +29,15 @@ class Target:
     """Whether images go into the folder."""
     has_images: bool = False
     """Whether images that lie in the final folder already stay where they are."""
+    sink: IO[bytes] | None = None
+    """An open stream that it goes into instead, as it is made."""
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open the file for writing, packed as its name says."""
+        if self.sink is not None:
+            yield self.sink
+            return
         with self.path.open("wb") as file, packed(file, self.final.name) as sink:
             yield sink
 

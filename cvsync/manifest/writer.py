@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,8 @@ _BY_SUFFIX = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl",
     ".ndjson": "jsonl", ".manifest": "rekognition", ".json": "coco",
 }  # fmt: skip
+STDOUT = Path("stdout")
+"""What messages call it."""
 _SUFFIX_OF = {"azureml": "jsonl", "vertex": "jsonl", "rekognition": "manifest", "coco": "json"}
 
 
@@ -87,6 +90,36 @@ def write(
     fitted = _fit(labels, form, str(path), lossy=lossy)
     where = fresh(path, overwrite=overwrite, is_folder=form.is_folder, copy_images=copy_images)
     return _write(fitted, form, path, path if form.is_folder else path.parent, where)
+
+
+def write_to(labels: Labels, sink: IO[bytes], format: str | None, *, lossy: bool = False) -> Written:
+    """Write labels as a manifest into stdout; paths are written as seen from the present folder.
+
+    Args:
+        labels: What to write.
+        sink: The open stream.
+        format: Its format.
+        lossy: Leave out labels and images that the format cannot hold, instead of refusing.
+
+    Raises:
+        ManifestError: The format cannot hold the labels.
+        SettingsError: No format is given, or it is one of folders.
+    """
+    form = stream_format(format)
+    fitted = _fit(labels, form, str(STDOUT), lossy=lossy)
+    return _write(fitted, form, STDOUT, Path(), nullcontext(Target(STDOUT, STDOUT, sink=sink)))
+
+
+def stream_format(name: str | None) -> Format:
+    """Give the format to write into a stream.
+
+    Raises:
+        SettingsError: It is not told, or cannot be written there.
+    """
+    form = format_of(STDOUT, name)
+    if form.is_folder:
+        raise SettingsError(f"{form.name} is written as a folder, which stdout cannot be; name one")
+    return form
 
 
 def write_beside(labels: Labels, folder: Path, format: str, *, lossy: bool = False) -> Written:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from make import make_png
@@ -104,6 +107,81 @@ def test_an_unknown_destination_is_a_matter_of_usage(tmp_path: Path) -> None:
 
     assert run(tmp_path / "m.csv", tmp_path / "out")[0] == 2
     assert run(tmp_path / "m.csv", tmp_path / "m.csv")[0] == 2
+
+
+def test_stdout_gets_the_manifest_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "m.csv").write_text(f"url,path,tag\n{URL},,ü\n,1.png,b\n,2.png,\n")
+    for name in ("1.png", "2.png"):
+        (tmp_path / "in" / name).write_bytes(make_png(1))
+
+    code, out, err = run("in/m.csv", "-", "-f", "tsv")
+
+    assert code == 0
+    assert out.splitlines() == [
+        "key\turl\tpath\ttag",
+        f"\t{URL}\t\tü",
+        "1.png\t\tin/1.png\tb",
+        "2.png\t\tin/2.png\t",
+    ]
+    assert "wrote stdout: 2 labels of 3 images as tsv (exact)" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "jsonl", "azureml"])
+def test_what_goes_through_pipes_is_what_goes_through_files(tmp_path: Path, form: str) -> None:
+    (tmp_path / "m.csv").write_text(f"url,tag,xmin,ymin,xmax,ymax\n{URL},a,0,0.25,0.5,1\n")
+    command = [sys.executable, "-m", "cvsync", "convert"]
+
+    run(tmp_path / "m.csv", tmp_path / "out", "-f", form)
+    done = subprocess.run([*command, "m.csv", "-", "-f", form], cwd=tmp_path, capture_output=True, check=True)
+    back = subprocess.run(
+        [*command, "-", "-", "-f", "csv"], input=done.stdout, cwd=tmp_path, capture_output=True, check=True
+    )
+
+    assert done.stdout == (tmp_path / "out").read_bytes()
+    assert back.stdout.decode() == f"url,tag,left,top,width,height\n{URL},a,0,0.25,0.5,0.75\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ((), "-f FORMAT"),
+        (("-f", "yolo"), "yolo is written as a folder"),
+        (("-f", "csv", "--json"), "stdout is for events"),
+        (("-f", "csv", "--rejects", "-"), "'-' is stdout"),
+    ],
+)
+def test_what_stdout_cannot_be_is_a_matter_of_usage(
+    tmp_path: Path, options: tuple[str, ...], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.csv").write_text(f"url,tag\n{URL},a\n")
+
+    try:
+        code, _, said = run("m.csv", "-", *options)
+    except click.UsageError as error:
+        code, said = error.exit_code, error.format_message()
+
+    assert code == 2
+    assert reason in said
+    assert [path.name for path in tmp_path.iterdir()] == ["m.csv"]
+
+
+def test_bad_rows_beside_stdout_are_told_and_written_where_they_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.csv").write_text(f"url,tag\n{URL},a\nx,b\n")
+
+    code, out, err = run("m.csv", "-", "-f", "csv")
+    again = run("m.csv", "-", "-f", "csv", "--rejects", "bad.csv")
+
+    assert (code, out) == (3, f"url,tag\n{URL},a\n")
+    assert "--rejects FILE says where" in err
+    assert (again[:2], "rejects: bad.csv" in again[2]) == ((3, out), True)
+    assert (tmp_path / "bad.csv").exists()
 
 
 async def test_coco_of_files_is_pushed_and_its_csv_changes_nothing(shelf: Shelf) -> None:
