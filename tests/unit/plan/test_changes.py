@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -76,6 +77,37 @@ def test_what_a_replacement_left_over_is_deleted_whatever_prune_says() -> None:
     snapshot = make_snapshot({"id-a": [("x",)], "id-old": [("x",)]}, MULTICLASS)
 
     assert lines(diff(make_labels([("a", "x")]), snapshot, known)) == ["delete image id-old"]
+
+
+def test_nothing_is_deleted_that_is_not_told_to_go() -> None:
+    snapshot = make_snapshot({"id-a": [("x",)], "id-b": [("x",)], "id-c": [("x",)]}, MULTICLASS)
+
+    plan = diff(make_labels([("b", "x")]), snapshot, KnownImages.of({"a": "id-a", "b": "id-b"}))
+
+    assert plan.is_empty
+
+
+def test_keys_that_the_ledger_does_not_know_are_counted() -> None:
+    snapshot = make_snapshot({"id-a": [("x",)]}, MULTICLASS)
+
+    plan = diff(make_labels([(key, "x") for key in "abc"]), snapshot, KnownImages.of({"a": "id-a"}))
+
+    assert plan.unknown == 2
+
+
+def test_an_image_that_gets_other_metadata_alone_is_changed() -> None:
+    desired = with_column(
+        make_labels([("a", "x"), ("b", "x"), ("c", "x")]), "metadata.shelf", ["1", "2", None]
+    )
+    snapshot = make_snapshot({f"id-{key}": [("x",)] for key in "abc"}, MULTICLASS)
+    metadata = pa.array([[("shelf", "1")]] * 3, pa.map_(pa.string(), pa.string()))
+    snapshot = replace(snapshot, images=snapshot.images.append_column("metadata", metadata))
+    known = KnownImages.of({key: f"id-{key}" for key in "abc"})
+
+    plan = diff(desired, snapshot, known, metadata=["shelf"])
+
+    assert [(action.key, action.metadata) for action in plan.actions()] == [("b", (("shelf", "2"),))]
+    assert plan.unchanged == 2
 
 
 def test_a_hint_is_taken_only_if_the_project_has_that_image() -> None:

@@ -56,6 +56,19 @@ def test_who_is_right_about_an_edited_image(
         assert lines(diff(desired, snapshot, known, on_drift=OnDrift.STOP)) == by_manifest
 
 
+def test_a_label_that_somebody_took_off_is_an_edit_too() -> None:
+    desired = make_labels([("a", "x"), ("a", "y")])
+    snapshot = make_snapshot({"id-a": [("x",)]}, MULTILABEL, ["x", "y"])
+
+    plan = diff(desired, snapshot, left("x", "y"))
+
+    assert lines(plan) == ["add y to a"]
+    assert (plan.drifted, plan.unchanged) == (1, 0)
+    assert diff(desired, snapshot, left("x", "y"), on_drift=OnDrift.PROJECT).is_empty
+    with pytest.raises(GuardError, match="--on-drift"):
+        diff(desired, snapshot, left("x", "y"), on_drift=OnDrift.STOP)
+
+
 def test_a_deleted_image_is_an_edit_too() -> None:
     desired, gone = make_labels([("a", "x")]), make_snapshot({}, MULTILABEL, ["x"])
 
@@ -63,6 +76,18 @@ def test_a_deleted_image_is_an_edit_too() -> None:
     assert diff(desired, gone, left("x"), on_drift=OnDrift.PROJECT).is_empty
     with pytest.raises(GuardError, match="--on-drift"):
         diff(desired, gone, left("x"), on_drift=OnDrift.STOP)
+
+
+def test_images_that_were_edited_and_images_that_were_deleted_are_counted_together() -> None:
+    edited = left("x").table
+    deleted = pa.table([["b"], ["id-b"], [None], [None]], schema=SCHEMA)
+    snapshot = make_snapshot({"id-a": [("x",), ("y",)]}, MULTILABEL)
+
+    plan = diff(
+        make_labels([("a", "x"), ("b", "x")]), snapshot, KnownImages(pa.concat_tables([edited, deleted]))
+    )
+
+    assert plan.drifted == 2
 
 
 def test_what_a_request_without_an_answer_may_have_done_is_no_edit() -> None:
