@@ -1,7 +1,8 @@
 """COCO: one JSON object with images, annotations and categories.
 
-Boxes are left, top, width and height in pixels. An annotation that has polygons only is taken as the box
-around them, one of a mask only is refused, and one of neither is a tag.
+Boxes are left, top, width and height in pixels, or in fractions where none would reach beyond the first pixel
+of an image: so Azure AI Vision writes them. An annotation that has polygons only is taken as the box around
+them, one of a mask only is refused, and one of neither is a tag.
 
 A row is an annotation, numbered from 1 as they stand; an image without any is a row too, numbered on from
 there.
@@ -22,11 +23,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cvsync.labels import METADATA, Labels
+from cvsync.manifest.boxes import OVERHANG
 from cvsync.manifest.by_image import OneImage, images_of, tag_names
 from cvsync.manifest.coco_lists import Columns, Lists, read_lists
 from cvsync.manifest.holds import EVERY_COLUMN, Holds
 from cvsync.manifest.imagefolders import find_images
 from cvsync.manifest.nested import OutlineError, text_of
+from cvsync.manifest.number_cells import read_numbers
 from cvsync.manifest.numbers import in_pixels
 from cvsync.manifest.outlines import box_around
 from cvsync.manifest.places import Place
@@ -36,6 +39,7 @@ from cvsync.manifest.target import Target
 from cvsync.manifest.texts import Positions
 from cvsync.manifest.unfold import unfold
 
+_HEAD = b'{"info":{"description":"written by cvsync"},"licenses":[],\n"categories":'
 COCO = Holds(tags=False, needs_size=True, columns=EVERY_COLUMN - {"tag_type"})
 
 
@@ -65,10 +69,18 @@ def read_coco(place: Place, reading: Reading) -> list[Rows]:
                 lost=found.lost,
                 count=found.count,
                 box=Box.LTWH,
-                units=Units.PIXEL,
+                units=_units(lists["annotations"]["bbox"], content),
             )
         )
     ]
+
+
+def _units(boxes: pa.Array, content: pa.Buffer) -> Units:
+    """Tell pixels from fractions; what cvsync wrote is in pixels, however small its images are."""
+    numbers = read_numbers(boxes.flatten(), "box", pa.float64(), nan_is_null=True).values
+    is_ours = memoryview(content)[: len(_HEAD)] == _HEAD
+    most = numbers[np.isfinite(numbers)].max(initial=0)
+    return Units.FRACTION if 0 < most <= 1 + OVERHANG and not is_ours else Units.PIXEL
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +133,7 @@ def _places(images: Columns) -> Columns:
     A file of our own names them by ``url`` only, where that is all that is known of them.
     """
     return {
-        "url": pc.coalesce(images["url"], images["coco_url"]),
+        "url": pc.coalesce(images["url"], images["absolute_url"], images["coco_url"]),
         "path": pc.if_else(images["url"].is_valid(), None, images["file_name"]),
     }
 
@@ -236,7 +248,7 @@ def write_coco(labels: Labels, target: Target) -> None:
     number = {name: n for n, name in enumerate(names, 1)}
     categories = [{"id": n, "name": name, "supercategory": ""} for name, n in number.items()]
     with target.open() as file:
-        file.write(b'{"info":{"description":"written by cvsync"},"licenses":[],\n"categories":')
+        file.write(_HEAD)
         file.write(orjson.dumps(categories))
         file.write(b',\n"images":[\n')
         _write_list(file, (_image(n, image) for n, image in enumerate(images_of(labels), 1)))

@@ -13,7 +13,7 @@ import pyarrow.json
 from cvsync.errors import ManifestError
 from cvsync.manifest.nested import text_of
 
-_TEXTS = ("file_name", "coco_url", "url", "key", "version", "image_id")
+_TEXTS = ("file_name", "coco_url", "absolute_url", "url", "key", "version", "image_id")
 _METADATA = re.compile(rb'"metadata\.(?:[^"\\]|\\.)+"(?=\s*:)')
 
 Columns = dict[str, pa.Array]

@@ -8,6 +8,9 @@ import pytest
 from make import make_png
 from reads import labels_of, problems_of, read_one, rows_of, warnings_of, write
 
+from cvsync.manifest import write as write_labels
+from cvsync.manifest.reading import Units
+
 IMAGES = [
     {"id": 1, "file_name": "a.png", "width": 200, "height": 100},
     {"id": 2, "file_name": "b.png", "width": 200, "height": 100, "coco_url": "https://x.test/b.png"},
@@ -184,3 +187,31 @@ def test_a_folder_of_splits_is_all_of_them(tmp_path: Path) -> None:
         coco(tmp_path, f"{split}/_annotations.coco.json", annotations=[], images=IMAGES[:1])
 
     assert [row["key"] for row in rows_of(tmp_path)] == ["train/a.png", "valid/a.png"]
+
+
+@pytest.mark.parametrize("kind", ["columns", "objects"])
+def test_fractions_are_told_from_pixels(tmp_path: Path, kind: str) -> None:
+    """Else each box would be a sliver of the image's first pixel."""
+    numbers: list[Any] = [0.125, 0.25, 0.5, 0.750001]
+    boxes = [box(1, 7, *(numbers if kind == "columns" else map(str, numbers)))]
+    path = coco(tmp_path, annotations=boxes)
+
+    manifest = read_one(path)
+
+    assert labels_of(path)[0] == ("a.png", "cup", 0.125, 0.25, 0.5, 0.75)
+    assert "bbox as ltwh in fractions" in manifest.convention
+    assert "in pixels" in read_one(path, units=Units.PIXEL).convention
+    assert "in pixels" in read_one(coco(tmp_path, annotations=[*boxes, box(1, 7, 0, 0, 2, 1)])).convention
+
+
+def test_a_box_within_the_first_pixel_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    rows = "path,tag,left,top,width,height,image_width,image_height\na.png,cup,0,0,0.03125,0.03125,16,16\n"
+    write_labels(read_one(write(tmp_path, rows)).labels, tmp_path / "again.json", "coco")
+
+    assert labels_of(tmp_path / "again.json")[0] == ("a.png", "cup", 0.0, 0.0, 0.03125, 0.03125)
+
+
+def test_a_link_that_azure_names_is_where_the_image_is(tmp_path: Path) -> None:
+    images = [IMAGES[0] | {"coco_url": "AmlDatastore://store/a.png", "absolute_url": "https://x.test/a.png"}]
+
+    assert labels_of(coco(tmp_path, images=images, annotations=[])) == [("https://x.test/a.png", None)]
