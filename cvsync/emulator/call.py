@@ -144,7 +144,13 @@ class Call:
         return found
 
     async def json(self) -> dict[str, Any]:
-        """The body as an object with lower-case names, {} if there is none."""
+        """The body as an object with lower-case names; most operations cannot do without. spec."""
+        if not (await self.request.read()).strip():
+            raise ServiceFault("BadRequestRequiredParamIsNull", "A body is required")
+        return await self.optional_json()
+
+    async def optional_json(self) -> dict[str, Any]:
+        """The same, and {} if there is no body."""
         content = await self.request.read()
         if not content.strip():  # whatever its type: curl names a form's even for nothing at all
             return {}

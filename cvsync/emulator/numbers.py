@@ -17,7 +17,7 @@ TICKS_PER_SECOND = 10_000_000
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _FRACTION = re.compile(r"[.,](\d+)")
 _START = datetime(1970, 1, 1, tzinfo=UTC)
-_SINGLE = struct.Struct("f")
+_SINGLE = struct.Struct("<f")  # the native form would make an infinity of what is too large
 
 
 def now() -> int:

@@ -200,6 +200,26 @@ async def test_projects_and_tags(emulator_api: Api) -> None:
     assert [tag["type"] for tag in old] == ["Regular"]  # CONTRACT 7: the type came with v3.3
 
 
+async def test_a_body_that_the_specification_requires(emulator_api: Api) -> None:
+    """Above all where none would wipe something out."""
+    api, project = emulator_api, await fill(emulator_api)
+    iteration = (await api.trained(project))["id"]
+    image = (await api.add(project, "new", metadata={"shop": "north"}))[0]["image"]["id"]
+    tag = (await api.get(f"projects/{project}/tags")).value[0]["id"]
+
+    await check(api, [
+        (call, b" ", "BadRequestRequiredParamIsNull") for call in (
+            "PATCH projects/P", f"PATCH projects/P/tags/{tag}", "PATCH projects/P/iterations/I",
+            f"POST projects/P/images/metadata?imageIds={image}", "POST projects/P/images/tags",
+            "POST projects/P/images/regions", "POST projects/P/predictions/query",
+            "POST projects/P/images/suggested?iterationId=I",
+            "POST projects/P/images/suggested/count?iterationId=I",
+        )
+    ], P=project, I=iteration)  # fmt: skip
+    (kept,) = (await api.get(f"projects/{project}/images/id?imageIds={image}")).value
+    assert kept["metadata"] == {"shop": "north"}
+
+
 async def test_trainings(emulator_api: Api) -> None:
     """CONTRACT 12."""
     api, project, small = emulator_api, await fill(emulator_api), await emulator_api.project()
@@ -247,6 +267,8 @@ async def test_iterations(emulator_api: Api) -> None:
     assert (await ask(api, (f"{taken[0]}&overwrite=true", None, ""), P=project, I=first)).value is True
     old = api.at("v2.2")
     await old.patch(f"projects/{project}/iterations/{second}", {"isDefault": True})
+    odd = ask(old, (f"PATCH {place}", {"isDefault": "yes"}, ""), P=project, I=second)
+    assert (await odd).status == 400
     await check(old, [(f"DELETE {place}", None, "BadRequestWorkspaceNotDeletable")], P=project, I=second)
 
 
@@ -288,6 +310,9 @@ async def test_predictions(emulator_api: Api, make_picture: Any) -> None:
          "BadRequestPredictionInvalidQueryParameters"),
         ("POST projects/P/predictions/query", {"continuation": "x"},
          "BadRequestPredictionInvalidQueryParameters"),
+        ("POST projects/P/predictions/query", {"tags": [{"id": NOBODY, "minThreshold": -1e300}]},
+         "BadRequestPredictionInvalidQueryParameters"),
+        ("POST projects/P/predictions/query", {"maxCount": True}, "BadRequestPredictionResultsExceededCount"),
         ("DELETE projects/P/predictions", None, "BadRequestPredictionIdsMissing"),
     ], P=project)  # fmt: skip
     for path, code, status in [

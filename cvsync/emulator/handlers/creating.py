@@ -28,7 +28,7 @@ Fill = Callable[[Entry], Awaitable[None]]
 
 
 async def create_images_from_urls(call: Call) -> Reply:
-    body = await call.json()
+    body = await call.optional_json()
     entries, _ = _entries(body, "url", "No image urls provided")
     if not call.site.settings.fetch:
         _stand_in(entries)
@@ -52,7 +52,7 @@ def _stand_in(entries: Sequence[Entry]) -> None:
 
 
 async def create_images_from_files(call: Call) -> Reply:
-    body = await call.json()
+    body = await call.optional_json()
     entries, objects = _entries(body, "name", "No valid image files")
     contents = {id(entry): item.get("contents") for entry, item in zip(entries, objects, strict=True)}
 
@@ -68,7 +68,7 @@ async def create_images_from_files(call: Call) -> Reply:
 
 
 async def create_images_from_predictions(call: Call) -> Reply:
-    body = await call.json()
+    body = await call.optional_json()
     entries, _ = _entries(body, "id", "No predictions provided")
     project = call.project()
     stored = predictions.by_ids(call.db, project, [guid(entry.source) for entry in entries])

@@ -68,8 +68,7 @@ async def delete_images(call: Call) -> Reply:
 
 async def update_image_metadata(call: Call) -> Reply:
     wanted = call.required_ids("imageIds", at_most=limits.MAX_IDS_PER_READ)
-    content = await call.request.read()
-    metadata = check_metadata(await _flat(call) if content.strip() else {})
+    metadata = check_metadata(await _flat(call))
     entries: list[dict[str, Any]] = []
     with call.site.store.writing() as db:
         project = call.project()

@@ -66,7 +66,7 @@ def iteration_in_path(call: Call) -> Iteration:
 
 
 async def train_project(call: Call) -> Reply:
-    body = await call.json() if call.version >= (3, 2) else {}
+    body = await call.optional_json() if call.version >= (3, 2) else {}
     project = call.project()
     training_type, budget = "Regular", 0
     if call.version >= (3, 0):
@@ -119,12 +119,15 @@ async def get_iteration(call: Call) -> Reply:
 async def update_iteration(call: Call) -> Reply:
     body = await call.json()
     name = optional_text(body.get("name"), "name")
+    is_default = body.get("isdefault") if call.version < (3, 0) else None
+    if is_default is not None and not isinstance(is_default, bool):
+        raise ServiceFault("BadRequest", "isDefault is true or false")
     with call.site.store.writing() as db:
         iteration = iteration_in_path(call)
         if name is not None:
             iterations.rename(db, iteration, name)
-        if call.version < (3, 0) and isinstance(body.get("isdefault"), bool):
-            iterations.set_default(db, iteration, body["isdefault"])
+        if is_default is not None:
+            iterations.set_default(db, iteration, is_default)
     iteration = iteration_in_path(call)
     shape = shape_of(call.shapes, call.project().id, iteration)
     if call.version < (3, 0):  # recorded: only here the date has its zone

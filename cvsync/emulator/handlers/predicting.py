@@ -27,7 +27,7 @@ from cvsync.emulator.handlers.seeing import (
     predict,
     prediction_shapes,
 )
-from cvsync.emulator.numbers import compact, naive, single, ticks, zulu, zulu_milliseconds
+from cvsync.emulator.numbers import compact, naive, single, ticks, to_single, zulu, zulu_milliseconds
 from cvsync.emulator.shapes import pascal_case
 from cvsync.emulator.store import iterations, predictions
 from cvsync.emulator.store.iterations import Iteration
@@ -107,7 +107,7 @@ async def query_predictions(call: Call) -> Reply:
     body = await call.json()
     wanted, tags = _query(body)
     count = body.get("maxcount") or 0
-    if not isinstance(count, int) or not 0 <= count <= MAX_RESULTS:
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_RESULTS:
         raise ServiceFault("BadRequestPredictionResultsExceededCount", f"maxCount is at most {MAX_RESULTS}")
     skip = position(body.get("continuation"), code="BadRequestPredictionInvalidQueryParameters")
     take = count or DEFAULT_RESULTS
@@ -131,10 +131,8 @@ def _query(body: dict[str, Any]) -> tuple[Query, list[dict[str, Any]]]:
     tags: list[dict[str, Any]] = []
     limits_of: list[tuple[str, float, float]] = []
     for item in map(fields, items(body.get("tags"), "tags")):
-        least, most = (
-            real(item.get("minthreshold", 0), "minThreshold"),
-            real(item.get("maxthreshold", 1), "max"),
-        )
+        least = _threshold(item.get("minthreshold", 0), "minThreshold")
+        most = _threshold(item.get("maxthreshold", 1), "maxThreshold")
         limits_of.append((guid(item.get("id")), least, most))
         tags.append({"id": guid(item.get("id")), "minThreshold": single(least), "maxThreshold": single(most)})
     if len(tags) > limits.MAX_QUERY_TAGS:
@@ -148,6 +146,16 @@ def _query(body: dict[str, Any]) -> tuple[Query, list[dict[str, Any]]]:
         tags=limits_of,
     )
     return wanted, tags
+
+
+def _threshold(value: object, name: str) -> float:
+    """A number that the token of the answer can say again. spec: a 32-bit float."""
+    number = real(value, name)
+    try:
+        to_single(number)
+    except OverflowError:
+        raise ServiceFault("BadRequestPredictionInvalidQueryParameters", f"{name} is too large") from None
+    return number
 
 
 def _moment(value: object) -> int | None:

@@ -108,7 +108,7 @@ async def _hooks(call: Call) -> dict[str, str | None]:
     if call.version < (3, 3):
         return {}
     names = ("exportmodelcontaineruri", "notificationqueueuri")
-    body = await call.json() if call.version >= (3, 4) else {}
+    body = await call.optional_json() if call.version >= (3, 4) else {}
     return {name: optional_text(body.get(name), name) or call.text(name) for name in names}
 
 

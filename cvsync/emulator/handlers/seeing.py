@@ -39,7 +39,7 @@ class Seen:
 
 
 async def picture_from_url(call: Call, *, max_bytes: int) -> Seen:
-    url = optional_text((await call.json()).get("url"), "url") or ""
+    url = optional_text((await call.optional_json()).get("url"), "url") or ""
     if not call.site.settings.fetch and url:
         picture = pictures.made(url)
         content = await asyncio.to_thread(pictures.made_bytes, picture.sha, picture.width, picture.height)
