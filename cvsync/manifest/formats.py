@@ -108,7 +108,7 @@ FORMATS = {
             "yolo",
             Kind.FILES,
             read_yolo,
-            "`data.yaml`, a folder with `images` and `labels`, or a list of images",
+            "`data.yaml`, a folder of images, their labels and `classes.txt`, or a list of images",
             write_yolo,
             YOLO,
             is_folder=True,

@@ -7,6 +7,7 @@ labels of ``…/images/a.jpg`` are ``…/labels/a.txt``; without a folder ``imag
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from cvsync.labels import Labels
 from cvsync.manifest.by_image import images_of, tag_names
 from cvsync.manifest.cells import number_in
 from cvsync.manifest.holds import CORNERS_EXACT, EVERY_COLUMN, Holds
+from cvsync.manifest.imagefolders import IMAGES
 from cvsync.manifest.nested import OutlineError
 from cvsync.manifest.numbers import centre
 from cvsync.manifest.outlines import box_around
@@ -31,12 +33,24 @@ from cvsync.manifest.yolo_data import LISTS, NAMES, DataSet, find_data_set
 YOLO = Holds(tags=False, columns=EVERY_COLUMN - {"tag_type"}, precision=CORNERS_EXACT)
 PARTS = (NAMES[0], "labels")  # of what is written
 _BOX = ("cx", "cy", "width", "height")
+_HEAD = 256  # bytes
+_LABEL = re.compile(rb"\d+(?:[ \t]+[-+.\deE]+){4,}[ \t]*(?:[\r\n]|$)")
 
 
 def is_yolo(folder: Place) -> bool:
     """Whether a folder is of this format."""
     names = {child.base for child in folder.children()}
-    return bool(names & {*NAMES}) or ("labels" in names and bool(names & {*LISTS, "images"}))
+    if names & {*NAMES} or ("labels" in names and names & {*LISTS, "images"}):
+        return True
+    return _has_labels(folder)
+
+
+def _has_labels(folder: Place) -> bool:
+    """Whether the first text that lies where labels of an image do, and is not empty, begins with one."""
+    files = {posixpath.relpath(child.path, folder.path): child for child in folder.children(deep=True)}
+    texts = (files.get(label_path(path)) for path, child in files.items() if child.suffix in IMAGES)
+    heads = (text.head(_HEAD) for text in texts if text is not None)
+    return bool(_LABEL.match(next(filter(None, map(bytes.strip, heads)), b"")))
 
 
 def read_yolo(place: Place, _reading: Reading) -> list[Rows]:

@@ -148,7 +148,13 @@ def _class_list(folder: Place) -> dict[int, str]:
                 # A blank line has a number too, though no name.
                 lines = _class_lines(place)
                 return {number: line.strip() for number, line in enumerate(lines) if line.strip()}
-    raise ManifestError(folder.name, [f"names no classes: there is neither {NAMES[0]} nor {LISTS[0]}"])
+    raise ManifestError(
+        folder.name,
+        [
+            f"names no classes: there is neither {NAMES[0]} nor {LISTS[0]}, which labels of YOLO need "
+            "(or say --from folders, which takes the names of folders as tags)"
+        ],
+    )
 
 
 def _class_lines(place: Place) -> list[str]:
