@@ -12,6 +12,7 @@ from make import make_labels, make_snapshot
 from cvsync.errors import PlanError
 from cvsync.known import SCHEMA, KnownImages
 from cvsync.labels import Labels
+from cvsync.limits import MAX_REGIONS_PER_IMAGE
 from cvsync.model import ProjectType, Tag
 from cvsync.plan import Kind, Plan, Prune, diff
 from cvsync.plan.scope import TagScope
@@ -175,8 +176,15 @@ def test_room_is_made_only_where_both_cannot_stand(
     assert [action.kind for action in plan.actions()] == kinds
 
 
-def test_an_image_at_its_limit_makes_room_first() -> None:
-    full = [("x", 0.1, 0.1, 0.2, n / 1000) for n in range(1, 301)]
+@pytest.mark.parametrize(
+    ("boxes", "kinds"),
+    [
+        (MAX_REGIONS_PER_IMAGE, [Kind.MAKE_ROOM, Kind.ADD_LABEL]),
+        (MAX_REGIONS_PER_IMAGE - 1, [Kind.ADD_LABEL, Kind.REMOVE_LABEL]),
+    ],
+)
+def test_an_image_at_its_limit_makes_room_first(boxes: int, kinds: list[Kind]) -> None:
+    full = [("x", 0.1, 0.1, 0.2, n / 1000) for n in range(1, boxes + 1)]
     wanted = [("x", 0.5, 0.1, 0.2, 0.3), *full[1:]]
 
     plan = diff(
@@ -185,7 +193,7 @@ def test_an_image_at_its_limit_makes_room_first() -> None:
         KnownImages.of({"a": "id-a"}),
     )
 
-    assert [action.kind for action in plan.actions()] == [Kind.MAKE_ROOM, Kind.ADD_LABEL]
+    assert [action.kind for action in plan.actions()] == kinds
 
 
 def test_twins_that_contradict_each_other_are_told() -> None:

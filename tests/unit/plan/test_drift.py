@@ -101,11 +101,12 @@ def test_what_a_request_without_an_answer_may_have_done_is_no_edit() -> None:
     assert diff(desired, make_snapshot({}, MULTILABEL), known, on_drift=OnDrift.STOP).drifted == 0
 
 
-def test_the_ledger_learns_what_it_did_not_know_and_nothing_twice() -> None:
+@pytest.mark.parametrize("on_drift", OnDrift)
+def test_the_ledger_learns_what_it_did_not_know_and_nothing_twice(on_drift: OnDrift) -> None:
     desired = make_labels([("a", "x")])
     snapshot = make_snapshot({"id-a": [("x",)]}, MULTILABEL)
 
-    plan = diff(desired, snapshot, KnownImages.of({"a": "id-a"}))
+    plan = diff(desired, snapshot, KnownImages.of({"a": "id-a"}), on_drift=on_drift)
 
     assert plan.learned.to_pylist() == [
         {
