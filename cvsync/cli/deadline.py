@@ -23,13 +23,17 @@ class Deadline(FloatType):
         if isinstance(value, float):
             return value
         try:
-            return seconds_until(str(value), datetime.now().astimezone())
+            return seconds_until(str(value), datetime.now())
         except ValueError:
             self.fail(f"{value!r} is neither a number of seconds nor a time as 06:30", param, ctx)
 
 
 def seconds_until(text: str, now: datetime) -> float:
     """Give the seconds from now to the next time of day, or a number of seconds as it is.
+
+    Args:
+        text: Seconds, or hours and minutes as clocks here show them.
+        now: What they show now, without an offset: on some nights it changes before the time comes.
 
     Raises:
         ValueError: It is neither.
@@ -41,4 +45,6 @@ def seconds_until(text: str, now: datetime) -> float:
             raise ValueError(text)
         return seconds
     then = now.replace(hour=int(hours), minute=int(minutes), second=0, microsecond=0)
-    return (then - now + (timedelta(days=1) if then <= now else timedelta())).total_seconds()
+    if then <= now:
+        then += timedelta(days=1)
+    return then.timestamp() - now.timestamp()
