@@ -191,6 +191,8 @@ def recognise(place: Place) -> Format:
             return _recognise_json(place)
         if head.startswith(b"["):
             name = "json"
+        elif not head and place.suffix in _LINES:
+            name = "jsonl"
         elif place.suffix == ".txt" and _is_list_of_files(head):
             name = "yolo"
         else:

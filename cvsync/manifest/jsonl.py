@@ -43,14 +43,17 @@ _PEEK = 200  # lines that tell what the fields are
 def read_jsonl(place: Place, reading: Reading) -> list[Rows]:
     """Read a file of lines with one object each.
 
-    Lines of plain fields are read in columns; where a line is of another shape, all are read one by one.
+    Lines of plain fields are read in columns; where a line is of another shape, all are read one by one. No
+    line at all is no image: nothing else can be written of none.
 
     Raises:
         ManifestError: It cannot be read, or lacks a field.
     """
     peeked = peek(place, _PEEK)
     if not peeked:
-        raise ManifestError(place.name, ["is empty, or holds no JSON object"])
+        if any(read_lines(place)):
+            raise ManifestError(place.name, ["holds no JSON object"])
+        return [read_parsed(place, (), lambda _: ({}, []))]
     rows = _read_columns(place, reading, peeked)
     return [unfold(rows) if rows else _read_objects(place, reading, lambda: objects_of(place))]
 

@@ -105,6 +105,7 @@ _KINDS = {
     "W021": ("the only tag; a classifier needs two to tell apart", "add another"),
     "W022": ("boxes are outside, but all fit if their first two numbers are the centre", "--box cxcywh"),
     "W023": ("boxes are outside, but all fit if their last two numbers are a corner", "--box xyxy"),
+    "W024": ("manifests without a row, which name no image", "see whether the file is whole"),
 }
 CODES = {code: says for code, (says, _) in _KINDS.items() if code.startswith("E")}
 WARNINGS = {code: says for code, (says, _) in _KINDS.items() if code.startswith("W")}

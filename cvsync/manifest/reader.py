@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from cvsync.errors import ManifestError
 from cvsync.labels import METADATA, OPTIONAL, SCHEMA, TEXT, Labels
 from cvsync.manifest.check import Checked, check
 from cvsync.manifest.delimited import ANSI_NOTE
-from cvsync.manifest.formats import Input, find_inputs
+from cvsync.manifest.formats import Input, Kind, find_inputs
 from cvsync.manifest.names import Name
 from cvsync.manifest.places import told
 from cvsync.manifest.problems import Found, Oddity, Problems
@@ -70,6 +71,8 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
     reading = reading or Reading()
     inputs = find_inputs(paths, reading)
     found = [(input_.format.name, _read_rows(input_, reading)) for input_ in inputs]
+    blank = [input_ for input_, (_, parts) in zip(inputs, found, strict=True) if not any(map(_count, parts))]
+    _refuse_cut_off(blank, inputs)
     names = [name for name, parts in found for _ in parts]
     read_rows = [rows for _, parts in found for rows in parts]
     common = _common_folder(read_rows)
@@ -86,6 +89,8 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
     warnings = [*_oddities([found for part in parts for found in part.warnings]), *tidied.warnings]
     if ansi:
         warnings.insert(0, Oddity("W016", len(ansi), ansi[0].source))
+    if blank:
+        warnings.append(Oddity("W024", len(blank), blank[0].place.name))
     return Manifest(
         tidied.labels,
         Problems([*(found for part in parts for found in part.problems), *tidied.problems], order=order),
@@ -107,6 +112,16 @@ def read(paths: Sequence[Name], reading: Reading | None = None) -> Manifest:
 def _read_rows(input_: Input, reading: Reading) -> list[Rows]:
     with told(input_.place.name):
         return input_.format.read(input_.place, reading)
+
+
+def _refuse_cut_off(blank: Sequence[Input], inputs: Sequence[Input]) -> None:
+    """Refuse a file without a line beside others: what should stand there would count as gone."""
+    cut_off = next((input_ for input_ in blank if input_.format.kind is Kind.LINES), None)
+    if cut_off is not None and len(inputs) > 1:
+        raise ManifestError(
+            cut_off.place.name,
+            ["is empty, and may have been cut off: write it again, or leave it out of the manifests"],
+        )
 
 
 def _common_folder(read_rows: Sequence[Rows]) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import yaml
 from cvsync.errors import ManifestError
 from cvsync.manifest.places import Place
 from cvsync.manifest.rows import Lost
-from cvsync.manifest.tree import below, image_files, read_index
+from cvsync.manifest.tree import INDEX, below, image_files, read_index
 from cvsync.manifest.unreadable import no_utf8
 
 SPLITS = ("train", "val", "valid", "test")
@@ -94,6 +94,8 @@ def _described(place: Place) -> DataSet:
         for part, at in zip(parts, found, strict=True)
         if at is None and not _is_listed(root, part[1], listed)
     ]
+    if missing and not listed and _is_of_nothing(home, names):
+        missing = []
     if missing and len(missing) == len(parts):
         raise ManifestError(place.name, [f"its images are not there: {', '.join(p for _, p in missing)}"])
     there = tuple(at for at in found if at is not None) or (root,)
@@ -128,6 +130,13 @@ def _is_listed(root: Place, part: str, images: Iterable[str]) -> bool:
     """Tell whether images of a folder that is not there are known, as those that have a URL only."""
     start = below(root, part).path + "/"
     return any(image.startswith(start) for image in images)
+
+
+def _is_of_nothing(home: Place, names: Mapping[int, str]) -> bool:
+    """Tell whether a data set was written of no image, whose folder nothing made then."""
+    labels = home.child("labels")
+    has_labels = labels.exists and any(not child.is_folder for child in labels.children(deep=True))
+    return not names and home.child(INDEX).exists and not has_labels
 
 
 def _listed(value: Any) -> list[str]:

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from terminal import StartServed, Terminal
 
+from cvsync.cli.reading_options import PULLED
+
 
 @pytest.fixture
 def filled(terminal: Terminal) -> Terminal:
@@ -88,6 +90,24 @@ def test_what_was_pulled_fills_an_empty_project(
     assert (pushed.code, verified.code) == (0, 0), verified.out
     assert len(filled.images()) == 12
     assert filled.writes() == {"CreateProject": 1, "CreateTag": 2, "CreateImagesFromFiles": 1}
+
+
+@pytest.mark.parametrize("form", PULLED)
+def test_a_project_without_images_goes_out_and_in_in_any_format(terminal: Terminal, form: str) -> None:
+    terminal.run("project", "create", "shelf", "--type", "detection")
+    terminal.run("pull", "-o", terminal.folder / "out", "-f", form, "--no-images")
+
+    validated, pushed, verified = (
+        terminal.run(verb, terminal.folder / "out") for verb in ("validate", "push", "verify")
+    )
+    terminal.push(terminal.manifest(rows(terminal, 3)))
+    guarded = terminal.run("push", terminal.folder / "out", "--delete", "--max-delete", "100")
+
+    assert (validated.code, pushed.code, verified.code) == (0, 0, 0)
+    assert "W024" in validated.out
+    assert "W024" in pushed.err
+    assert (guarded.code, "names no image at all" in guarded.err) == (6, True)
+    assert len(terminal.images()) == 3
 
 
 def test_keys_of_a_format_without_ids_are_known_in_their_project(filled: Terminal) -> None:

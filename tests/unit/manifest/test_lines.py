@@ -143,6 +143,24 @@ def test_a_file_of_one_list_is_read_too(tmp_path: Path) -> None:
     assert labels_of(path) == [(URL, "a"), (TWO, None)]
 
 
+@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
+def test_no_line_at_all_is_no_image(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text, "m.jsonl")
+
+    assert labels_of(path) == []
+    assert [str(odd) for odd in read_one(path).warnings] == [
+        f"W024 1 manifests without a row, which name no image ({path})"
+    ]
+
+
+def test_a_file_without_a_line_beside_others_may_have_been_cut_off(tmp_path: Path) -> None:
+    lines(tmp_path, {"url": URL, "tag": "a"}, name="shards/1.jsonl")
+    write(tmp_path, "", "shards/2.jsonl")
+
+    with pytest.raises(ManifestError, match=r"2\.jsonl: is empty, and may have been cut off"):
+        read_one(tmp_path / "shards")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
