@@ -17,7 +17,7 @@ from cvsync.manifest.columns import FIELDS_OF, find_columns
 from cvsync.manifest.formats import Input, Kind
 from cvsync.manifest.identity import path_key
 from cvsync.manifest.lines import read_lines
-from cvsync.manifest.places import told
+from cvsync.manifest.places import packing_of, told
 from cvsync.manifest.raw import Raw, read_raw
 from cvsync.manifest.reader import Manifest
 from cvsync.manifest.reading import Box
@@ -31,6 +31,7 @@ Refusal = tuple[str, int, str, str]
 Reasons = dict[int, list[tuple[str, str]]]
 """Row -> codes and messages."""
 _LINES = (".jsonl", ".ndjson", ".json", ".manifest")
+_PARQUET = (".parquet", ".pq")
 
 
 def rejects_suffix(manifest: Manifest) -> str:
@@ -86,15 +87,21 @@ def _private(destination: Path) -> Iterator[IO[bytes]]:
 
 
 def _is_lines(destination: Path) -> bool:
-    return any(suffix.lower() in _LINES for suffix in destination.suffixes)
+    return _ending(destination) in _LINES
+
+
+def _ending(destination: Path) -> str:
+    """Say what a file's name ends with, in small letters: ``.csv`` for ``m.csv.gz`` too."""
+    name = Path(destination.name)
+    return (name.with_suffix("") if packing_of(destination.name) else name).suffix.lower()
 
 
 def _write_table(table: pa.Table, sink: IO[bytes], destination: Path) -> None:
-    suffixes = [suffix.lower() for suffix in destination.suffixes]
-    if suffixes[-1:] in ([".parquet"], [".pq"]):
+    ending = _ending(destination)
+    if ending in _PARQUET:
         pa.parquet.write_table(table, sink)
     else:
-        delimiter = "\t" if ".tsv" in suffixes else ","
+        delimiter = "\t" if ending == ".tsv" else ","
         pa.csv.write_csv(table, sink, pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed"))
 
 

@@ -37,6 +37,16 @@ def test_a_mended_row_is_pushed_again_from_any_format(tmp_path: Path, suffix: st
     assert rejects.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("name", ["m.jsonl.rejects.csv", "m.tsv.rejects.csv", "m.parquet.rejects.csv.gz"])
+def test_the_end_of_the_name_says_what_the_file_is(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, f"url,tag\n{URL},a\n,b\n")
+
+    rejects = reject_all(read_one(path), tmp_path / name)
+
+    said = {"url": None, "tag": "b", "error_code": "E002", "error": "neither a url nor a path"}
+    assert rows_in(rejects) == [said]
+
+
 def test_lines_stay_lines_with_the_reason_in_them(tmp_path: Path) -> None:
     good, bad = {"url": URL, "labels": ["a"]}, {"url": "ftp://x", "labels": ["a", "b"], "note": {"b": 1}}
     path = write(tmp_path, f"{json.dumps(good)}\n\n{json.dumps(bad)}\nno json\n", "m.jsonl")
