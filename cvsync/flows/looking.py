@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from itertools import count, takewhile
+from itertools import count
 from pathlib import Path
 
 from cvsync import limits
@@ -54,7 +54,7 @@ async def look_at_all(
 
     A URL that the service cannot download is downloaded here, and its bytes are sent; so is every URL where
     something is to be done with the file. Holds the bytes of ``service.workers`` pictures at most. Tells how
-    far it is every so many seconds. Once answers are no longer ``wanted``, it looks at no further picture.
+    far it is every so many seconds. Once answers are no longer ``wanted``, it ends at once.
 
     Raises:
         CvsyncError: No picture would get an answer.
@@ -72,8 +72,9 @@ async def look_at_all(
     with tempfile.TemporaryDirectory(prefix="cvsync-") as folder:
         look = _Look(service, model, Path(folder), then)
         async with told_every(status_every, tell_progress):
-            asked = takewhile(lambda _: wanted(), pictures)
-            await in_order(asked, look.at, taken, workers=service.workers, stop=service.stop)
+            await in_order(
+                pictures, look.at, taken, workers=service.workers, stop=service.stop, wanted=wanted
+            )  # fmt: skip
 
 
 class _Progress:

@@ -20,23 +20,24 @@ async def in_order(
     *,
     workers: int,
     stop: Stop,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> None:
     """Do some work for each item, and hand the results on in the order of the items.
 
     At most ``workers`` items are under way or done and not yet taken, so a slow one holds the others up and
-    nothing piles up. After ``stop`` no further item is begun. The first error, in this order, ends it: what
-    came before it is taken, what is under way is cancelled.
+    nothing piles up. After ``stop`` no further item is begun. The first error, in this order, ends it, and so
+    does the first result after which no more are ``wanted``: what is under way is cancelled.
     """
     begun: deque[asyncio.Task[R]] = deque()
     try:
         for item in items:
-            if stop.requested:
-                break
             if len(begun) == workers:
                 take(await begun[0])
                 begun.popleft()
+            if stop.requested or not wanted():
+                break
             begun.append(asyncio.create_task(work(item)))
-        while begun:
+        while begun and wanted():
             take(await begun[0])
             begun.popleft()
     finally:

@@ -52,6 +52,23 @@ async def test_first_error_ends_it_and_leaves_nothing_running() -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
+async def test_results_that_nobody_wants_are_not_waited_for() -> None:
+    taken: list[int] = []
+    begun: list[int] = []
+
+    async def work(item: int) -> int:
+        begun.append(item)
+        if item > 1:
+            await asyncio.Event().wait()
+        return item
+
+    await in_order(range(9), work, taken.append, workers=3, stop=Stop(), wanted=lambda: len(taken) < 2)
+
+    assert taken == [0, 1]
+    assert max(begun) < 4
+    assert len(asyncio.all_tasks()) == 1
+
+
 async def test_after_a_stop_nothing_new_begins() -> None:
     stop, taken = Stop(), []
 
