@@ -97,8 +97,14 @@ class Exporter:
             status, reason = FAILED, f"{type(error).__name__}: {error}"
             log.exception("export of %s failed", iteration.name)
         with self._site.store.writing() as db:
-            db.execute("UPDATE exports SET status = ?, reason = ? WHERE pk = ?", (status, reason, export.pk))
-        self._site.hooks.exported(iteration, path if status == DONE else None)
+            # Another export may have the `pk` of one whose iteration was deleted meanwhile.
+            found = db.execute(
+                "UPDATE exports SET status = ?, reason = ? WHERE pk = ?"
+                " AND iteration = (SELECT pk FROM iterations WHERE id = ?)",
+                (status, reason, export.pk, iteration.id),
+            )
+        if found.rowcount:
+            self._site.hooks.exported(iteration, path if status == DONE else None)
 
 
 _ABOUT = """A model that the cvsync emulator trained.

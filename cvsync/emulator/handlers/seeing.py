@@ -94,19 +94,18 @@ async def predict(
     count(call, 1)
     candidates = in_order(await call.site.trainer.predict(iteration, seen.content))
     prediction_id, moment = str(uuid.uuid4()), now()
-    project = call.project()
     if keep:
         if not seen.made:
             await asyncio.to_thread(call.site.blobs.write, seen.picture.sha, seen.content)
         with call.site.store.writing() as db:
             prediction_id, moment = predictions.keep(
-                db, project, iteration=iteration.id, domain=iteration.domain, application=application,
+                db, call.project(), iteration=iteration.id, domain=iteration.domain, application=application,
                 sha=seen.picture.sha, made=seen.made, size=(seen.picture.width, seen.picture.height),
                 uncertainty=uncertainty(candidates), candidates=as_text(candidates),
             )  # fmt: skip
     shape = {
         "id": prediction_id,
-        "project": project.id,
+        "project": call.project().id,
         "iteration": iteration.id,
         "created": "",
         "predictions": prediction_shapes(candidates, names_of(call.db, iteration), call.version, typed=typed),

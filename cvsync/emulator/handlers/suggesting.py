@@ -32,7 +32,7 @@ async def suggest_tags_and_regions(call: Call) -> Reply:
     count(call, len(found))  # docs: billed like predictions
     made = [await _suggest(call, iteration, image) for image in found]
     with call.site.store.writing() as db:
-        predictions.keep_suggestions(db, project, made)
+        predictions.keep_suggestions(db, call.project(), made)
     names = names_of(call.db, iteration)
     return Reply(
         [

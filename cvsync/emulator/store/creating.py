@@ -180,6 +180,7 @@ class _Creation:
         wanted = [self.tags[tag][0] for tag in entry.tag_ids]
         if wanted and wanted[0] not in worn and worn:
             worn.clear()
+            self.tag_rows = [row for row in self.tag_rows if row[0] != key]
             self.replaced.append(key)
 
     def _wear(self, key: int, labels: Wearing, entry: Entry, *, strict: bool) -> str | None:

@@ -112,7 +112,8 @@ def unfinished(db: sqlite3.Connection) -> list[Project]:
 
 
 def set_ready(db: sqlite3.Connection, project: Project, ready: int) -> None:
-    db.execute("UPDATE projects SET ready = ? WHERE pk = ?", (ready, project.pk))
+    """Say when an import is over; by its id, as another project may have the `pk` of one that was deleted."""
+    db.execute("UPDATE projects SET ready = ? WHERE id = ?", (ready, project.id))
 
 
 def check_name(name: str) -> None:

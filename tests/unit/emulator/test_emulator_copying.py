@@ -162,6 +162,30 @@ async def test_an_import_that_is_cut_off_has_failed_at_the_next_start(
         assert (await target.get(f"projects/{copy}")).value["status"] == "Failed"
 
 
+async def test_an_import_of_a_deleted_project_touches_no_other(
+    two, make_picture, fetch_documents_only, caplog
+):
+    source, target = two
+    project, _ = await pictured(source, make_picture)
+    end = asyncio.Event()
+
+    async def fail_at_the_end():
+        await end.wait()
+        raise FetchError("status 500")
+
+    fetch_documents_only(fail_at_the_end)
+    token = await token_of(source, project)
+    copy = (await target.post("projects/import", params={"token": token})).value["id"]
+    await target.delete(f"projects/{copy}")
+    other = await target.project()
+
+    end.set()
+    while "import of shelf (1) failed" not in caplog.text:
+        await target.get("domains")
+
+    assert (await target.get(f"projects/{other}")).value["status"] == "Succeeded"
+
+
 @pytest.fixture
 async def host():
     """Something at the other end of a token that is no emulator."""

@@ -71,6 +71,17 @@ async def test_multiclass_replaces_tag(start_with, replaces):
     assert [tag["tagId"] for image in images for tag in image["tags"]] == [wanted, wanted]
 
 
+async def test_multiclass_replaces_tag_within_a_batch_too(start_with):
+    api = await start_with("multiclass_replaces_tag=true")
+    project = await api.project(classificationType="Multiclass")
+    cat, dog = await api.tag(project, "cat"), await api.tag(project, "dog")
+
+    await api.add(project, images=[{"url": "a", "tagIds": [cat]}, {"url": "a", "tagIds": [dog]}])
+
+    (image,) = (await api.get(f"projects/{project}/images")).value
+    assert [tag["tagName"] for tag in image["tags"]] == ["dog"]
+
+
 async def test_large_take_is_cut(start_with):
     api = await start_with("large_take_is_cut=true")
     project = await api.project()
