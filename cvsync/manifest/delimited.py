@@ -176,22 +176,23 @@ def _read(place: Place, dialect: Dialect, reading: Reading) -> Rows:
         table, invalid = read_text(place, dialect, positions)
         is_text = True
     numbers, lost = row_numbers(table, dialect, invalid)
+    count = len(table) - _blank_rows(table)
 
     def written() -> pa.Table:
-        return read_text(place, dialect, positions)[0].rename_columns(fields)
+        return read_text(place, dialect, positions)[0].rename_columns(fields).slice(0, count)
 
     return Rows(
         place.name,
         place.folder,
-        table.rename_columns(fields),
-        numbers,
+        table.rename_columns(fields).slice(0, count),
+        numbers[:count],
         names={field: dialect.names[position].strip() for field, position in columns.items()},
         is_local=place.is_local,
         lost=tuple(
             _lost(number, cells_of(row, dialect), columns) for number, row in zip(lost, invalid, strict=True)
         ),
         nan_is_null=False,
-        notes=_notes(dialect),
+        notes=_notes(dialect, len(table) - count),
         written=None if is_text else written,
     )
 
@@ -216,8 +217,19 @@ def _lost(number: int, cells: list[str], columns: Mapping[str, int]) -> Lost:
     return Lost("E001", number, "row", str(len(cells)), url=cell("url"), path=cell("path"))
 
 
-def _notes(dialect: Dialect) -> tuple[str, ...]:
-    return (ANSI_NOTE,) if dialect.encoding == FALLBACK else ()
+def _blank_rows(table: pa.Table) -> int:
+    """Count the rows at the end of a table that hold nothing, as spreadsheets write them below the last."""
+    if not len(table) or any(column[-1].is_valid for column in table.columns):
+        return 0
+    holds = np.zeros(len(table), bool)
+    for column in table.columns:
+        holds |= np.asarray(column.is_valid())
+    return len(table) - int(np.flatnonzero(holds).max(initial=-1)) - 1
+
+
+def _notes(dialect: Dialect, blank: int) -> tuple[str, ...]:
+    ansi = (ANSI_NOTE,) if dialect.encoding == FALLBACK else ()
+    return (*ansi, f"{blank:,} blank rows at its end left out") if blank else ansi
 
 
 def _is_bad_text(error: Exception) -> bool:

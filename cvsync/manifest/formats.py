@@ -67,7 +67,8 @@ FORMATS = {
             "csv",
             Kind.TABLE,
             read_csv,
-            "a table with a header: comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252",
+            "a table with a header: comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252; "
+            "blank rows at its end do not count",
             write_csv,
             _OWN,
         ),

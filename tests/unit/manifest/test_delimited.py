@@ -111,3 +111,14 @@ def test_formulas_are_data(tmp_path: Path) -> None:
     path = write(tmp_path, "url,tag\n" + "".join(f"https://x.test/{n},{tag}\n" for n, tag in enumerate(tags)))
 
     assert [row["tag"] for row in rows_of(path)] == tags
+
+
+@pytest.mark.parametrize("last", ["0.9", "0,9"])
+def test_blank_rows_below_the_last_are_left_out_and_others_are_not(tmp_path: Path, last: str) -> None:
+    """A spreadsheet writes them for rows that were emptied; they would hold up all deletion."""
+    rows = f"{URL};a;0;0;1;{last}\r\n;;;;;\r\n{URL}2;;;;;\r\n;;;;;\r\n;;;;;\r\n"
+    manifest = read_one(write(tmp_path, f"url;tag;left;top;width;height\r\n{rows}"))
+
+    assert [p.row for p in manifest.problems if p.code == "E002"] == [2]
+    assert manifest.rows == 3
+    assert "2 blank rows at its end left out" in manifest.convention
