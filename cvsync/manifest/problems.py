@@ -106,6 +106,10 @@ _KINDS = {
     "W022": ("boxes are outside, but all fit if their first two numbers are the centre", "--box cxcywh"),
     "W023": ("boxes are outside, but all fit if their last two numbers are a corner", "--box xyxy"),
     "W024": ("manifests without a row, which name no image", "see whether the file is whole"),
+    "W025": (
+        "cells where several tags may stand hold a comma; each is one tag",
+        "write a semicolon between two tags; in a column `tag` a cell is one",
+    ),
 }
 CODES = {code: says for code, (says, _) in _KINDS.items() if code.startswith("E")}
 WARNINGS = {code: says for code, (says, _) in _KINDS.items() if code.startswith("W")}

@@ -35,10 +35,10 @@ def unfold(rows: Rows) -> Rows:
     if "labels" in columns or _holds_several(rows, columns.get("tag")):
         return _from_cells(rows, {name: _texts(column) for name, column in columns.items()})
     if "box" in columns and "box" not in nested:
-        return _split_boxes(rows, _texts(columns["box"]))
-    if "box" in nested:
-        return _four_numbers(rows)
-    return rows
+        rows = _split_boxes(rows, _texts(columns["box"]))
+    elif "box" in nested:
+        rows = _four_numbers(rows)
+    return _with_commas_marked(rows)
 
 
 def _is_list(type_: pa.DataType) -> bool:
@@ -56,10 +56,23 @@ def _texts(column: pa.ChunkedArray) -> Texts:
 
 def _holds_several(rows: Rows, column: pa.ChunkedArray | None) -> bool:
     """Whether a column of tags holds lists; a column that is called ``tag`` holds one as it stands."""
-    if column is None or not rows.name("tag").casefold().endswith("tags"):
+    if column is None or not _may_hold_several(rows):
         return False
     tag = _texts(column)
     return tag.contains(SEPARATOR) or bool(tag.matches(_JSON).any())
+
+
+def _may_hold_several(rows: Rows) -> bool:
+    return rows.name("tag").casefold().endswith("tags")
+
+
+def _with_commas_marked(rows: Rows) -> Rows:
+    """Mark tags that look like several, where the column could hold these and does so nowhere."""
+    if "tag" not in rows.table.column_names or not _may_hold_several(rows):
+        return rows
+    tag = _texts(rows.table.column("tag"))
+    marked = tag.rows(tag.matches(","))
+    return replace(rows, marks=(*rows.marks, ("W025", "tag", marked))) if len(marked) else rows
 
 
 def _from_lists(rows: Rows, columns: dict[str, pa.ChunkedArray]) -> Rows:

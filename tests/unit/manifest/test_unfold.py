@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from reads import URL, labels_of, problems_of, read_one, write
+from reads import URL, labels_of, problems_of, read_one, warnings_of, write
 
 from cvsync.errors import ManifestError
 from cvsync.manifest import Box
@@ -89,6 +89,22 @@ def test_tags_in_a_list_are_tags(tmp_path: Path) -> None:
 def test_cells_hold_tags_between_semicolons_where_the_column_says_so(tmp_path: Path) -> None:
     assert labels_of(csv(tmp_path, tags=["a; b", ""])) == [(URL, "a"), (URL, "b"), (TWO, None)]
     assert labels_of(csv(tmp_path, tag=["a; b", "c"])) == [(URL, "a; b"), (TWO, "c")]
+
+
+def test_commas_are_part_of_a_tag_and_told_where_several_may_stand(tmp_path: Path) -> None:
+    path = csv(tmp_path, tags=["c", "a,b"])
+
+    assert labels_of(path) == [(URL, "c"), (TWO, "a,b")]
+    assert warnings_of(read_one(path)) == [("W025", [2])]
+    for cells in ({"tag": ["c", "a,b"]}, {"tags": ["a,b", "c;d"]}, {"tags": ['["a,b"]', "c"]}):
+        assert warnings_of(read_one(csv(tmp_path, **cells))) == []
+    assert warnings_of(read_one(parquet(tmp_path, tags=[["a,b"], ["c"]]))) == []
+
+
+def test_commas_are_told_by_their_rows_beside_boxes_that_are_none(tmp_path: Path) -> None:
+    path = write(tmp_path, f'url,tags,bbox\n{URL},"a,b",0 0 1\n{TWO},"a,b",0 0 1 1\n')
+
+    assert warnings_of(read_one(path, box=Box.LTWH)) == [("W025", [2])]
 
 
 def test_cells_hold_json(tmp_path: Path) -> None:
