@@ -234,6 +234,20 @@ async def test_duplicates_get_the_labels_that_they_lack_and_keep_the_others(benc
     assert await bench.stale_fingerprints() == {}
 
 
+async def test_a_picture_that_has_another_tag_is_refused_where_one_is_all_that_it_may_have(
+    start_bench: StartBench,
+) -> None:
+    bench = await start_bench(ProjectType.MULTICLASS)
+    await placed(bench, create("a", Label("fork")), tags=["fork", "spoon"])
+    again = create("b", Label("spoon"))._replace(url="https://pictures.test/a")
+
+    outcomes = await bench.apply(bench.plan(again, create("c", Label("spoon")), unmanaged=1))
+
+    assert outcomes.counts == Counter(images_adopted=1, images_created=1, labels_added=1, refused=1)
+    assert [(r.action.key, r.code) for r in outcomes.refusals] == [("b", "E120")]
+    assert await bench.by_key() == {"a": Counter(["fork"]), "b": Counter(["fork"]), "c": Counter(["spoon"])}
+
+
 @pytest.mark.parametrize("type_", [ProjectType.DETECTION, ProjectType.MULTICLASS])
 async def test_labels_of_adopted_images_are_replaced_where_that_is_wanted(
     start_bench: StartBench, type_: ProjectType
