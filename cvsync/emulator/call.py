@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cvsync.emulator.faults import Fault
     from cvsync.emulator.routes import Route
 
+_HOST = re.compile(r"[\w.:\[\]%-]+", re.ASCII)
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 _OTHER_TYPES = ("application/xml", "text/xml", "application/x-www-form-urlencoded")
 
@@ -62,12 +64,13 @@ class Call:
 
     @property
     def shapes(self) -> Shapes:
-        # A client may know the emulator by another name than it has itself, as containers do.
-        host = self.request.headers.get("Host")
+        # A client may know the emulator by another name than it has itself, as containers do. Links are put
+        # into answers as they stand, so a name with a quote in it is none.
+        host = self.request.headers.get("Host", "")
         return Shapes(
             self.version,
             self.site.links,
-            base=f"http://{host}" if host else None,
+            base=f"http://{host}" if _HOST.fullmatch(host) else None,
             relative=self.site.settings.relative_links,
         )
 

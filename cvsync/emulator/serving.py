@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 from aiohttp import web
 
-from cvsync.emulator import pictures
+from cvsync.emulator import parts, pictures
 from cvsync.emulator.errors import ServiceFault
 from cvsync.emulator.numbers import is_guid
 from cvsync.emulator.site import Site
@@ -26,15 +26,15 @@ async def serve_blob(request: web.Request, site: Site) -> web.StreamResponse:
     """Answer a signed link: 403 once it is over or forged, 404 for what is gone."""
     path, signature, end = request.path, request.query.get("sig", ""), request.query.get("se", "")
     if not site.links.is_genuine(path, signature, end):
-        return storage_error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
+        return parts.error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
     if site.links.is_over(end):
-        return storage_error(
+        return parts.error(
             403, "AuthenticationFailed", f"Signature not valid in the specified time frame: Expiry [{end}]"
         )
     content = await blob_bytes(site, path)
     if content is None:
-        return storage_error(404, "BlobNotFound", "The specified blob does not exist.")
-    return web.Response(body=content, content_type=pictures.content_type(content))
+        return parts.error(404, "BlobNotFound", "The specified blob does not exist.")
+    return parts.blob(request, content)
 
 
 async def serve_copy(request: web.Request, site: Site) -> web.StreamResponse:
@@ -45,13 +45,13 @@ async def serve_copy(request: web.Request, site: Site) -> web.StreamResponse:
     found = COPY.fullmatch(document_path)
     end = query.get("se", "")
     if found is None or not site.links.is_genuine(document_path, query.get("sig", ""), end):
-        return storage_error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
+        return parts.error(403, "AuthenticationFailed", "Server failed to authenticate the request.")
     if site.links.is_over(end):
-        return storage_error(403, "AuthenticationFailed", f"The token was good until {end}")
+        return parts.error(403, "AuthenticationFailed", f"The token was good until {end}")
     try:
         project = projects.find(site.store.db, dashed(found["project"]))
     except ServiceFault:
-        return storage_error(404, "BlobNotFound", "The specified blob does not exist.")
+        return parts.error(404, "BlobNotFound", "The specified blob does not exist.")
     if image is None:
         document = copying.read(site.store.db, project)
         body = await asyncio.to_thread(orjson.dumps, document)
@@ -62,7 +62,7 @@ async def serve_copy(request: web.Request, site: Site) -> web.StreamResponse:
     ).fetchone()
     file = site.blobs.path(bytes.fromhex(image["sha"]))
     if row is None or not await asyncio.to_thread(file.is_file):
-        return storage_error(404, "BlobNotFound", "The specified blob does not exist.")
+        return parts.error(404, "BlobNotFound", "The specified blob does not exist.")
     return web.FileResponse(file)
 
 
@@ -110,15 +110,6 @@ def dashed(guid: str) -> str:
     text = f"{guid[:8]}-{guid[8:12]}-{guid[12:16]}-{guid[16:20]}-{guid[20:]}"
     assert is_guid(text)
     return text
-
-
-def storage_error(status: int, code: str, message: str) -> web.Response:
-    """The storage account's form of an error."""
-    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    text = f'<?xml version="1.0" encoding="utf-8"?>{error}'
-    return web.Response(
-        text=text, status=status, content_type="application/xml", headers={"x-ms-error-code": code}
-    )
 
 
 async def serve_file(request: web.Request, site: Site) -> web.StreamResponse:

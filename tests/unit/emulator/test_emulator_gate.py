@@ -209,6 +209,15 @@ async def test_links_have_the_name_that_the_client_knows(emulator_api):
         assert blob.status == 200
 
 
+async def test_links_do_without_a_name_that_is_none(emulator_api):
+    project = await emulator_api.project()
+    await emulator_api.add(project, "u")
+
+    answer = await emulator_api.get(f"projects/{project}/images", headers={"Host": 'a"b\\c'})
+
+    assert answer.value[0]["originalImageUri"].startswith(f"{emulator_api.emulator.url}/i-")
+
+
 NONSENSE = [b"", b"{", b"[]", b"null", b"7", b'{"images":7}', b'{"images":[7]}', b'{"tags":[{}]}', b'"\xff"',
             b'{"regions":[{"imageId":1}]}', b'{"images":[{"url":5}]}', b'{"name":5}', b'{"url":null}',
             b'{"images":[{"name":"a","contents":7}]}', b'{"images":[{"id":"x"}]}', b'{"orderBy":3}',
