@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,21 +17,28 @@ from cvsync.manifest.links import IS_URL, Mark
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Texts
 
+_ODD = r"\\|[^\x00-\x7f]"
+
 
 def with_plain_paths(rows: Rows, folder: Path) -> Rows:
-    """Write the backslashes in paths of Windows as slashes; a file whose name really has some keeps them."""
+    """Write paths as their files are called, where a program of Windows or a Mac wrote them otherwise."""
     if "path" not in rows.table.column_names:
         return rows
     paths = Texts.of(rows.table.column("path"))
-    if not paths.contains("\\"):
+    odd = paths.matches(_ODD)
+    if not odd.any():
         return rows
-    plain = paths.changed(paths.matches(r"\\"), lambda path: plain_path(path, (folder / path).exists))
+    plain = paths.changed(odd, lambda path: plain_path(path, lambda form: (folder / form).exists()))
     return replace(rows, table=with_column(rows.table, "path", plain.column))
 
 
-def plain_path(path: str, exists: Callable[[], bool]) -> str:
-    """Write a path of Windows with slashes, unless it exists as it stands."""
-    return path if "\\" not in path or exists() else path.replace("\\", "/")
+def plain_path(path: str, exists: Callable[[str], bool]) -> str:
+    """Give the form of a path that exists: as it stands, with slashes, in NFC or NFD; else with slashes."""
+    plain = path.replace("\\", "/")
+    forms = [path, plain, *(unicodedata.normalize(form, plain) for form in ("NFC", "NFD"))]
+    if len({*forms}) == 1:
+        return path
+    return next(filter(exists, dict.fromkeys(forms)), plain)
 
 
 def check_files(paths: Texts, urls: Texts, mark: Mark, *, folder: Path) -> None:

@@ -30,7 +30,7 @@ def find_images(place: Place, table: pa.Table) -> tuple[str | None, pa.Table]:
     if written is None or written.startswith(("/", "\\")):
         return None, table
     folder = Place(place.name, place.files, place.folder)
-    first = plain_path(written, lambda: folder.child(written).exists)
+    first = plain_path(written, lambda form: folder.child(form).exists)
     for below in _candidates(place):
         if folder.child(below, first).exists:
             if below == ".":

@@ -131,9 +131,9 @@ def image_files(folder: Place) -> Iterator[Place]:
 
 
 def below(folder: Place, path: str) -> Place:
-    """Name a place by a path that is absolute or starts from a folder, written as Windows does or not."""
+    """Name a place by a path that is absolute or starts from a folder, however another system writes it."""
 
     def place(path: str) -> Place:
         return replace(folder, name=path, path=path) if path.startswith("/") else folder.at(path)
 
-    return place(plain_path(path, lambda: place(path).exists))
+    return place(plain_path(path, lambda form: place(form).exists))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import sys
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from make import make_png, write_csv
@@ -202,6 +204,24 @@ async def test_a_multiclass_image_keeps_the_tag_of_a_refused_row_until_it_is_men
     mended = write_csv(tmp_path / "mended.csv", [{**rows[0], "error_code": ""}])
     await shelf.push(mended)
     assert [tag.tag_name for image in await shelf.images() for tag in image.tags] == ["fork"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="both are one name there")
+@pytest.mark.parametrize(("form", "other"), [("NFC", "NFD"), ("NFD", "NFC")])
+async def test_paths_are_found_however_their_letters_are_composed(
+    shelf: Shelf, tmp_path: Path, form: Literal["NFC", "NFD"], other: Literal["NFC", "NFD"]
+) -> None:
+    """A Mac's archive spells names otherwise than a spreadsheet does, and both look the same."""
+    (tmp_path / unicodedata.normalize(form, "Löffel.png")).write_bytes(make_png(33))
+    manifest = write_csv(
+        tmp_path / "m.csv", [{"path": unicodedata.normalize(other, "Löffel.png"), "tag": "fork"}]
+    )
+
+    report = await shelf.push(manifest)
+
+    assert report.is_complete
+    assert report.counts["images_created"] == 1
+    assert (await shelf.plan(manifest)).is_empty
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no name holds a backslash there")
