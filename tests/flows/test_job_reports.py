@@ -91,13 +91,17 @@ def test_a_report_that_cannot_be_read_hides_no_other(terminal: Terminal, content
     damaged.write_bytes(content)
 
     listed = terminal.run("runs", "nightly")
+    with pytest.raises(SettingsError, match=r"no job 'monthly' has run .*damaged.json: it is no report"):
+        terminal.run("runs", "monthly")
     again = job(terminal)
+    later = terminal.run("runs", "nightly")
 
     assert (listed.code, len(listed.out.splitlines()), again.code) == (0, 2, 0)
     assert listed.err == f"warning: cannot be read: {damaged}: it is no report of a job\n"
     assert "the run before: " in page(again)
-    with pytest.raises(SettingsError, match=r"no job 'monthly' has run .*damaged.json: it is no report"):
-        terminal.run("runs", "monthly")
+    assert f"{damaged} is no report of a job, or it is damaged; it stands aside as" in again.err
+    assert (len(later.out.splitlines()), later.err) == (3, "")
+    assert (folder_of(terminal) / "damaged.damaged").read_bytes() == content
 
 
 def test_the_quota_in_a_report_is_of_what_the_project_holds(terminal: Terminal) -> None:
@@ -205,12 +209,16 @@ def test_the_reports_of_the_latest_runs_stay(terminal: Terminal, monkeypatch: py
         old = JobRecord("nightly", f"old-{n}", f"2025-01-0{n + 1}T00:00:00+00:00", str(path))
         old.steps = [judged] if n == 3 else []
         write_private(old.save(folder_of(terminal)).with_suffix(".md"), b"a page")
+    damaged = folder_of(terminal) / "20240101T000000Z-aaaaaa.json"
+    write_private(damaged, b"{")
+    write_private(damaged.with_suffix(".md"), b"a page")
 
     for _ in range(3):
         assert job(terminal).code == 0
 
     left = reports(terminal)
     assert len(left) == 3
+    assert not [*folder_of(terminal).glob(f"{damaged.stem}.*")]
     assert not [*folder_of(terminal).glob("old-*")]
     assert [report["model_before"] for report in left] == [{"iteration": "best"}] * 3
 

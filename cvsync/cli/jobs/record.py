@@ -2,13 +2,14 @@
 
 It is written when the job begins and after each step, so that a run that was killed is in the history too,
 without an exit code. FILE is a digest of the path of `cvsync.toml`: jobs of one name in two files are two.
-The reports of the latest ``KEPT`` runs of a job stay.
+The reports of the latest ``KEPT`` runs of a job stay. The next run renames a damaged one to ``RUN.damaged``,
+which stays for as long as those of its age.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from cvsync.run.private import make_folder
 from cvsync.whole import PRIVATE, open_whole
 
 MOST = 100  # refused rows, warnings and exports in a report; more are counted
+_ASIDE = ".damaged"
 KEPT = 100  # reports of a job: of a nightly one, those of a quarter of a year
 _LAST = ("plan_summary", "held", "totals", "train", "judge", "publish", "evaluated", "verified")
 _EACH = ("warning", "export", "iteration_removed")
@@ -179,11 +181,27 @@ def history(folder: Path, unreadable: Callable[[str], object] = lambda _: None) 
     return sorted(found, key=lambda record: record.started, reverse=True)
 
 
-def remove(folder: Path, records: Iterable[JobRecord]) -> None:
-    """Remove all that some runs of a job left in its folder."""
+def set_damaged_aside(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Rename what is no report, so that it is told once; give its name before and now."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            JobRecord.load(path)
+        except SettingsError:
+            yield path, path.replace(path.with_suffix(_ASIDE))
+        except OSError:
+            continue  # it may be whole, and be read by another run
+
+
+def remove(folder: Path, records: Sequence[JobRecord]) -> None:
+    """Remove all that the oldest runs of a job left in its folder, damaged reports of their age too."""
     for record in records:
         for path in folder.glob(f"*{record.run_id}.*"):
             path.unlink()
+    latest = max((record.run_id for record in records), default="")
+    for path in folder.glob(f"*{_ASIDE}"):
+        if path.stem < latest:
+            path.unlink()
+            path.with_suffix(".md").unlink(missing_ok=True)
 
 
 def now() -> str:

@@ -25,6 +25,7 @@ from cvsync.cli.jobs.record import (
     now,
     remove,
     room,
+    set_damaged_aside,
     write_private,
 )
 from cvsync.cli.offline import Output, run_offline
@@ -192,6 +193,9 @@ class _Run:
     def _report(self, code: int) -> None:
         record = self.record
         record.exit_code, record.ended = code, now()
+        for path, aside in set_damaged_aside(self.folder):
+            text = f"{path} is no report of a job, or it is damaged; it stands aside as {aside.name}"
+            tell(self.output, "warning", text=text)
         earlier = [run for run in history(self.folder) if run.run_id != record.run_id]
         # A run that judged none tells what it was before it: the one that did may be long removed.
         models = (run.model or run.model_before for run in earlier)
