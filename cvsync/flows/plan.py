@@ -16,6 +16,7 @@ from cvsync.errors import SettingsError
 from cvsync.events import tell
 from cvsync.flows.aim import Aim, PlanRequest
 from cvsync.flows.desired import Desired, new_negative_tags, refuse_negative
+from cvsync.flows.expired import warn_of_expired
 from cvsync.flows.folders import warn_of_another_folder
 from cvsync.flows.held_back import held_back, tell_kept
 from cvsync.flows.manifests import refuse_if_strict
@@ -131,6 +132,8 @@ async def prepare(
     refuse_if_strict(aim, contradictions)
     tell_problems(service.observer, contradictions)
     _check(aim, plan, desired, known, others)
+    if desired.manifest is not None:  # links of a project are read anew
+        warn_of_expired(service, plan)
     tell(service.observer, "plan_summary", **summary(plan))
     return Prepared(plan, desired.with_problems(contradictions), snapshot)
 

@@ -235,3 +235,24 @@ async def test_paths_are_found_as_windows_writes_them(shelf: Shelf, tmp_path: Pa
 
     assert report.is_complete
     assert report.counts["images_created"] == 3
+
+
+async def test_links_that_have_expired_are_told_before_they_are_tried(shelf: Shelf, tmp_path: Path) -> None:
+    """The next night's links are signed anew, and those of images that are there may be over."""
+
+    def manifest(end: str) -> Path:
+        rows = [{"url": shelf.url(f"{n}.png") + f"?sig=x&sv=1&se={end}", "tag": "fork"} for n in range(2)]
+        return write_csv(tmp_path / "m.csv", rows)
+
+    def told() -> list[str]:
+        return [e.facts["text"] for e in shelf.events if e.name == "warning" and "expired" in e.facts["text"]]
+
+    await shelf.plan(manifest("2020-01-02T03:04:05Z"))
+    (text,) = told()
+    shelf.events.clear()
+    await shelf.push(manifest("2999-01-01T00:00:00Z"))
+    await shelf.push(manifest("2020-01-02T03:04:05Z"))
+
+    assert "at least 2 links" in text
+    assert "on 2020-01-02 03:04 UTC" in text
+    assert not told()
