@@ -54,8 +54,12 @@ class Exporter:
         self._folder.mkdir(exist_ok=True)
 
     def resume(self) -> None:
-        """Go on with the exports that a stop or a kill interrupted."""
+        """Go on with the exports that a stop or a kill interrupted, and delete those of no iteration."""
         db = self._site.store.db
+        known = {compact(iteration_id) for iteration_id in iterations.ids(db)}
+        for path in self._folder.iterdir():
+            if path.name.partition(".")[0] not in known:
+                path.unlink(missing_ok=True)
         for export in [Export(*row) for row in db.execute(_SELECT + "WHERE status = ?", (EXPORTING,))]:
             iteration = iterations.by_key(db, export.iteration)
             if iteration is not None:

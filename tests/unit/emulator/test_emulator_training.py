@@ -7,8 +7,6 @@ import zipfile
 import pytest
 
 from cvsync.emulator import quotas
-from cvsync.emulator.errors import ServiceFault
-from cvsync.emulator.training import Trainer
 
 COMPACT = "0732100f-1a38-4e49-a514-c9b44c697ab5"
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
@@ -282,31 +280,6 @@ async def test_exports_are_made_or_say_why_not(emulator_api, caplog):
     assert reasons[1]["reason"] == "CoreML cannot be made on this machine"
     assert "export of Iteration 1 failed: CoreML cannot be made on this machine" in caplog.text
     assert [e["downloadUri"] is None for e in exports] == [False, True]
-
-
-async def test_an_export_of_a_deleted_iteration_touches_no_other(emulator_api, monkeypatch, caplog):
-    api = emulator_api
-    project = await ready(api, domainId=COMPACT)
-    first = (await api.trained(project))["id"]
-    await api.add(project, "new")
-    second = (await api.trained(project))["id"]
-    ends = {first: asyncio.Event(), second: asyncio.Event()}
-
-    async def fail_at_the_end(_, iteration):
-        await ends[iteration.id].wait()
-        raise ServiceFault("BadRequestNotSupported", "for a test")
-
-    monkeypatch.setattr(Trainer, "onnx", fail_at_the_end)
-    path = f"projects/{project}/iterations"
-    await api.post(f"{path}/{first}/export?platform=ONNX")
-    await api.delete(f"{path}/{first}")
-    await api.post(f"{path}/{second}/export?platform=ONNX")
-
-    ends[first].set()
-    while "export of Iteration 1 failed" not in caplog.text:
-        await api.get("domains")
-
-    assert (await api.get(f"{path}/{second}/export")).value[0]["status"] == "Exporting"
 
 
 async def test_other_domains_do_not_export(emulator_api):
