@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 
 import pytest
 from click.testing import CliRunner
-from desk import Desk
+from desk import COMMAND, Desk
 from schema import check_line
 
 from cvsync.cli.ending import Ending
@@ -57,6 +58,36 @@ def test_push_whose_reader_goes_away_is_done_and_says_so(served: Desk) -> None:
     assert [end for _, *end in served.runs()] == [[0, None]]
     (project,) = served.ask("customvision/v3.3/training/projects")
     assert len(served.ask(f"_emulator/projects/{project['id']}/images")) == 128
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("status", "-p", "shelf"), 0),
+        (("plan", "m.csv", "-p", "shelf", "-v", "--exit-code"), 10),
+        (("plan", "m.csv", "-p", "shelf", "--json"), 0),
+        (("ledger", "show", "-p", "shelf"), 0),
+        (("project", "ls"), 0),
+        (("runs",), 0),
+        (("validate", "bad.csv"), 3),
+        (("convert", "m.csv", "-", "-f", "parquet"), 0),
+    ],
+)
+def test_lists_whose_reader_goes_away_end_quietly_with_their_own_code(
+    served: Desk, words: tuple[str, ...], code: int, unread: int
+) -> None:
+    served.run("push", served.manifest(1), "-p", "shelf", "--create-project")
+    served.manifest(400)
+    (served.folder / "bad.csv").write_text("url,tag\n" + "ftp://pictures.test/1.png,fork\n" * 2000)
+    assert served.emulator is not None
+    environment = served.environment | {"CVSYNC_ENDPOINT": served.emulator.url}
+    done = subprocess.run(
+        [*COMMAND, *words], cwd=served.folder, env=environment,
+        stdout=unread, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == code, done.stderr
+    assert "Error" not in done.stderr
 
 
 def test_second_signal_ends_at_once_and_leaves_what_is_in_flight_in_the_ledger(served: Desk) -> None:
