@@ -25,7 +25,8 @@ def renamed_tags(contents: Snapshot, names: Mapping[str, str]) -> Snapshot:
 
     Raises:
         SettingsError: The project has no such tag.
-        PlanError: Tags of different types would be one.
+        PlanError: Tags of different types would be one, or tags that differ in case alone and that ``names``
+            does not make one.
     """
     new = {fold(old): name for old, name in names.items()}
     unknown = new.keys() - {fold(tag.name) for tag in contents.tags}
@@ -40,6 +41,11 @@ def renamed_tags(contents: Snapshot, names: Mapping[str, str]) -> Snapshot:
     for tag in sorted(contents.tags, key=lambda tag: place.get(fold(tag.name), -1)):
         name = name_of(tag.name)
         kept = merged.setdefault(fold(name), replace(tag, name=name))
+        if kept.name != name:
+            raise PlanError(
+                f"the source has both tags {kept.name!r} and {name!r}, which are one here: rename one "
+                f"of them (`cvsync tag rename` takes ids), or make them one with --tag-map {name}={kept.name}"
+            )
         if (kept.type or tag.type) != (tag.type or kept.type):
             raise PlanError(
                 f"tag {tag.name} is {tag.type}, and {kept.name} is {kept.type}: they cannot be one"

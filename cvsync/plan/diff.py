@@ -35,6 +35,7 @@ from cvsync.plan.rows import (
 )
 from cvsync.plan.scope import TagScope
 from cvsync.plan.sides import Sides
+from cvsync.plan.tags import refuse_two_spellings
 from cvsync.plan.twins import conflicts_of, unite_twins
 from cvsync.snapshot import Snapshot
 
@@ -98,12 +99,14 @@ def diff(
 
     Raises:
         GuardError: ``on_drift`` is STOP and the plan would undo what others did.
-        PlanError: The manifest and the project contradict each other about a tag.
+        PlanError: The manifest and the project contradict each other about a tag, or the project has one in
+            two spellings.
     """
     scope = scope or TagScope()
     sides = Sides(desired, snapshot, known, incomplete, kept, renames, tags)
     sides, adopted = _with_unmanaged(sides, unmanaged)
     meant = scope.of_labels(desired)
+    refuse_two_spellings((tag.name for tag in snapshot.tags), scope.wanted(desired))
     new_tags = sides.new_tags()
     drift = find_drift(sides)
     theirs = scope.of_snapshot(snapshot, sides.names.names[: len(snapshot.tags)])

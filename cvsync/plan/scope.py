@@ -51,6 +51,11 @@ class TagScope:
         names = [*pc.unique(labels.table.column("tag")).to_pylist(), *(tag.name for tag in snapshot.tags)]
         return sorted(self.only.union(self.exclude).difference(fold(name) for name in names if name))
 
+    def wanted(self, labels: Labels) -> list[str]:
+        """Give the names of the tags of a manifest that are meant."""
+        names = pc.unique(labels.table.column("tag")).to_pylist()
+        return [name for name in names if name is not None and self.holds(name)]
+
     def of_labels(self, labels: Labels) -> Mask:
         """Tell for each label of a manifest whether it is meant."""
         return self._meant(labels.table.column("tag"), lambda name: name)

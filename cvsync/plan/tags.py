@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from cvsync.errors import PlanError
 from cvsync.labels import fold
 
 
@@ -29,6 +30,25 @@ class TagNames:
         if code == len(self.names):
             self.names.append(name)
         return code
+
+
+def refuse_two_spellings(present: Iterable[str], wanted: Iterable[str]) -> None:
+    """Refuse to choose between tags that differ in case alone: images would get the wrong one.
+
+    Args:
+        present: The names of the project's tags.
+        wanted: Those that labels are to be of.
+
+    Raises:
+        PlanError: The project has a wanted tag in two spellings.
+    """
+    first: dict[str, str] = {}
+    twins = {fold(n): (one, n) for n in present if (one := first.setdefault(fold(n), n)) != n}
+    for one, other in (twins[fold(name)] for name in wanted if twins and fold(name) in twins):
+        raise PlanError(
+            f"the project has both tags {one!r} and {other!r}, which are one to a manifest: rename one "
+            "(`cvsync tag rename` takes ids), or leave them alone with --exclude"
+        )
 
 
 def possible_renames(renames: Mapping[str, str], present: Iterable[str]) -> dict[str, str]:

@@ -138,3 +138,13 @@ def test_a_pulled_manifest_and_a_source_prove_a_copy_from_the_command_line(termi
     assert (manifest.code, manifest.out.splitlines()[-1]) == (0, "equal")
     assert (unmapped.code, by_name.code) == (10, 10)
     assert "tag missing: 2" in unmapped.out
+
+
+async def test_tags_that_differ_in_case_alone_become_one_only_where_that_is_asked_for() -> None:
+    tags = [Tag("id-1", "Fork"), Tag("id-2", "fork")]
+    contents = Snapshot.empty(Project("p", "shelf"), ProjectType.DETECTION, tags)
+
+    with pytest.raises(PlanError, match=r"both tags 'Fork' and 'fork'.*--tag-map fork=Fork"):
+        renamed_tags(contents, {})
+
+    assert [tag.name for tag in renamed_tags(contents, {"fork": "Fork"}).tags] == ["Fork"]

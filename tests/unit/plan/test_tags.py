@@ -1,11 +1,17 @@
-"""Names of tags that change while others have them."""
+"""Names of tags: that change while others have them, or that only case tells apart."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from make import make_labels, make_snapshot
 
+from cvsync.errors import PlanError
+from cvsync.known import KnownImages
+from cvsync.model import ProjectType
+from cvsync.plan import diff
+from cvsync.plan.scope import TagScope
 from cvsync.plan.tags import possible_renames
 
 
@@ -40,3 +46,17 @@ def test_each_name_is_free_when_it_is_given(renames: dict[str, str], present: se
         assert new == old or new not in names
         names = names - {old} | {new}
     assert len(names) == len(present)
+
+
+def test_tags_that_differ_in_case_alone_are_not_chosen_between() -> None:
+    snapshot = make_snapshot(
+        {"id-a": [("fork",)], "id-b": [("Fork",)], "id-c": [("cup",)]}, ProjectType.MULTILABEL
+    )
+    known = KnownImages.of({name: f"id-{name}" for name in "abc"})
+    desired = make_labels([("a", "fork"), ("b", "fork"), ("c", "cup")])
+
+    with pytest.raises(PlanError, match="both tags 'fork' and 'Fork'"):
+        diff(desired, snapshot, known)
+
+    assert diff(desired, snapshot, known, scope=TagScope.of(exclude=["FORK"])).is_empty
+    assert diff(make_labels([("c", "cup")]), snapshot, known).is_empty
