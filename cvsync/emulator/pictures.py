@@ -10,7 +10,9 @@ from PIL import Image, ImageOps
 
 from cvsync.limits import MAX_ASPECT_RATIO, MAX_IMAGE_BYTES, MAX_SIDE_PX
 
-FORMATS = {"JPEG": "image/jpeg", "PNG": "image/png", "BMP": "image/bmp", "GIF": "image/gif"}  # docs
+# docs: jpg, png, bmp and gif. MPO is what Pillow calls a JPEG with further pictures behind the first, as
+# cameras make them; to any other reader it is a JPEG.
+FORMATS = frozenset({"JPEG", "MPO", "PNG", "BMP", "GIF"})
 TRAINING_SIDE_PX = 1600  # recorded: up to here the stored copy is the upload itself
 THUMBNAIL_SIDE_PX = 256  # inferred
 
