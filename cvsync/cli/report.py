@@ -34,14 +34,14 @@ def report_lines(found: Verification, *, everything: bool = False) -> Iterator[s
         listed = [d for d in found.differences if str(d.kind) == kind]
         for difference in listed if everything else listed[:SHOWN]:
             detail = f": {difference.detail}" if difference.detail else ""
-            yield one_line(f"  {difference.image}{detail}")
+            yield f"  {difference.image}{detail}"
         if len(listed) > SHOWN and not everything:
             yield f"  … and {len(listed) - SHOWN:,} more"
     yield f"{len(found.differences):,} differences"
 
 
 def _text(found: Verification) -> str:
-    return "\n".join([f"{_now()} UTC", *report_lines(found, everything=True), ""])
+    return "\n".join([f"{_now()} UTC", *map(one_line, report_lines(found, everything=True)), ""])
 
 
 def _json(found: Verification) -> str:

@@ -60,8 +60,11 @@ def test_names_of_a_project_and_a_manifest_stay_in_their_lines(terminal: Termina
     checked = terminal.run("validate", manifest)
     created = terminal.push(terminal.manifest(terminal.rows(1)), "-p", TAG)
     missing = terminal.push("no\x1b.csv")
+    report = terminal.folder / "report.txt"
+    terminal.run("verify", manifest, "-p", TAG, "--report", report)
 
     assert f"{SHOWN}.csv row 1: url" in checked.out
     assert f"created detection project {SHOWN} (" in created.err
     assert r"no\x1b.csv: there is no such file" in missing.err
-    assert not {"\x1b", "\u202e"} & {*checked.out, *created.err, *missing.err}
+    assert f"with project {SHOWN} (" in report.read_text()
+    assert not {"\x1b", "\u202e"} & {*checked.out, *created.err, *missing.err, *report.read_text()}
