@@ -232,6 +232,7 @@ async def test_duplicates_get_the_labels_that_they_lack_and_keep_the_others(benc
     assert await bench.by_key() == {"a": both, "b": both}
     assert outcomes.counts == Counter(images_adopted=1, labels_removed=1)
     assert await bench.stale_fingerprints() == {}
+    assert None not in bench.known().table.column("fingerprint").to_pylist()
 
 
 async def test_a_picture_that_has_another_tag_is_refused_where_one_is_all_that_it_may_have(

@@ -17,12 +17,15 @@ Wanted = Mapping[str, Sequence[Label]]
 
 
 def image(*labels: Label) -> Image:
-    """An image with these labels; the id of a tag is its name, that of a region its number."""
+    """An image with these labels; the id of a tag is its name, that of a region its number.
+
+    The service lists regions in any order.
+    """
     regions = [
         Region(label.tag, *label.box, region_id=f"r{n}") for n, label in enumerate(labels) if label.box
     ]
     tags = dict.fromkeys(label.tag for label in labels)
-    return Image("id", tags=tuple(ImageTag(tag) for tag in tags), regions=tuple(regions))
+    return Image("id", tags=tuple(ImageTag(tag) for tag in tags), regions=tuple(regions[::-1]))
 
 
 def settled(
