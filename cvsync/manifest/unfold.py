@@ -116,7 +116,7 @@ def _list_values(columns: dict[str, pa.ChunkedArray]) -> Iterator[Any]:
             yield from values
             continue
         for value, box in zip(values, columns["box"].slice(start, _STEP).to_pylist(), strict=True):
-            yield {"tags": value, "boxes": box} if isinstance(value, list) else value
+            yield _with_boxes(value, box)
 
 
 def _has_nested(type_: pa.StructType) -> bool:
@@ -162,10 +162,16 @@ def _cell_values(texts: Texts, boxes: Texts | None) -> Iterator[Any]:
             yield from values
             continue
         for value, cell in zip(values, boxes.column.slice(start, _STEP).to_pylist(), strict=True):
-            if isinstance(value, list) and cell is not None:
-                yield {"tags": value, "boxes": labels_in(cell)}
-            else:
-                yield value
+            yield _with_boxes(value, None if cell is None else labels_in(cell))
+
+
+def _with_boxes(tags: Any, boxes: Any) -> Any:
+    """Put the tags and the boxes of an image together; boxes without tags are no labels, and are not lost."""
+    if isinstance(boxes, Unreadable):
+        return boxes
+    if boxes is None or not (isinstance(tags, list) or (tags is None and boxes)):
+        return tags
+    return {"tags": tags or [], "boxes": boxes if isinstance(boxes, list) else [boxes]}
 
 
 def _from_values(rows: Rows, values: Iterable[Any]) -> Rows:

@@ -62,8 +62,11 @@ def test_lists_of_one_length_are_labels(tmp_path: Path) -> None:
         (["a", "b"], [[0, 0, 1, 1]], ["E041"]),
         (["a"], [[0, 0, 1]], ["E041"]),
         (["a"], [[0, 0, 1, 1, 1]], ["E041"]),
+        ([], [[0, 0, 1, 1]], ["E041"]),
+        (None, [[0, 0, 1, 1]], ["E041"]),
         (["a"], None, []),
         (None, None, []),
+        (None, [], []),
         ([], [], []),
     ],
 )
@@ -78,6 +81,35 @@ def test_an_image_whose_lists_do_not_fit_spoils_no_other(
     assert [p.code for p in manifest.problems] == codes
     assert [row["tag"] for row in manifest.labels.table.to_pylist()][:2] == ["a", "b"]
     assert len(manifest.labels) == (2 if codes else 3)
+
+
+@pytest.mark.parametrize(
+    ("tags", "boxes", "code"),
+    [
+        ("", "[[0, 0, 1, 1]]", "E041"),
+        ("", '{"left": 0, "top": 0, "width": 1, "height": 1}', "E041"),
+        ("[]", "[[0, 0, 1, 1]]", "E041"),
+        ('["a"]', "[[0, 0, 1, 1], [0, 0, 1, 1]]", "E041"),
+        ('["a"]', "[[0, 0, 1", "E040"),
+        ("", "[[0, 0, 1", "E040"),
+    ],
+)
+def test_boxes_in_cells_that_belong_to_no_tag_are_told(
+    tmp_path: Path, tags: str, boxes: str, code: str
+) -> None:
+    path = csv(tmp_path, tags=['["a", "b"]', tags], boxes=["[[0, 0, 1, 1], [0, 0, 1, 1]]", boxes])
+
+    manifest = read_one(path, box=Box.LTWH)
+
+    assert [(p.code, p.row) for p in manifest.problems] == [(code, 2)]
+    assert manifest.bad_keys == {TWO}
+
+
+def test_a_box_on_its_own_in_a_cell_is_that_of_the_one_tag(tmp_path: Path) -> None:
+    one = '{"left": 0, "top": 0, "width": 0.5, "height": 1}'
+    path = csv(tmp_path, tags=['["a"]', "[]"], boxes=[one, ""])
+
+    assert labels_of(path) == [(URL, "a", 0, 0, 0.5, 1), (TWO, None)]
 
 
 def test_tags_in_a_list_are_tags(tmp_path: Path) -> None:
