@@ -53,7 +53,7 @@ def read_jsonl(place: Place, reading: Reading) -> list[Rows]:
     if not peeked:
         if any(read_lines(place)):
             raise ManifestError(place.name, ["holds no JSON object"])
-        return [read_parsed(place, (), lambda _: ({}, []))]
+        return [_nothing(place)]
     rows = _read_columns(place, reading, peeked)
     return [unfold(rows) if rows else _read_objects(place, reading, lambda: objects_of(place))]
 
@@ -70,7 +70,13 @@ def read_json(place: Place, reading: Reading) -> list[Rows]:
         raise ManifestError(place.name, [f"cannot be read: {error}"]) from error
     if not isinstance(said, list):
         raise ManifestError(place.name, ["is neither a list of objects nor of another known format"])
+    if not said:
+        return [_nothing(place)]
     return [_read_objects(place, reading, lambda: enumerate(said, 1))]
+
+
+def _nothing(place: Place) -> Rows:
+    return read_parsed(place, (), lambda _: ({}, []))
 
 
 def _read_columns(place: Place, reading: Reading, peeked: list[dict[str, Any]]) -> Rows | None:

@@ -143,9 +143,11 @@ def test_a_file_of_one_list_is_read_too(tmp_path: Path) -> None:
     assert labels_of(path) == [(URL, "a"), (TWO, None)]
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "\ufeff"])
-def test_no_line_at_all_is_no_image(tmp_path: Path, text: str) -> None:
-    path = write(tmp_path, text, "m.jsonl")
+@pytest.mark.parametrize(
+    ("name", "text"), [("m.jsonl", ""), ("m.jsonl", "\n\n"), ("m.jsonl", "\ufeff"), ("m.json", "[]")]
+)
+def test_no_line_at_all_is_no_image(tmp_path: Path, name: str, text: str) -> None:
+    path = write(tmp_path, text, name)
 
     assert labels_of(path) == []
     assert [str(odd) for odd in read_one(path).warnings] == [
