@@ -209,6 +209,8 @@ def show_report(common: Common, report: Report) -> int:
     from cvsync.cli.showing import show_done
 
     lines = [text.result_line(report.counts)]
+    if report.has_saved:
+        lines.append(f"`cvsync undo {report.run_id}` brings back what it removed")
     if report.released is not None:
         lines += released_lines(report.released)
     if report.rejects:

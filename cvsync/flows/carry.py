@@ -21,6 +21,7 @@ from cvsync.run.leftovers import settle_leftovers
 from cvsync.run.origin import Origin
 from cvsync.run.origins import MANIFEST
 from cvsync.run.settings import RunSettings
+from cvsync.run.trash import saved_by
 from cvsync.run.work import Work
 
 _DONE, _REFUSED = 0, 3  # exit codes, as the table of the command line has them
@@ -37,6 +38,8 @@ class Report:
     """As ``Outcomes.counts``, and ``rows_refused``."""
     rejects: Path | None = None
     """The file with the refused rows, if there are any."""
+    has_saved: bool = False
+    """Whether it saved images before they went, which ``undo`` brings back."""
     released: Released | None = None
     """What became of the data, where a model was to come of it."""
 
@@ -102,6 +105,8 @@ class Carrier:
             images, tags = after.images - before.images, after.tags - before.tags
             work.tell("held", images=was.images + images, tags=was.tags + tags)
             self.report.counts = work.outcomes.counts
+            if work.folder is not None:
+                self.report.has_saved = saved_by(work.run_id, work.folder).is_dir()
             for refusal in work.outcomes.refusals:
                 origin = refusal.action.origins[0] if refusal.action.origins else None
                 work.tell(

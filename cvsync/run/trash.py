@@ -45,12 +45,17 @@ _AT_ONCE = 8  # downloads of one worker
 _BACKUP_TRIES = 3
 
 
+def saved_by(run_id: str, folder: Path) -> Path:
+    """Say where in a project's state folder a run saves what it is about to delete."""
+    return folder / "trash" / run_id
+
+
 class Trash:
     """Saves what a run is about to delete."""
 
     def __init__(self, work: Work, folder: Path) -> None:
         self._work = work
-        self.folder = folder / "trash" / work.run_id
+        self.folder = saved_by(work.run_id, folder)
         self._number = 0
 
     async def save(
