@@ -227,8 +227,9 @@ class Ledger(LedgerReading, LedgerRuns):
         with self._commits.transaction():
             for chunk in rows.select(KNOWN_SCHEMA.names).to_batches(ROWS_AT_ONCE):
                 columns = [column.to_pylist() for column in chunk.columns]
-                self._upsert([*tuples(Stored, *columns)], None)
-            self._spare_named()
+                stored = [*tuples(Stored, *columns)]
+                self._upsert(stored, None)
+                self._spare(stored)
 
     def observe(self, fingerprints: Mapping[str, int | None]) -> None:
         """Commit the fingerprints of images as they were just read."""
@@ -258,7 +259,7 @@ class Ledger(LedgerReading, LedgerRuns):
                 "INSERT OR IGNORE INTO doomed VALUES (?, ?, ?, ?)",
                 [(*row, self._clock()) for row in old if row[0] not in still],
             )
-        self._spare_named()
+        self._spare(stored)
 
     def _upsert(self, images: Sequence[Stored], batch_id: int | None) -> None:
         self._keys.keep_up(images)
@@ -269,12 +270,11 @@ class Ledger(LedgerReading, LedgerRuns):
             values = chain.from_iterable(zip(*columns, strict=True))
             self._db.execute(_upsert_of(len(columns[0]), len(columns)), [batch_id, *values])
 
-    def _spare_named(self) -> None:
-        """Let no image be doomed that a key is: its bytes came back under another key."""
-        doomed = self.doomed()
-        if doomed:
-            named = {image_id for image_id, _, _ in self._keys.rows(doomed)}
-            self._db.executemany("DELETE FROM doomed WHERE image_id = ?", [(i,) for i in named])
+    def _spare(self, named: Iterable[Stored]) -> None:
+        """Let no image be doomed that a key is now: its bytes came back under another key."""
+        if self._db.execute("SELECT 1 FROM doomed LIMIT 1").fetchone():
+            ids = ((image.image_id,) for image in named)
+            self._db.executemany("DELETE FROM doomed WHERE image_id = ?", ids)
 
     def _shift(self, seen: Mapping[str, int | None], shifts: Mapping[str, int]) -> None:
         if seen:

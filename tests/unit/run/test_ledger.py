@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import stat
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,43 @@ def test_a_planner_s_view_is_kept(tmp_path: Path) -> None:
     ledger.see(pa.Table.from_pylist([dict(zip(KNOWN.names, row, strict=True)) for row in seen], schema=KNOWN))
 
     assert rows(ledger) == {row[0]: row[1:] for row in seen}
+    ledger.close()
+
+
+def test_an_image_that_a_planner_sees_under_another_key_is_spared(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger.conclude(ledger.intend("run", "create image", ["a"]), stored=[Stored("a", "x")])
+    ledger.conclude(ledger.intend("run", "replace image", ["a"]), stored=[Stored("a", "y")], replaced=["x"])
+    assert ledger.doomed() == ["x"]
+    row = dict(zip(KNOWN.names, ("b", "x", 1, None), strict=True))
+
+    ledger.see(pa.Table.from_pylist([row], schema=KNOWN))
+
+    assert ledger.doomed() == []
+    ledger.close()
+
+
+def test_a_replacement_takes_no_longer_the_more_were_replaced_before(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    steps = [0]
+
+    def count() -> None:
+        steps[-1] += 1
+
+    def conclude(version: str, n: int, replaced: Sequence[str] = ()) -> None:
+        batch = ledger.intend("run", "some kind", [])
+        stored = [Stored(f"{n} {m}", f"{version} {n} {m}") for m in range(8)]
+        ledger.conclude(batch, stored=stored, replaced=replaced)
+
+    for n in range(100):
+        conclude("old", n)
+    ledger._db.set_progress_handler(count, 10)
+    for n in range(100):
+        conclude("new", n, [f"old {n} {m}" for m in range(8)])
+        steps.append(0)
+
+    assert len(ledger.doomed()) == 800
+    assert sum(steps[50:]) < 1.5 * sum(steps[1:50])
     ledger.close()
 
 
