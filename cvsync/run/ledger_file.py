@@ -9,7 +9,7 @@ from cvsync import __version__
 from cvsync.errors import SettingsError
 from cvsync.run.commits import Commits
 
-SCHEMA_NUMBER = 5
+SCHEMA_NUMBER = 6
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -53,6 +53,11 @@ CREATE TABLE brought (key TEXT PRIMARY KEY, origin TEXT NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO meta SELECT 'copied from a manifest', ''
     WHERE EXISTS (SELECT 1 FROM images WHERE key NOT GLOB '{_IMAGE_ID}');
 """,  # noqa: S608 - of constants
+    # Each of a run's many writes would write their pages, too, for a few questions at its start and its end.
+    5: """
+DROP INDEX batches_open;
+DROP INDEX batches_by_run;
+""",
 }
 
 
