@@ -28,7 +28,7 @@ def as_actions(table: pa.Table, *, step: int = 1024) -> Iterator[Action]:
     return chain.from_iterable(_build(columns, rows) for columns, rows, _ in _blocks(table, step))
 
 
-def as_images(table: pa.Table, ids: Mapping[str, str], *, step: int = 512) -> Iterator[Images]:
+def as_images(table: pa.Table, ids: Mapping[str, str], *, step: int = 1024) -> Iterator[Images]:
     """Turn rows of new images, all of one kind, into columns, about ``step`` rows at a time.
 
     Held whole are their fingerprints, 8 bytes an image, and while these are made 12 more a row.
@@ -95,14 +95,16 @@ def _fingerprints(table: pa.Table, ids: Mapping[str, str]) -> NDArray[np.int64]:
 
 
 class _Columns(dict[str, list[Any]]):
-    """Columns as Python has them, from when they are asked for."""
+    """Columns as Python has them, from when they are asked for; where a URL is the key, it is one object."""
 
     def __init__(self, table: pa.Table) -> None:
         self.names: list[str] = table.column_names
         self._table = table
 
     def __missing__(self, name: str) -> list[Any]:
-        values = self[name] = _values(self._table.column(name))
+        column = self._table.column(name)
+        is_key = name == "url" and column.equals(self._table.column("key"))
+        values = self[name] = self["key"] if is_key else _values(column)
         return values
 
 

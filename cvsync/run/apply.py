@@ -28,7 +28,7 @@ class Run:
     """One execution of a plan.
 
     The plan stays in columns. Beside them a run holds, whatever the plan's size: a batch in flight and
-    ``_DOUBTS_PER_WORKER`` in doubt for each worker, with some 500 rows of the plan around each, what follows
+    ``_DOUBTS_PER_WORKER`` in doubt for each worker, with some 1,000 of its rows around each, what follows
     the creations of as many, and its refusals.
     """
 
