@@ -137,9 +137,12 @@ def _from_lists(value: Mapping[str, Any]) -> list[Label]:
     tags = next((c for name, c in lists.items() if name in (*_TAG, "categories", "labels")), None)
     if tags is None or (boxes is not None and len(boxes) != len(tags)):
         raise ShapeError
+    labels = [_label(tag) for tag in tags]
     if boxes is None:
-        return [{"tag": text_of(tag)} for tag in tags]
-    return [{"tag": text_of(t), **box_of(b)} for t, b in zip(tags, boxes, strict=True)]
+        return labels
+    if any(label.keys() & BOX_FIELDS for label in labels):
+        raise TwiceError
+    return [label | box_of(box) for label, box in zip(labels, boxes, strict=True)]
 
 
 def has_outline(names: Iterable[str]) -> bool:

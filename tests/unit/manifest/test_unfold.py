@@ -233,6 +233,19 @@ def test_a_box_that_names_its_numbers_may_have_them_in_any_order(tmp_path: Path)
         assert labels_of(path) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, None)]
 
 
+@pytest.mark.parametrize(
+    ("tag", "code"), [({"id": 1, "name": "a"}, None), (["a"], "E041"), ({"name": "a", **SIDED}, "E050")]
+)
+def test_tags_that_stand_beside_their_boxes_may_be_objects(
+    tmp_path: Path, tag: Any, code: str | None
+) -> None:
+    for path in in_each_way(tmp_path, {"bbox": [SIDED], "categories": [tag]}, None):
+        problems = problems_of(read_one(path))
+        assert [found for found, *_ in problems] == ([code] if code else [])
+        rows = [] if code else [(URL, "a", 0.1, 0.2, 0.3, 0.4)]
+        assert labels_of(path) == [*rows, (TWO, None)]
+
+
 def test_boxes_in_columns_and_in_labels_are_told(tmp_path: Path) -> None:
     path = parquet(tmp_path, labels=as_objects(), **{side: [0.1, None] for side in SIDES})
 
