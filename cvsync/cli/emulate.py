@@ -94,13 +94,13 @@ def emulate(faults: tuple[str, ...], quirks: tuple[str, ...], **options: Any) ->
     """
     from cvsync.cli import exits
     from cvsync.cli.local import NEEDS, keys
-    from cvsync.errors import CvsyncError
+    from cvsync.errors import CvsyncError, SettingsError
     from cvsync.run.lock import hold_lock
 
     try:
         from cvsync.emulator import AddressError, EmulatorSettings, SchemaError, serve
     except ImportError as error:
-        raise click.ClickException(NEEDS) from error
+        raise SettingsError(NEEDS) from error
     options |= {"faults": _read_faults(faults), "quirks": _read_quirks(quirks)}
     token = os.environ.get("CVSYNC_EMULATOR_TOKEN") or None
     settings = replace(EmulatorSettings(**options, bearer_token=token), **keys())

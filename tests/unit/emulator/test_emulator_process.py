@@ -15,8 +15,10 @@ import published
 import pytest
 from click.testing import CliRunner
 
+from cvsync.cli import exits
 from cvsync.cli.emulate import emulate
 from cvsync.emulator import EmulatorProcess
+from cvsync.errors import SettingsError
 
 BATCH, WRITERS, ANSWERS = 4, 6, 20
 
@@ -171,6 +173,15 @@ def test_an_address_where_nothing_can_listen_is_a_usage_error(tmp_path, host, re
     assert done.return_value == 2
     assert line.startswith(f"cvsync: cannot listen on {host} port {port}: ")
     assert reason in line.lower()
+
+
+def test_what_is_not_installed_is_a_usage_error(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cvsync.emulator", None)
+
+    with pytest.raises(SettingsError, match=r"pip install 'cvsync\[local\]'") as caught:
+        CliRunner().invoke(emulate, ["--data", str(tmp_path)], standalone_mode=False, catch_exceptions=False)
+
+    assert exits.exit_code(caught.value) == 2
 
 
 def test_a_folder_with_something_else_in_it_is_a_usage_error(tmp_path):
