@@ -170,6 +170,7 @@ async def get_iteration_performance(call: Call) -> Reply:
     threshold, overlap = call.fraction("threshold"), call.fraction("overlapThreshold")
     held_out = iterations.held_out(call.db, iteration)
     truth = examples.truth(call.site, iteration)
+    names = names_of(call.db, iteration)  # all is read at once: the iteration may be deleted while this waits
     scores = await asyncio.to_thread(
         scoring.performance,
         iteration,
@@ -178,7 +179,6 @@ async def get_iteration_performance(call: Call) -> Reply:
         threshold=0.5 if threshold is None else threshold,
         overlap_threshold=0.3 if overlap is None else overlap,
     )
-    names = names_of(call.db, iteration)
     # recorded: no average precision for classification before v3.0.
     with_average = call.version >= (3, 0) or examples.kind_of(iteration) == "DETECTION"
     tags = [

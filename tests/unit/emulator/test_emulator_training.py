@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from cvsync.emulator import quotas
+from cvsync.emulator import quotas, scoring
 
 COMPACT = "0732100f-1a38-4e49-a514-c9b44c697ab5"
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
@@ -252,6 +252,25 @@ async def test_performance_is_of_the_images_held_out(emulator_api):
     assert said == sorted(said, reverse=True)
     assert len((await api.at("v2.0").get(f"{path}/images")).value) == 10
     assert (await api.get(f"{path}?threshold=2")).status == 400
+
+
+async def test_performance_of_an_iteration_that_is_deleted_meanwhile(emulator_api, monkeypatch):
+    api, begun, end, measure = emulator_api, asyncio.Event(), threading.Event(), scoring.performance
+    project, loop = await ready(api), asyncio.get_running_loop()
+    path = f"projects/{project}/iterations/{(await api.trained(project))['id']}"
+
+    def measure_slowly(*given, **thresholds):
+        loop.call_soon_threadsafe(begun.set)
+        end.wait(30)
+        return measure(*given, **thresholds)
+
+    monkeypatch.setattr(scoring, "performance", measure_slowly)
+    asked = asyncio.create_task(api.get(f"{path}/performance"))
+    await begun.wait()
+    deleted = await api.delete(path)
+    end.set()
+
+    assert (deleted.status, (await asked).status) == (204, 200)
 
 
 async def test_exports_are_made_or_say_why_not(emulator_api, caplog):
