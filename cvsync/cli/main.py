@@ -12,7 +12,6 @@ import click
 
 from cvsync import __version__
 from cvsync.cli import exits, streams
-from cvsync.cli.one_line import one_line
 
 VERBS = {
     "apply": "push",
@@ -91,6 +90,8 @@ def run() -> None:
         reason = exits.explain(error)
         if reason is None:
             raise
+        from cvsync.cli.one_line import one_line
+
         click.echo(one_line(f"cvsync: {reason}"), err=True)
         code = exits.exit_code(error)
         _tell_end(code, reason)
