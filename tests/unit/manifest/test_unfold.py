@@ -10,7 +10,7 @@ import pytest
 from reads import URL, labels_of, problems_of, read_one, warnings_of, write
 
 from cvsync.errors import ManifestError
-from cvsync.manifest import Box
+from cvsync.manifest import Box, Units
 
 TWO = "https://x.test/2"
 BOXES = [(URL, "a", 0.1, 0.2, 0.3, 0.4), (URL, "b", 0.5, 0.5, 0.25, 0.25), (TWO, None)]
@@ -153,11 +153,13 @@ def test_cells_hold_json(tmp_path: Path) -> None:
     [('["a"', "E040"), ('[["a"]]', "E041"), ('{"bbox": [[1, 2]], "categories": ["a", "b"]}', "E041")],
 )
 def test_cells_that_hold_something_else_are_told(tmp_path: Path, cell: str, code: str) -> None:
-    manifest = read_one(csv(tmp_path, labels=[cell, '["a"]']), box=Box.LTWH)
+    for name in ("labels", "tags"):
+        manifest = read_one(csv(tmp_path, **{name: [cell, '["a"]']}, key=["", "k"]), box=Box.LTWH)
 
-    assert problems_of(manifest) == [(code, 1, "labels")]
-    assert manifest.bad_keys == {URL}
-    assert manifest.rows == 2
+        assert problems_of(manifest) == [(code, 1, name)]
+        assert manifest.bad_keys == {URL}
+        assert not len(manifest.astray), "the row says which image it is of"
+        assert manifest.rows == 2
 
 
 def test_a_cell_that_is_no_box_is_told(tmp_path: Path) -> None:
@@ -167,10 +169,29 @@ def test_a_cell_that_is_no_box_is_told(tmp_path: Path) -> None:
     assert labels_of(path, box=Box.LTWH) == [(TWO, "a", 0.1, 0.2, 0.3, 0.4)]
 
 
-def test_lists_of_numbers_are_boxes_of_one_label_a_row(tmp_path: Path) -> None:
-    path = parquet(tmp_path, tag=["a", "b"], bbox=[[0.1, 0.2, 0.3, 0.4], None])
+@pytest.mark.parametrize(
+    "type_", [pa.list_(pa.float64()), pa.large_list(pa.int8()), pa.list_(pa.float32(), 4)]
+)
+def test_lists_of_numbers_are_boxes_of_one_label_a_row(tmp_path: Path, type_: pa.DataType) -> None:
+    boxes = [[0, 0, 1, 1], None, [0, 1, 2, 1], [1, 1, 1, 2]]
+    urls = [URL, "https://x.test/none", TWO, "https://x.test/3"]
+    table = pa.table({"url": urls, "tag": list("abcd"), "bbox": pa.array(boxes, type_)})
+    pq.write_table(table, tmp_path / "m.parquet")
 
-    assert labels_of(path, box=Box.LTWH) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, "b")]
+    found = labels_of(tmp_path / "m.parquet", box=Box.LTWH, units=Units.PERCENT)
+
+    assert found == [
+        (url, tag, *(n / 100 for n in box or ())) for url, tag, box in zip(urls, "abcd", boxes, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("numbers", [3, 5])
+def test_lists_of_another_length_are_no_boxes(tmp_path: Path, numbers: int) -> None:
+    boxes = pa.array([[0.1] * numbers] * 2, pa.list_(pa.float32(), numbers))
+
+    manifest = read_one(parquet(tmp_path, tag=["a", "b"], bbox=boxes), box=Box.LTWH)
+
+    assert problems_of(manifest) == [("E041", 1, "bbox"), ("E041", 2, "bbox")]
 
 
 def test_pictures_beside_their_bytes_are_known_by_their_path(tmp_path: Path) -> None:
