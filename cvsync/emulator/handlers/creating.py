@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import BodyPartReader, MultipartReader, StreamReader
+from aiohttp.http_exceptions import HttpProcessingError
 
 from cvsync import limits
 from cvsync.emulator import pictures
@@ -121,11 +122,13 @@ async def read_files(call: Call) -> list[tuple[str, bytes]]:
         async for part in MultipartReader(request.headers, body):
             if isinstance(part, BodyPartReader) and (name := _name_of(part)) is not None:
                 found.append((name, bytes(await part.read())))
-    except (ValueError, AssertionError, RuntimeError) as error:
-        raise ServiceFault("BadRequestImageStream", f"The multipart body is broken: {error}") from None
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:
+        reason = str(error)[:_MAX_REASON]
+        raise ServiceFault("BadRequestImageStream", f"The multipart body is broken: {reason}") from None
     return found
 
 
+_MAX_REASON = 200  # characters of what is wrong with a body
 _FILE_NAME = re.compile(r';\s*filename\s*=\s*("(?:[^"\\]|\\.)+"|[^\s";]+)', re.IGNORECASE)
 
 

@@ -194,6 +194,18 @@ async def test_a_body_that_cannot_be_read_is_refused_like_any_other(emulator_api
     assert (answer.status, answer.value["code"]) == (400, "BadRequest")
 
 
+@pytest.mark.parametrize("head", ["a" * 20_000, 'a"\r\n' + "X: y\r\n" * 1_000])
+async def test_a_part_with_too_long_a_head_is_refused_like_any_other(emulator_api, head):
+    body = f'--b\r\nContent-Disposition: form-data; name="x"; filename="{head}\r\n\r\nx\r\n--b--\r\n'
+
+    answer = await emulator_api.call(
+        "POST", f"projects/{await emulator_api.project()}/images", data=body.encode(),
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    )  # fmt: skip
+
+    assert (answer.status, answer.value["code"]) == (400, "BadRequestImageStream")
+
+
 async def test_links_have_the_name_that_the_client_knows(emulator_api):
     api = emulator_api
     port = api.emulator.url.rpartition(":")[2]
