@@ -15,7 +15,7 @@ ALIASES = {  # the field's own name comes first and, but for LABELS, wins
     "path": ("path", "file_name", "filename"),
     "tag": ("tag", "label", "class", "tags"),
     "labels": ("labels", "objects", "annotations", "regions"),  # all of an image in one cell
-    "box": ("box", "bbox", "boxes", "bboxes"),  # four numbers in one cell
+    "box": ("box", "bbox", "boxes", "bboxes", "bounding_box", "boundingbox"),  # four numbers in one cell
     "left": ("left",),
     "top": ("top",),
     "width": ("width",),

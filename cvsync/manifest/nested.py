@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any
 
 import orjson
 
 from cvsync.manifest.columns import ALIASES, AS_CORNERS, CORNERS, NUMBERS, SIZE, UNCLEAR
 
-_TAG = (*ALIASES["tag"], "category", "name", "displayName")
+_TAG = (*ALIASES["tag"], "category", "name", "displayName", "tagName")
 _BOX = ALIASES["box"]
 _TYPE = ALIASES["tag_type"]
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 _LISTED = {"bbox", "box", "bboxes", "boxes"}
 _OUTLINES = frozenset(
-    {"bndbox", "boundingbox", "bounding_box", "geometry", "mask", "points", "polygon", "polygons", "rect"}
+    {"bndbox", "boundingpoly", "bounding_poly", "geometry", "mask", "points", "polygon", "polygons", "rect"}
     | {"rectangle", "rle", "segmentation", "vertices", "x1", "x2", "topx", "bottomx", "x_min", "x_max"}
 )
 BOX_FIELDS = frozenset({*NUMBERS, *UNCLEAR, "box"} - {*SIZE})
+_SIDES = frozenset({*BOX_FIELDS, *chain(*AS_CORNERS), "w", "h"})
 
 Label = dict[str, Any]
 """``tag``, numbers of a box by their fields or ``box`` with all four, ``tag_type``; as written."""
@@ -112,7 +114,7 @@ def _label(item: Any) -> Label:
             label["tag_type"] = text_of(value)
     if not label.keys() & BOX_FIELDS:
         label |= _corners_of({name.casefold(): value for name, value in item.items()})
-    if not label.keys() & BOX_FIELDS and has_outline(n for n, v in item.items() if v not in _NOTHING):
+    if not label.keys() & BOX_FIELDS and _says_where(item):
         raise OutlineError
     tags = [item[name] for name in _TAG if item.get(name) is not None]
     if tags:
@@ -143,6 +145,15 @@ def _from_lists(value: Mapping[str, Any]) -> list[Label]:
     if any(label.keys() & BOX_FIELDS for label in labels):
         raise TwiceError
     return [label | box_of(box) for label, box in zip(labels, boxes, strict=True)]
+
+
+def _says_where(item: Mapping[str, Any]) -> bool:
+    """Tell whether a label says where it is in a way that is not read: by a field's name, or by its sides."""
+    told = {name: value for name, value in item.items() if value not in _NOTHING}
+    if has_outline(told):
+        return True
+    parts = (value for value in told.values() if isinstance(value, Mapping))
+    return any(len({name.casefold() for name in part} & _SIDES) > 1 for part in parts)
 
 
 def has_outline(names: Iterable[str]) -> bool:

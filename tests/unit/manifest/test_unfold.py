@@ -238,7 +238,17 @@ def test_boxes_of_labels_that_are_written_in_two_ways_are_told(
             read_one(path)
 
 
-@pytest.mark.parametrize("where", [{"polygon": [[0.1, 0.2, 0.4, 0.6]]}, {"box": {"a": 1}}, {"x1": 0.1}])
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"polygon": [[0.1, 0.2, 0.4, 0.6]]},
+        {"box": {"a": 1}},
+        {"x1": 0.1},
+        {"coordinates": {"x": 80, "y": 60, "width": 40, "height": 30}},  # as Create ML writes them: centres
+        {"position": {"x1": 0.1, "y1": 0.2}},
+        {"boundingPoly": {"normalizedVertices": [{"x": 0.1}]}},
+    ],
+)
 def test_a_label_whose_place_cannot_be_read_is_no_plain_tag(tmp_path: Path, where: dict[str, Any]) -> None:
     for path in in_each_way(tmp_path, [{"tag": "a", **where}], [{"tag": "b", **SIDED}]):
         assert [(p.code, p.row) for p in read_one(path).problems] == [("E051", 1)]
@@ -286,3 +296,17 @@ def test_corners_of_labels_have_other_names(tmp_path: Path) -> None:
 
     for path in in_each_way(tmp_path, [other], []):
         assert labels_of(path) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, None)]
+
+
+def test_boxes_as_the_service_names_them_are_read(tmp_path: Path) -> None:
+    for path in in_each_way(tmp_path, [{"tagName": "a", "boundingBox": SIDED}], [{"tagName": "b"}]):
+        assert labels_of(path) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, "b")]
+
+
+@pytest.mark.parametrize("name", ["bounding_box", "boundingBox"])
+def test_a_column_of_bounding_boxes_is_one(tmp_path: Path, name: str) -> None:
+    row = {"url": URL, "tag": "a", name: SIDED}
+
+    assert labels_of(write(tmp_path, json.dumps(row), "m.jsonl")) == [(URL, "a", 0.1, 0.2, 0.3, 0.4)]
+    text = f'url;tag;{name}\n{URL};a;"[0.1, 0.2, 0.3, 0.4]"\n'
+    assert labels_of(write(tmp_path, text), box=Box.LTWH) == [(URL, "a", 0.1, 0.2, 0.3, 0.4)]
