@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 
 from cvsync import limits
 from cvsync.errors import ManifestError
 from cvsync.labels import METADATA
+from cvsync.manifest.like_boxes import like_boxes
 from cvsync.manifest.reading import Box, Reading, Units
 
 ALIASES = {  # the field's own name comes first and, but for LABELS, wins
@@ -43,7 +45,6 @@ SIZE = ("image_width", "image_height")
 FEW_TEXTS = frozenset({"tag", "tag_type", "error_code"})  # whose rows share a handful of texts
 NUMBERS = frozenset({*SIDES, *CORNERS, *CENTRES, *SIZE})
 AS_CORNERS = (("x1", "y1", "x2", "y2"), ("x_min", "y_min", "x_max", "y_max"))  # where all four are there
-_LIKE_BOXES = (("x", "y", "w", "h"), ("bbox_x", "bbox_y", "bbox_width", "bbox_height"))
 UNCLEAR = ("x", "y")  # of labels in one cell: a corner or the centre
 
 
@@ -95,7 +96,7 @@ def match_columns(names: Sequence[str], reading: Reading) -> tuple[dict[str, int
         elif present:
             found[field] = plain.index(present[0])
     if box_fields(found) is None and "labels" not in found:
-        _find_other_boxes(found, plain, wrong)
+        _find_other_boxes(found, plain, wrong, others={name.casefold() for name in reading.metadata})
     _settle_boxes(found, plain, wrong)
     if "error" not in plain:
         found.pop("error_code", None)
@@ -134,16 +135,20 @@ def _mapped(plain: list[str], columns: Mapping[str, str], wrong: list[str]) -> d
     return found
 
 
-def _find_other_boxes(found: dict[str, int], plain: list[str], wrong: list[str]) -> None:
-    """Take columns for corners by their other names, and refuse those that look like boxes."""
+def _find_other_boxes(
+    found: dict[str, int], plain: list[str], wrong: list[str], *, others: Collection[str]
+) -> None:
+    """Take columns for corners by their other names; refuse what looks like boxes, but not ``others``."""
     for names in AS_CORNERS:
         if {*names} <= {*plain}:
             found.update(zip(CORNERS, map(plain.index, names), strict=True))
             return
-    for names in _LIKE_BOXES:
-        if {*names} <= {*plain}:
-            maps = " ".join(f"--map {side}={name}" for side, name in zip(SIDES, names, strict=True))
-            wrong.append(f"{', '.join(names)} look like boxes: {maps}, or name the columns otherwise")
+    suspected = like_boxes(name for name in plain if name.removeprefix(METADATA) not in others)
+    if suspected is not None:
+        box, columns = suspected
+        pairs = zip(FIELDS_OF[box], columns, strict=True)
+        maps = " ".join(f"--map {side}={shlex.quote(name)}" for side, name in pairs)
+        wrong.append(f"{', '.join(columns)} look like boxes: {maps}, or carry them along with --metadata")
 
 
 def _settle_boxes(found: dict[str, int], plain: list[str], wrong: list[str]) -> None:

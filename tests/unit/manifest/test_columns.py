@@ -45,6 +45,12 @@ def test_map_names_any_column(tmp_path: Path) -> None:
         ("url,tag,xmin,ymin", {}, "missing: xmax, ymax"),
         ("url,tag,x,y,w,h", {}, "--map left=x --map top=y --map width=w --map height=h"),
         ("url,tag,bbox_x,bbox_y,bbox_width,bbox_height", {}, "look like boxes"),
+        ("url,tag,bbox.left,bbox.top,bbox.width,bbox.height", {}, "--map left=bbox.left --map top=bbox.top"),
+        ("url,tag,Left (px),Top (px),Width (px),Height (px)", {}, "--map left='left (px)'"),
+        ("url,tag,box_xmin,box_ymin,box_xmax,box_ymax", {}, "--map xmin=box_xmin --map ymin=box_ymin"),
+        ("url,tag,xtl,ytl,xbr,ybr", {}, "--map xmin=xtl --map ymin=ytl --map xmax=xbr --map ymax=ybr"),
+        ("url,tag,x0,y0,x1,y1", {}, "--map xmin=x0 --map ymin=y0 --map xmax=x1 --map ymax=y1"),
+        ("url,tag,center_x,center_y,w,h", {}, "--map cx=center_x --map cy=center_y --map width=w"),
         ("url,tag,left,top,width,height,xmin,ymin,xmax,ymax", {}, "stand there twice"),
         ("url,tag,bbox,xmin,ymin,xmax,ymax", {}, "stand there twice"),
         ("url,tag,tags", {}, "'tag' and 'tags' both mean tag"),
@@ -63,6 +69,12 @@ def test_what_is_wrong_with_the_columns_is_said(
         read_one(write(tmp_path, header + "\n"), **reading)
 
     assert words in str(caught.value)
+
+
+def test_columns_that_only_look_like_boxes_can_be_carried_along(tmp_path: Path) -> None:
+    path = write(tmp_path, f"url,tag,x,y,w,h\n{URL},a,1,2,3,4\n")
+
+    assert labels_of(path, metadata=("x", "y", "w", "h")) == [(URL, "a")]
 
 
 @pytest.mark.parametrize("header", ["url,tag,tag", "image,uri,tag", "url,label,class"])
