@@ -236,6 +236,10 @@ async def test_trainings(emulator_api: Api) -> None:
         ("POST projects/P/train", {"selectedTags": [NOBODY]}, "NotFoundTag"),
         ("POST projects/P/quicktest/url", {"url": "u"}, "NotFoundProjectDefaultIteration"),
     ], P=project, B=boxes, S=small)  # fmt: skip
+    base = {"projectId": project, "iterationId": (await api.trained(project))["id"]}
+    other_kind = "BadRequestCustomBaseModelDomainNotCompatible"
+    case = ("POST projects/B/train", {"customBaseModelInfo": base}, other_kind)
+    await check(api.at("v3.4-preview"), [case], B=boxes)
 
 
 async def test_iterations(emulator_api: Api) -> None:

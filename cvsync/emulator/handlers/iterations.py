@@ -104,6 +104,9 @@ def _base_model(call: Call, body: dict[str, Any]) -> str | None:
     base = iterations.find(call.db, project, guid(info.get("iterationid")))
     if base.status != COMPLETED:
         raise ServiceFault("BadRequestCustomBaseModelIterationStatusNotCompleted", "The base is not trained")
+    # inferred from the code's name: at least a classifier is no base for a detector.
+    if domains.require(base.domain).is_detection != call.project().is_detection:
+        raise ServiceFault("BadRequestCustomBaseModelDomainNotCompatible", "The base is of the other kind")
     return orjson.dumps({"projectId": project.id, "iterationId": base.id}).decode()
 
 
