@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from bench import FIVE, Bench, five
+from bench import FIVE, Bench, five, placed
 from plans import box, create
 
 from cvsync.api.transport import Request, Transport
@@ -145,9 +145,9 @@ async def test_many_doubts_are_settled_before_anything_new_is_sent(bench: Bench)
     assert troubled.seen["CreateImagesFromUrls"] <= 2 * 2 * 4 + 2 * 2
 
 
-@pytest.mark.parametrize("when", ["lost", "never"])
+@pytest.mark.parametrize(("when", "calls"), [("lost", 1), ("never", 1), ("never", 2), ("503", 2)])
 async def test_regions_without_an_answer_are_looked_at_before_they_are_sent_again(
-    bench: Bench, when: str
+    bench: Bench, when: str, calls: int
 ) -> None:
     await bench.apply(bench.plan(*(create(f"{n}") for n in range(5)), tags=["fork"]))
     adds = [
@@ -155,7 +155,7 @@ async def test_regions_without_an_answer_are_looked_at_before_they_are_sent_agai
         for key, image_id in bench.ids().items()
     ]
     await bench.control("POST", "reset")
-    bench.trouble("CreateImageRegions", when)
+    bench.trouble("CreateImageRegions", when, calls=calls)
 
     outcomes = await bench.apply(bench.plan(*adds))
 
@@ -163,6 +163,24 @@ async def test_regions_without_an_answer_are_looked_at_before_they_are_sent_agai
     assert outcomes.counts == Counter(labels_added=10)
     assert await bench.stale_fingerprints() == {}
     assert (await bench.calls())["CreateImageRegions"] == 1  # never twice: it was seen to be there, or not
+
+
+async def test_a_region_that_is_refused_when_it_is_sent_again_costs_no_other(bench: Bench) -> None:
+    ids = await placed(bench, *(create(f"{n}") for n in range(5)), tags=["fork"])
+    adds = [
+        Action(Kind.ADD_LABEL, key, (box("fork", 0.375 if key == "3" else 0.1),), image_id=image_id)
+        for key, image_id in ids.items()
+    ]
+    bench.trouble("CreateImageRegions", "400", calls=99, contains=b"0.375")
+    bench.trouble("CreateImageRegions", "never")
+
+    outcomes = await bench.apply(bench.plan(*adds))
+
+    assert outcomes.counts == Counter(labels_added=4, refused=1)
+    assert [(refusal.action.key, refusal.code) for refusal in outcomes.refusals] == [("3", "400")]
+    assert await bench.by_key() == {key: Counter([("fork", 0.1)] if key != "3" else []) for key in ids}
+    assert await bench.stale_fingerprints() == {}
+    assert bench.ledger.in_doubt() == 0
 
 
 @pytest.mark.parametrize("when", ["lost", "never"])

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 import pytest
-from bench import FIVE, Bench, Troubled, five
+from bench import FIVE, Bench, Troubled, five, placed
 from make import make_png
-from plans import create
+from plans import box, create
 
 from cvsync.errors import ServiceError
 from cvsync.plan.actions import Action, Kind
@@ -144,3 +144,22 @@ async def test_file_that_goes_before_it_is_sent_costs_only_itself(
     assert outcomes.counts == Counter(images_created=5, refused=1)
     assert [(r.action.key, r.code) for r in outcomes.refusals] == [(names[-1], "E111")]
     assert bench.ledger.in_doubt() == 0
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_a_label_is_taken_as_removed_only_where_it_is_not_there(bench: Bench, is_gone: bool) -> None:
+    ids = await placed(bench, create("a", box("fork")), tags=["fork"])
+    ((region,),) = [image.regions for image in await bench.images()]
+    removal = Action(
+        Kind.REMOVE_LABEL, "a", (box("fork"),), image_id=ids["a"], region_ids=(region.region_id,)
+    )
+    if is_gone:
+        await bench.client.delete_image_regions(bench.project_id, [region.region_id or ""])
+    else:
+        bench.trouble("DeleteImageRegions", "400", calls=99)
+
+    outcomes = await bench.apply(bench.plan(removal))
+
+    assert outcomes.counts == Counter({"labels_removed" if is_gone else "refused": 1})
+    assert [refusal.code for refusal in outcomes.refusals] == ([] if is_gone else ["400"])
+    assert await bench.stale_fingerprints() == {}
