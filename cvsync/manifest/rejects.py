@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,10 +15,11 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from cvsync.manifest.columns import FIELDS_OF, find_columns
+from cvsync.manifest.dialect import Dialect, sniff_safely
 from cvsync.manifest.formats import Input, Kind
 from cvsync.manifest.identity import path_key
 from cvsync.manifest.lines import read_lines
-from cvsync.manifest.places import packing_of, told
+from cvsync.manifest.places import Place, packing_of, told
 from cvsync.manifest.raw import Raw, read_raw
 from cvsync.manifest.reader import Manifest
 from cvsync.manifest.reading import Box
@@ -59,7 +61,8 @@ def write_rejects(manifest: Manifest, destination: Path, refusals: Iterable[Refu
                 _write_lines(manifest, input_, by_source, sink, destination)
         else:
             tables = [t for i in manifest.inputs for t in _tables(manifest, i, by_source, destination)]
-            _write_table(pa.concat_tables(tables, promote_options="permissive"), sink, destination)
+            table = pa.concat_tables(tables, promote_options="permissive")
+            _write_table(table, sink, destination, like=_first_text(manifest, by_source))
 
 
 def write_refused(table: pa.Table, reasons: Sequence[tuple[str, str]], destination: Path) -> None:
@@ -96,13 +99,25 @@ def _ending(destination: Path) -> str:
     return (name.with_suffix("") if packing_of(destination.name) else name).suffix.lower()
 
 
-def _write_table(table: pa.Table, sink: IO[bytes], destination: Path) -> None:
+def _first_text(manifest: Manifest, by_source: Mapping[str, Reasons]) -> Place | None:
+    """Give the first delimited text that has refused rows."""
+    places = (i.place for i in manifest.inputs if i.format.kind is Kind.TABLE and not i.place.is_parquet)
+    return next((place for place in places if by_source.get(place.name)), None)
+
+
+def _write_table(table: pa.Table, sink: IO[bytes], destination: Path, *, like: Place | None = None) -> None:
+    """Write a table; a text so that the spreadsheet that wrote another one opens it, too."""
     ending = _ending(destination)
     if ending in _PARQUET:
         pa.parquet.write_table(table, sink)
-    else:
-        delimiter = "\t" if ending == ".tsv" else ","
-        pa.csv.write_csv(table, sink, pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed"))
+        return
+    delimiter, other = "\t" if ending == ".tsv" else ",", None if like is None else sniff_safely(like)
+    if like is not None and other is not None:
+        if "\t" not in (delimiter, other.delimiter):
+            delimiter = other.delimiter
+        if other.encoding != Dialect.encoding or like.head(len(BOM_UTF8)) == BOM_UTF8:
+            sink.write(BOM_UTF8)  # else a spreadsheet takes UTF-8 for what Windows has
+    pa.csv.write_csv(table, sink, pa.csv.WriteOptions(delimiter=delimiter, quoting_style="needed"))
 
 
 def _write_objects(table: pa.Table, sink: IO[bytes]) -> None:

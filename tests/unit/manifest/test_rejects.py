@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,19 @@ def test_a_mended_row_is_pushed_again_from_any_format(tmp_path: Path, suffix: st
     assert [(p.code, p.row) for p in again.problems] == [("E004", 1)]
     assert again.labels.keys.to_pylist() == ["https://x.test/3"]
     assert rejects.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252", "utf-8"])
+def test_a_spreadsheet_opens_the_rejects_of_what_it_wrote(tmp_path: Path, encoding: str) -> None:
+    """With the delimiter of its country, and so that it sees that the text is UTF-8."""
+    path = write(tmp_path, f"url;tag;note\r\n{URL};a;\r\nftp://x.test;Größe;1,5\r\n".encode(encoding))
+
+    rejects = reject_all(read_one(path), tmp_path / "rejects.csv")
+
+    said = rejects.read_bytes()
+    assert said.startswith(BOM_UTF8) == (encoding != "utf-8")
+    assert '"ftp://x.test";"Größe";"1,5";"E004"' in said.decode("utf-8-sig")
+    assert [(p.code, p.value) for p in read_one(rejects).problems] == [("E004", "ftp://x.test")]
 
 
 @pytest.mark.parametrize("name", ["m.jsonl.rejects.csv", "m.tsv.rejects.csv", "m.parquet.rejects.csv.gz"])
