@@ -197,7 +197,9 @@ def _take_labels(cells: dict[str, Any]) -> list[Label]:
         said = tag
     elif tag not in (None, []):
         raise TwiceError
-    if isinstance(said, list) and isinstance(box, list) and box and isinstance(box[0], list | Mapping):
+    if box == [] and said in (None, []):
+        box = None  # an image without labels has no boxes
+    elif isinstance(said, list) and isinstance(box, list) and box and isinstance(box[0], list | Mapping):
         said, box = {"tags": said, "boxes": box}, None
     labels = labels_of(said)
     has_box = box is not None or any(cells[field] is not None for field in BOX_FIELDS & cells.keys())

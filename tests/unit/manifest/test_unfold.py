@@ -83,6 +83,18 @@ def test_an_image_whose_lists_do_not_fit_spoils_no_other(
     assert len(manifest.labels) == (2 if codes else 3)
 
 
+@pytest.mark.parametrize("tags", [None, []])
+def test_an_image_without_labels_has_an_empty_list_of_boxes(tmp_path: Path, tags: Any) -> None:
+    images = {"tags": [["a"], tags], "boxes": [[[0.1, 0.2, 0.3, 0.4]], []]}
+    said = [{"url": URL} | {name: values[0] for name, values in images.items()}]
+    said += [{"url": TWO} | {name: values[1] for name, values in images.items()}]
+    cells = {name: ["" if v is None else json.dumps(v) for v in values] for name, values in images.items()}
+    lines = write(tmp_path, "\n".join(map(json.dumps, said)), "m.jsonl")
+
+    for path in (parquet(tmp_path, **images), csv(tmp_path, **cells), lines):
+        assert labels_of(path, box=Box.LTWH) == [(URL, "a", 0.1, 0.2, 0.3, 0.4), (TWO, None)]
+
+
 @pytest.mark.parametrize(
     ("tags", "boxes", "code"),
     [
