@@ -9,6 +9,7 @@ user.
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -41,15 +42,36 @@ def warn_of_another_folder(
         return
     table = desired.labels.first_rows
     key, path = (one_chunk(table.column(name).cast(pa.string())) for name in ("key", "path"))
-    same = pc.and_(pc.equal(key, path), pc.is_in(key, one_chunk(known.table.column("key"))))
-    same = pc.and_not(same, pc.match_substring_regex(key, _WHOLE))
-    count = pc.sum(same).as_py() or 0
+    there = one_chunk(known.table.column("key"))
+    is_known, is_whole = pc.is_in(key, there), pc.match_substring_regex(key, _WHOLE)
+    new = key.filter(pc.and_not(pc.and_not(path.is_valid(), is_whole), is_known))
+    moved = pc.sum(pc.is_in(_as_seen_from(before[-1], folder, new), there)).as_py()
+    if moved:
+        text = (
+            f"{moved:,} images have other keys than before, since paths start from {folder} now, where all "
+            f"manifests are below, and no longer from {before[-1]}: each is sent again to be recognised, and "
+            "--delete may be refused until then; name the same manifests each time, or give rows a `key`"
+        )
+        tell(service.observer, "warning", text=text)
+    count = pc.sum(pc.and_not(pc.and_(pc.equal(key, path), is_known), is_whole)).as_py()
     if count:
         text = (
             f"{count:,} images of {folder} have the paths of images of another folder, as {before[-1]}, and "
             "are taken for them; unless it was moved or copied, give its rows a `key` of their own"
         )
         tell(service.observer, "warning", text=text)
+
+
+def _as_seen_from(other: str, folder: str, paths: pa.Array) -> pa.Array:
+    """Give the paths of a folder as they are in one above or below it, those that lie there."""
+    if Path(other).is_relative_to(folder):
+        below = Path(other).relative_to(folder).as_posix() + "/"
+        inside = paths.filter(pc.starts_with(paths, below))
+        return pc.utf8_slice_codeunits(inside, len(below))
+    if Path(folder).is_relative_to(other):
+        below = Path(folder).relative_to(other).as_posix()
+        return pc.binary_join_element_wise(below, paths, "/")
+    return pa.nulls(0, pa.string())
 
 
 def note_folder(notes: MutableMapping[str, Any], desired: Desired) -> None:

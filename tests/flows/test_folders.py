@@ -67,3 +67,28 @@ def test_a_folder_of_urls_is_none(pushed: Terminal) -> None:
     pushed.push(pushed.manifest([{"url": pushed.url("0.png"), "tag": "fork"}]))
 
     assert "warning" not in pushed.run("plan", manifest(pushed, "spring", "0.png", "1.png")).err
+
+
+def test_keys_that_change_with_the_folder_of_all_manifests_are_told_until_they_are_known(
+    pushed: Terminal,
+) -> None:
+    """A job whose glob finds one folder on one night and two on the next."""
+    spring, summer = pushed.folder / "spring" / "m.csv", manifest(pushed, "summer", "5.png")
+    warning = (
+        f"warning: 2 images have other keys than before, since paths start from {pushed.folder} now, where "
+        f"all manifests are below, and no longer from {pushed.folder / 'spring'}"
+    )
+
+    told = [warning in pushed.run(verb, spring, summer).err for verb in ("plan", "push", "plan")]
+
+    assert told == [True, True, False]
+    assert len(pushed.images()) == 3
+
+
+def test_keys_that_change_with_a_deeper_folder_are_told_too(terminal: Terminal) -> None:
+    both = manifest(terminal, "spring", "0.png"), manifest(terminal, "summer", "1.png")
+    terminal.push(*both, "--type", "multilabel")
+
+    planned = terminal.run("plan", both[0])
+
+    assert f"1 images have other keys than before, since paths start from {both[0].parent} now" in planned.err
