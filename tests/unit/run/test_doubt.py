@@ -165,6 +165,24 @@ async def test_regions_without_an_answer_are_looked_at_before_they_are_sent_agai
     assert (await bench.calls())["CreateImageRegions"] == 1  # never twice: it was seen to be there, or not
 
 
+async def test_a_run_that_is_stopped_while_it_waits_sends_nothing_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await placed(bench, create("a"), tags=["fork"])
+    bench.trouble("CreateImageRegions", "never")
+
+    async def stop(_: float) -> None:
+        bench.stop.request()
+
+    monkeypatch.setattr(bench.clock, "sleep", stop)
+
+    await bench.apply(bench.plan(Action(Kind.ADD_LABEL, "a", (box("fork"),), image_id=ids["a"])), grace=7.0)
+
+    assert "CreateImageRegions" not in await bench.calls()
+    (left,) = bench.ledger.open_batches()
+    assert (left.kind, left.items) == (Kind.ADD_LABEL.words, (ids["a"],))
+
+
 async def test_a_region_that_is_refused_when_it_is_sent_again_costs_no_other(bench: Bench) -> None:
     ids = await placed(bench, *(create(f"{n}") for n in range(5)), tags=["fork"])
     adds = [
