@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,7 +180,8 @@ def _show_plan(
         show_plan(common, service, prepared.plan, request.tier)
         if output is not None:
             flow.save_plan(service, prepared, output)
-            show_done(common, exits.OK, [f"saved: {output}; `cvsync apply {output}` carries it out"])
+            command = f"cvsync apply {shlex.quote(str(output))}"
+            show_done(common, exits.OK, [f"saved: {output}; `{command}` carries it out"])
         if prepared.desired.problems:
             return exits.REFUSED
         return exits.DIFFERENT if tell_difference and not prepared.plan.is_empty else exits.OK

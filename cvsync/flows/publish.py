@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,7 +73,7 @@ class Publisher:
         if current.publish_name not in (None, "", publication.name):
             raise TrainingError(
                 f"{current.name} is published as {current.publish_name}, and an iteration has one name; "
-                f"`cvsync unpublish {current.publish_name}` takes it away"
+                f"`cvsync unpublish {shlex.quote(current.publish_name)}` takes it away"
             )
         old = next(iter(in_service(iterations, publication.name)), None)
         await self._move(current, old, publication)

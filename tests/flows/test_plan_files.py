@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,16 @@ def test_a_plan_for_a_project_that_is_not_there_says_how_it_is_made(terminal: Te
     assert planned.code == 2
     assert "`cvsync project create 'my shelf' --type detection` makes it" in planned.err
     assert (made.code, again.code, saved.exists()) == (0, 0, True)
+
+
+def test_a_saved_plan_is_named_such_that_the_command_can_be_copied(terminal: Terminal) -> None:
+    terminal.push(terminal.manifest(terminal.rows(3)))
+    saved = terminal.folder / "my shelf.plan"
+
+    planned = terminal.run("plan", terminal.manifest(terminal.rows(4)), "-o", saved)
+
+    _, command, _ = planned.out.splitlines()[-1].split("`")
+    assert shlex.split(command) == ["cvsync", "apply", str(saved)]
 
 
 def test_a_file_that_is_no_plan_is_a_wrong_argument(terminal: Terminal) -> None:

@@ -97,12 +97,12 @@ async def test_another_resource_gets_the_model(stocked: Any) -> None:
 
 async def test_second_name_is_refused_with_the_way_out(stocked: Any) -> None:
     shelf = await stocked()
-    await release(shelf, train=TrainOptions(), publish=LIVE)
+    await release(shelf, train=TrainOptions(), publish=Publication("live 1", RESOURCE))
 
-    with pytest.raises(TrainingError, match=r"published as live.*`cvsync unpublish live`"):
+    with pytest.raises(TrainingError, match=r"published as live 1.*`cvsync unpublish 'live 1'`"):
         await release(shelf, publish=Publication("other", RESOURCE))
 
-    assert await published(shelf) == {"Iteration 1": "live"}
+    assert await published(shelf) == {"Iteration 1": "live 1"}
 
 
 @pytest.mark.parametrize("place", ["after-note", "in-publish", "before-note"])
