@@ -108,7 +108,7 @@ class Exporter:
                 (status, reason, export.pk, iteration.id),
             )
         if found.rowcount:
-            self._site.hooks.exported(iteration, path if status == DONE else None)
+            self._site.hooks.exported(iteration, export.platform, path if status == DONE else None)
 
 
 _ABOUT = """A model that the cvsync emulator trained.

@@ -1,7 +1,7 @@
 """What a project tells its owner's storage: messages to a queue, exported models to a container.
 
-docs: storage-integration, with the form of the messages; the names of the blobs are inferred. Nothing hangs
-on the storage: what it does not take is a warning in the log.
+docs: storage-integration, with the form of the messages and the names of the blobs. Nothing hangs on the
+storage: what it does not take is a warning in the log.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import asyncio
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 from xml.sax.saxutils import escape
 
 import orjson
 
 from cvsync.emulator.background import Background
 from cvsync.emulator.fetch import FetchError
+from cvsync.emulator.numbers import compact
 from cvsync.emulator.store import iterations, projects
 from cvsync.emulator.store.iterations import Iteration
 from cvsync.emulator.store.projects import Project
@@ -36,7 +37,7 @@ class Hooks:
         self.close = self._work.close
 
     def connected(self, project: Project) -> None:
-        """A project was made that has a queue."""
+        """A project has got a queue."""
         self._work.begin(self._tell(project, "ConnectionTest", {}))
 
     def trained(self, iteration: Iteration, end: str) -> None:
@@ -45,17 +46,26 @@ class Hooks:
         if project := projects.by_key(self._site.store.db, iteration.project):
             self._work.begin(self._tell(project, "Training", facts))
 
-    def exported(self, iteration: Iteration, file: Path | None) -> None:
+    def exported(self, iteration: Iteration, platform: str, file: Path | None) -> None:
         """An export has ended; None: in failure."""
         if project := projects.by_key(self._site.store.db, iteration.project):
-            self._work.begin(self._export(project, iteration, file))
+            self._work.begin(self._export(project, iteration, platform, file))
 
-    async def _export(self, project: Project, iteration: Iteration, file: Path | None) -> None:
-        if project.container_uri and file is not None:
-            content, name = await asyncio.to_thread(file.read_bytes), f"{project.id}/{file.name}"
-            await self._send("PUT", project.container_uri, name, content, {"x-ms-blob-type": "BlockBlob"})
-        end = iterations.FAILED if file is None else iterations.COMPLETED
-        await self._tell(project, "Export", {"iterationId": iteration.id, "exportStatus": f"Export{end}"})
+    async def _export(self, project: Project, iteration: Iteration, platform: str, file: Path | None) -> None:
+        facts = {"iterationId": iteration.id, "exportStatus": f"Export{iterations.FAILED}"}
+        if file is not None:
+            facts["exportStatus"] = f"Export{iterations.COMPLETED}"
+            facts["modelUri"] = await self._keep(project, f"{iteration.id}.{platform}", file)
+        await self._tell(project, "Export", facts)
+
+    async def _keep(self, project: Project, name: str, file: Path) -> str:
+        """Give the project's container a model; the URI of that, or a signed link where there is none."""
+        if not project.container_uri:
+            links, path = self._site.links, f"/m-{compact(project.id)}/{file.name}"
+            return links.base + links.make(path, links.expiry())
+        content, blob = await asyncio.to_thread(file.read_bytes), f"{project.id} - {name}"
+        await self._send("PUT", project.container_uri, blob, content, {"x-ms-blob-type": "BlockBlob"})
+        return _below(project.container_uri, blob).partition("?")[0]
 
     async def _tell(self, project: Project, kind: str, facts: dict[str, str]) -> None:
         if project.queue_uri:
@@ -76,4 +86,4 @@ class Hooks:
 def _below(uri: str, name: str) -> str:
     """A place below a container or a queue, with the signature that its URI came with."""
     parts = urlsplit(uri)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name)}"))

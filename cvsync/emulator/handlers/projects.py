@@ -69,7 +69,11 @@ async def update_project(call: Call) -> Reply:
     body = await call.json()
     with call.site.store.writing() as db:
         project = call.project()
-        project = projects.update(db, project, _changes(call, project, body))
+        changes = _changes(call, project, body)
+        has_new_queue = changes.get("queue_uri") not in (None, project.queue_uri)
+        project = projects.update(db, project, changes)
+    if has_new_queue:
+        call.site.hooks.connected(project)
     return _answer(call, project)
 
 
@@ -137,7 +141,14 @@ def _changes(call: Call, project: Project, body: dict[str, Any]) -> dict[str, st
     processing = fields(settings.get("imageprocessingsettings") or {}) if has_processing else {}
     if processing.get("augmentationmethods") is not None:
         changes["augmentation"] = _augmentation(processing["augmentationmethods"])
-    return changes
+    return changes | _new_hooks(call, settings)
+
+
+def _new_hooks(call: Call, settings: dict[str, Any]) -> dict[str, str | None]:
+    """docs: UpdateProject sets the storage hooks, though the specification says that they are only read."""
+    columns = {"exportmodelcontaineruri": "container_uri", "notificationqueueuri": "queue_uri"}
+    given = {name: optional_text(settings.get(name), name) for name in columns if call.version >= (3, 3)}
+    return {columns[name]: value or None for name, value in given.items() if value is not None}
 
 
 def _new_domain(project: Project, domain_id: str) -> str:

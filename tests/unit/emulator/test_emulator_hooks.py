@@ -65,15 +65,39 @@ async def test_a_queue_is_told_and_a_container_given_the_model(start_api, storag
     assert await storage.message() == {"version": "1.0", "type": "Training", "Content": trained}
     await api.post(f"{export}?platform=ONNX")
     method, place, kind, content = await storage.sent.get()
-    name = f"{iteration.replace('-', '')}.ONNX.zip"
-    assert (method, place, kind) == ("PUT", f"/models/{project}/{name}?sig=s", "BlockBlob")
+    blob = f"/models/{project}%20-%20{iteration}.ONNX"
+    assert (method, place, kind) == ("PUT", f"{blob}?sig=s", "BlockBlob")
     assert content.startswith(b"PK")
-    assert (await storage.message())["Content"] == about | {"exportStatus": "ExportCompleted"}
+    told = {"exportStatus": "ExportCompleted", "modelUri": storage.url + blob}
+    assert (await storage.message())["Content"] == about | told
     await api.post(f"{export}?platform=CoreML")
     assert (await storage.message())["Content"] == about | {"exportStatus": "ExportFailed"}
     monkeypatch.setattr(worker, "run", lambda job: 1 / 0)
     await api.post(f"projects/{project}/train?forceTrain=true")
     assert (await storage.message())["Content"]["trainingStatus"] == "TrainingFailed"
+
+
+async def test_an_update_brings_the_hooks_too(start_api, storage, make_picture):
+    """docs: storage-integration; without a container, the queue is given a signed link."""
+    api = await start_api(fetch=True)
+    project = await api.project(domainId=COMPACT)
+    for n, name in enumerate(("cat", "dog")):
+        tag = await api.tag(project, name)
+        for k in range(5):
+            await api.post(f"projects/{project}/images?tagIds={tag}", data=make_picture((n, k, 0)))
+    hooks = {"notificationQueueUri": f"{storage.url}/queue?sig=s"}
+
+    for body in ({"settings": hooks}, {"settings": hooks}, {"name": "renamed"}):  # the second is no news
+        assert (await api.patch(f"projects/{project}", body)).status == 200
+    iteration = (await api.trained(project))["id"]
+    await api.post(f"projects/{project}/iterations/{iteration}/export?platform=ONNX")
+
+    told = [await storage.message() for _ in range(3)]
+    assert [message["type"] for message in told] == ["ConnectionTest", "Training", "Export"]
+    async with api.session.get(told[-1]["Content"]["modelUri"]) as response:
+        assert (await response.read()).startswith(b"PK")
+    shown = (await api.at("v3.4-preview").get(f"projects/{project}")).value["settings"]
+    assert shown["notificationQueueUri"] == hooks["notificationQueueUri"]
 
 
 async def test_a_storage_that_takes_nothing_stops_nothing(start_api, storage, make_picture, caplog):
