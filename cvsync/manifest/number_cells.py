@@ -47,8 +47,8 @@ def read_numbers(array: pa.Array, field: str, type_: pa.DataType, *, nan_is_null
         type_: Single or double precision.
         nan_is_null: Whether NaN is an empty cell; of texts it never is.
     """
-    if pa.types.is_dictionary(array.type):
-        array = array.cast(pa.string())
+    if pa.types.is_dictionary(array.type) or pa.types.is_decimal(array.type):
+        array = array.cast(pa.string())  # Arrow makes a single-precision number of a decimal with an error
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
         return _read_text(array, field, type_)
     values = array.cast(type_, safe=False)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gzip
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -155,3 +157,15 @@ def test_view_types_are_read_as_any_other(tmp_path: Path, types: tuple[pa.DataTy
     assert rows == [(URLS[0], "a"), (URLS[0], "b"), (URLS[1], None), (URLS[2], "c")]
     assert problems_of(manifest) == [("E038", 4, "url")]
     assert pq.read_table(tmp_path / "r.parquet").column("label").to_pylist() == [["d"]]
+
+
+@pytest.mark.parametrize("type_", [pa.decimal128(20, 17), pa.decimal128(5, 4), pa.decimal256(40, 30)])
+def test_decimals_are_rounded_once(tmp_path: Path, type_: pa.DataType) -> None:
+    sides = {"left": "0.5", "top": "0.1", "width": "0.25", "height": "0.7"}
+    columns = {name: pa.array([Decimal(side), None], type_) for name, side in sides.items()}
+    pq.write_table(pa.table({"url": URLS[:2], "tag": ["a", None], **columns}), tmp_path / "m.parquet")
+
+    box, none = read_one(tmp_path / "m.parquet").labels.table.to_pylist()
+
+    assert [box[name] for name in sides] == [float(np.float32(side)) for side in sides.values()]
+    assert none["left"] is None
