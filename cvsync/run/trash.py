@@ -137,16 +137,17 @@ def _write(rows: list[dict[str, object]], path: Path) -> None:
 def _rows(
     head: dict[str, object], image: Image, tags: Mapping[str, Tag], *, is_detection: bool
 ) -> list[dict[str, object]]:
-    """One row a label, or one for none."""
+    """One row a label, or one for none; a tag that came since ``tags`` were read has the name it has here."""
     if is_detection:
         labels = [
-            (r.tag_id, {"left": r.left, "top": r.top, "width": r.width, "height": r.height})
+            (r.tag_id, r.tag_name, {"left": r.left, "top": r.top, "width": r.width, "height": r.height})
             for r in image.regions
         ]
     else:
-        labels = [(t.tag_id, {}) for t in image.tags]
+        labels = [(t.tag_id, t.tag_name, {}) for t in image.tags]
     return [
-        head | {"tag": tags[tag].name, "tag_type": tags[tag].type} | box for tag, box in labels if tag in tags
+        head | {"tag": tag.name, "tag_type": tag.type} | box
+        for tag, box in ((tags.get(id_, Tag(id_, name or id_)), box) for id_, name, box in labels)
     ] or [head]
 
 

@@ -11,7 +11,9 @@ from bench_fixtures import StartBench
 from plans import box, create
 
 from cvsync import limits
-from cvsync.plan.actions import Action, Kind, Origin
+from cvsync.model import ProjectType
+from cvsync.plan.actions import Action, Kind, Label, Origin
+from cvsync.run.trash import Trash
 
 
 async def test_replaced_image_is_new_and_the_old_one_is_saved_and_gone(bench: Bench) -> None:
@@ -119,6 +121,22 @@ async def test_requests_that_delete_side_by_side_are_all_saved(
     files = sorted((bench.folder / "trash" / "run 2").glob("*.parquet"))
     saved = [row["image_id"] for file in files for row in pq.read_table(file).to_pylist()]
     assert sorted(saved) == sorted(ids.values())
+
+
+@pytest.mark.parametrize("type_", [ProjectType.DETECTION, ProjectType.MULTILABEL])
+async def test_a_label_of_a_tag_that_came_since_tags_were_read_is_saved(
+    start_bench: StartBench, type_: ProjectType
+) -> None:
+    bench = await start_bench(type_)
+    await placed(
+        bench, create("a", box("fork") if type_ is ProjectType.DETECTION else Label("fork")), tags=["fork"]
+    )
+    trash = Trash(bench.work(), bench.folder)
+
+    await trash.save(await bench.images(), {}, is_detection=type_ is ProjectType.DETECTION, reason="deleted")
+
+    (row,) = pq.read_table(next(trash.folder.glob("*.parquet"))).to_pylist()
+    assert (row["tag"], row["tag_type"]) == ("fork", None)
 
 
 async def test_image_that_cannot_be_saved_is_not_deleted(start_bench: StartBench) -> None:
