@@ -24,15 +24,21 @@ SORTS = ("UncertaintyAscending", "UncertaintyDescending")
 
 
 async def suggest_tags_and_regions(call: Call) -> Reply:
-    """Predict on untagged images and keep what was said for the queries below. docs: on no others."""
+    """Predict on untagged images and keep what was said for the queries below. docs: on no others.
+
+    docs: only the first time is billed like predictions; after that, what was kept is answered.
+    """
     iteration = _iteration(call)
     wanted = call.required_ids("imageIds", at_most=limits.MAX_PREDICTIONS_PER_CALL)
     project = call.project()
     found = [image for image in images.by_ids(call.db, project.workspace, wanted) if not image.tags]
-    count(call, len(found))  # docs: billed like predictions
-    made = [await _suggest(call, iteration, image) for image in found]
+    kept = predictions.kept_suggestions(call.db, project, iteration.id, [image.id for image in found])
+    new = [image for image in found if image.id not in kept]
+    count(call, len(new))
+    made = [await _suggest(call, iteration, image) for image in new]
     with call.site.store.writing() as db:
         predictions.keep_suggestions(db, call.project(), made)
+    kept |= {one.image: one for one in made}
     names = names_of(call.db, iteration)
     return Reply(
         [
@@ -44,7 +50,7 @@ async def suggest_tags_and_regions(call: Call) -> Reply:
                 "predictions": prediction_shapes(Candidate.read(one.candidates), names, call.version),
                 "predictionUncertainty": one.uncertainty,
             }
-            for one in made
+            for one in (kept[image.id] for image in found)
         ]
     )
 

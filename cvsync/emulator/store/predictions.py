@@ -157,6 +157,18 @@ def keep_suggestions(db: sqlite3.Connection, project: Project, made: Sequence[Su
     )
 
 
+def kept_suggestions(
+    db: sqlite3.Connection, project: Project, iteration: str, images: Sequence[str]
+) -> dict[str, Suggestion]:
+    """What an iteration said of these images before, by image."""
+    rows = db.execute(
+        "SELECT iteration, image, created, uncertainty, candidates FROM suggestions WHERE project = ?"
+        " AND iteration = ? AND created >= ? AND image IN (SELECT value FROM json_each(?))",
+        (project.pk, iteration, _oldest(), as_json(images)),
+    )
+    return {row[1]: Suggestion(*row) for row in rows}
+
+
 def suggestions(
     db: sqlite3.Connection, project: Project, iteration: str, tag_ids: Sequence[str], threshold: float
 ) -> list[Suggestion]:
