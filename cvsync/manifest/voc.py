@@ -68,7 +68,9 @@ def _parent(place: Place) -> Place:
 
 def _read(folder: Place, files: list[Place]) -> Rows:
     index = read_index(folder)
-    pictures = {image.path for image in image_files(folder)}
+    paths = [image.path for image in image_files(folder)]
+    # Some programs leave the ending out of the name.
+    pictures = {posixpath.splitext(path)[0]: path for path in paths} | {path: path for path in paths}
     tree = TreeReader(folder, *_CORNERS)
     used = set()
     for file in files:
@@ -82,12 +84,14 @@ def _read(folder: Place, files: list[Place]) -> Rows:
         used.add(path)
         image = index.get(path, {"path": path}) | _size(root)
         tree.add(file.name, image, [*_labels(root, file, image)])
-    left = len(pictures - used)
+    left = len({*paths} - used)
     notes = (f"{left:,} images without an annotation left out",) if left else ()
     return tree.finish(box=Box.XYXY, units=Units.PIXEL, notes=notes)
 
 
-def _image(folder: Place, file: Place, root: Element, pictures: set[str], index: dict[str, Any]) -> str:
+def _image(
+    folder: Place, file: Place, root: Element, pictures: Mapping[str, str], index: dict[str, Any]
+) -> str:
     """Find the image of a file: where the format has it, beside the file, or where the file says."""
     stem = posixpath.splitext(posixpath.basename(file.path))[0]
     name = posixpath.basename((root.findtext("filename") or "").strip().replace("\\", "/")) or f"{stem}.jpg"
@@ -99,7 +103,7 @@ def _image(folder: Place, file: Place, root: Element, pictures: set[str], index:
         folder.child("images", name).path,
         (root.findtext("path") or "").strip(),
     ]
-    found = next((path for path in tries if path in pictures or path in index), None)
+    found = next((pictures.get(path, path) for path in tries if path in pictures or path in index), None)
     if found is None and tries[-1] and below(folder, tries[-1]).exists:
         found = below(folder, tries[-1]).path
     if found is None:

@@ -207,6 +207,14 @@ def test_voc_in_its_usual_folders(tmp_path: Path, xmls: str, images: str) -> Non
         assert "1 images without an annotation left out" in read_one(folder).convention
 
 
+def test_voc_names_without_their_ending_are_found(tmp_path: Path) -> None:
+    write(tmp_path, make_png(1), "JPEGImages/a.v1.png")
+    write(tmp_path, voc("a.v1", thing("cup", 20, 10, 120, 60)), "Annotations/a.v1.xml")
+
+    assert labels_of(tmp_path) == [("JPEGImages/a.v1.png", "cup", 0.1, 0.1, 0.5, 0.5)]
+    assert "left out" not in read_one(tmp_path).convention
+
+
 def test_voc_files_that_are_wrong_are_told(tmp_path: Path) -> None:
     bomb = '<!DOCTYPE x [<!ENTITY e "boom">]>' + voc("a.png", thing("&e;", 1, 1, 2, 2))
     files = {
