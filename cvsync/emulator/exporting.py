@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import sqlite3
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,16 +55,24 @@ class Exporter:
         self._folder.mkdir(exist_ok=True)
 
     def resume(self) -> None:
-        """Go on with the exports that a stop or a kill interrupted, and delete those of no iteration."""
+        """Go on with the exports that a stop or a kill interrupted."""
+        self._sweep()
         db = self._site.store.db
-        known = {compact(iteration_id) for iteration_id in iterations.ids(db)}
-        for path in self._folder.iterdir():
-            if path.name.partition(".")[0] not in known:
-                path.unlink(missing_ok=True)
         for export in [Export(*row) for row in db.execute(_SELECT + "WHERE status = ?", (EXPORTING,))]:
             iteration = iterations.by_key(db, export.iteration)
             if iteration is not None:
                 self._work.begin(self._make(export, iteration))
+
+    def _sweep(self) -> None:
+        """Delete the models of iterations that are gone, once no link to them is good any more.
+
+        docs: exported models outlive their iterations, here as long as somebody can read them.
+        """
+        known = {compact(iteration_id) for iteration_id in iterations.ids(self._site.store.db)}
+        end = time.time() - self._site.settings.link_lifetime
+        for path in self._folder.iterdir():
+            if path.name.partition(".")[0] not in known and path.stat().st_mtime < end:
+                path.unlink(missing_ok=True)
 
     def start(self, iteration: Iteration, platform: str, flavor: str | None) -> Export:
         """Begin an export. recorded: a second one is refused; inferred: a failed one may be tried again."""

@@ -74,15 +74,6 @@ def by_key(db: sqlite3.Connection, key: int) -> Iteration | None:
     return row and Iteration(*row)
 
 
-def is_of(db: sqlite3.Connection, project_id: str, iteration_id: str) -> bool:
-    """Whether a project has an iteration, and both are still there."""
-    found = db.execute(
-        "SELECT 1 FROM iterations i JOIN projects p ON p.pk = i.project WHERE i.id = ? AND p.id = ?",
-        (iteration_id, project_id),
-    ).fetchone()
-    return found is not None
-
-
 def ids(db: sqlite3.Connection) -> list[str]:
     """Of every iteration of every project."""
     return [row[0] for row in db.execute("SELECT id FROM iterations")]
