@@ -13,12 +13,13 @@ from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvsync.labels import one_chunk, with_column
 from cvsync.manifest.columns import SIZE
 from cvsync.manifest.number_cells import Marks, read_numbers
 from cvsync.manifest.rows import Rows
-from cvsync.manifest.texts import Texts
+from cvsync.manifest.texts import Mask, Texts
 
 Size = tuple[int, int]
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG's start-of-frame markers
@@ -105,8 +106,7 @@ def probe_sizes(rows: Rows, folder: Path) -> Rows:
     if "path" not in rows.table.column_names:
         return rows
     paths = Texts.of(rows.table.column("path"))
-    known = [_known(rows, name) for name in SIZE]
-    wanted = ~paths.null & (np.isnan(known[0]) | np.isnan(known[1]))
+    wanted = ~paths.null & np.logical_or(*(_is_missing(rows, name) for name in SIZE))
     used = np.zeros(len(paths.values) + 1, bool)
     used[paths.codes[wanted]] = True
     sizes = np.full((len(used), 2), np.nan)
@@ -116,18 +116,27 @@ def probe_sizes(rows: Rows, folder: Path) -> Rows:
             sizes[at] = size
     table = rows.table
     for n, name in enumerate(SIZE):
-        filled = np.where(wanted, sizes[paths.codes, n], known[n])
-        column = pa.array(filled, pa.float64(), from_pandas=True)
-        is_there = name in table.column_names
-        table = with_column(table, name, column) if is_there else table.append_column(name, column)
+        probed = pa.array(np.where(wanted, sizes[paths.codes, n], np.nan), pa.float64(), from_pandas=True)
+        if name in table.column_names:
+            table = with_column(table, name, _filled(table.column(name), wanted, probed))
+        else:
+            table = table.append_column(name, probed)
     failed = np.flatnonzero(wanted & np.isnan(sizes[paths.codes, 0]))
     return replace(rows, table=table, marks=(*rows.marks, ("E047", "path", failed)))
 
 
-def _known(rows: Rows, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _is_missing(rows: Rows, name: str) -> Mask:
+    """Tell which rows have no size; a cell that is no number is for the checks to tell."""
     if name not in rows.table.column_names:
-        return np.full(len(rows), np.nan)
-    column = one_chunk(rows.table.column(name))
-    if not pa.types.is_floating(column.type) and not pa.types.is_integer(column.type):
-        return np.zeros(len(rows))  # it is written, and checked as it stands
-    return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False))
+        return np.ones(len(rows), bool)
+    cells = one_chunk(rows.table.column(name))
+    empty = read_numbers(cells, name, pa.float64(), nan_is_null=True).empty
+    return np.zeros(len(rows), bool) if empty is None else empty
+
+
+def _filled(column: pa.ChunkedArray, wanted: Mask, probed: pa.Array) -> pa.Array:
+    """Put sizes in the place of some cells; the others stay as they are written, to be checked."""
+    given = one_chunk(column)
+    if pa.types.is_floating(given.type) or pa.types.is_integer(given.type):
+        return pc.if_else(pa.array(wanted), probed, given.cast(pa.float64()))
+    return pc.if_else(pa.array(wanted), probed.cast(pa.int64()).cast(pa.string()), given.cast(pa.string()))

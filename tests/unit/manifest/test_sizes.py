@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from reads import labels_of, read_one, write
 
+from cvsync.manifest import Units
 from cvsync.manifest.sizes import image_size
 
 
@@ -45,3 +47,22 @@ def test_every_cut_of_a_file_is_no_error(tmp_path: Path) -> None:
         for end in range(0, len(buffer.getvalue()), 7):
             (tmp_path / "x").write_bytes(buffer.getvalue()[:end])
             assert image_size(tmp_path / "x") in (None, (40, 30))
+
+
+def test_sizes_are_probed_where_none_is_told_and_a_bad_one_spoils_no_other(tmp_path: Path) -> None:
+    for n in range(5):
+        Image.new("RGB", (200, 100)).save(tmp_path / f"{n}.png")
+    sizes = ["400,100", ",", "wide,100", "200,", "1.5,100"]
+    lines = [f"{n}.png,a,20,10,120,60,{size}" for n, size in enumerate(sizes)]
+    header = "path,tag,xmin,ymin,xmax,ymax,image_width,image_height"
+    path = write(tmp_path, "\n".join([header, *lines]) + "\n")
+
+    manifest = read_one(path, units=Units.PIXEL, probe_size=True)
+
+    assert [(p.code, p.row, p.column, p.value) for p in manifest.problems] == [
+        ("E035", 3, "image_width", "wide"), ("E035", 5, "image_width", "1.5"),
+    ]  # fmt: skip
+    assert labels_of(path, units=Units.PIXEL, probe_size=True) == [
+        ("0.png", "a", 0.05, 0.1, 0.25, 0.5), ("1.png", "a", 0.1, 0.1, 0.5, 0.5),
+        ("3.png", "a", 0.1, 0.1, 0.5, 0.5),
+    ]  # fmt: skip
