@@ -47,9 +47,13 @@ def is_yolo(folder: Place) -> bool:
 
 def _has_labels(folder: Place) -> bool:
     """Whether the first text that lies where labels of an image do, and is not empty, begins with one."""
-    files = {posixpath.relpath(child.path, folder.path): child for child in folder.children(deep=True)}
-    texts = (files.get(label_path(path)) for path, child in files.items() if child.suffix in IMAGES)
-    heads = (text.head(_HEAD) for text in texts if text is not None)
+    children = folder.children(deep=True)
+    texts = {posixpath.relpath(c.path, folder.path): c for c in children if c.path.endswith(".txt")}
+    if not texts:
+        return False
+    images = (posixpath.relpath(c.path, folder.path) for c in children if c.suffix in IMAGES)
+    found = (texts.get(label_path(image)) for image in images)
+    heads = (text.head(_HEAD) for text in found if text is not None)
     return bool(_LABEL.match(next(filter(None, map(bytes.strip, heads)), b"")))
 
 
