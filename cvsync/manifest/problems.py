@@ -50,7 +50,7 @@ _KINDS = {
     "E022": ("percent where fractions 0 to 1 are expected", "divide by 100, or --units percent"),
     "E023": ("a box in pixels of an image without a size", "fill in its size, or --probe-size for a file"),
     "E024": ("the box fits the image only with x and y swapped", "swap the two"),
-    "E035": ("not a size in pixels", "write a whole number from 1"),
+    "E035": ("not a size in pixels", "write a whole number from 1, or --probe-size where it is 0"),
     "E036": ("another size than the image's other rows give", "correct the wrong one"),
     "E047": ("the size cannot be read from the file", "give it in columns, or write the image again"),
     # Tags and the image

@@ -126,12 +126,13 @@ def probe_sizes(rows: Rows, folder: Path) -> Rows:
 
 
 def _is_missing(rows: Rows, name: str) -> Mask:
-    """Tell which rows have no size; a cell that is no number is for the checks to tell."""
+    """Tell which rows have no size, or 0 in its place; a cell that is no number is for the checks to tell."""
     if name not in rows.table.column_names:
         return np.ones(len(rows), bool)
     cells = one_chunk(rows.table.column(name))
-    empty = read_numbers(cells, name, pa.float64(), nan_is_null=True).empty
-    return np.zeros(len(rows), bool) if empty is None else empty
+    column = read_numbers(cells, name, pa.float64(), nan_is_null=True)
+    is_zero: Mask = column.values == 0
+    return is_zero if column.empty is None else is_zero | column.empty
 
 
 def _filled(column: pa.ChunkedArray, wanted: Mask, probed: pa.Array) -> pa.Array:

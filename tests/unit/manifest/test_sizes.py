@@ -50,9 +50,10 @@ def test_every_cut_of_a_file_is_no_error(tmp_path: Path) -> None:
 
 
 def test_sizes_are_probed_where_none_is_told_and_a_bad_one_spoils_no_other(tmp_path: Path) -> None:
-    for n in range(5):
+    """Some programs write 0 where they do not know it."""
+    for n in range(6):
         Image.new("RGB", (200, 100)).save(tmp_path / f"{n}.png")
-    sizes = ["400,100", ",", "wide,100", "200,", "1.5,100"]
+    sizes = ["400,100", ",", "wide,100", "200,", "1.5,100", "0,0"]
     lines = [f"{n}.png,a,20,10,120,60,{size}" for n, size in enumerate(sizes)]
     header = "path,tag,xmin,ymin,xmax,ymax,image_width,image_height"
     path = write(tmp_path, "\n".join([header, *lines]) + "\n")
@@ -64,5 +65,5 @@ def test_sizes_are_probed_where_none_is_told_and_a_bad_one_spoils_no_other(tmp_p
     ]  # fmt: skip
     assert labels_of(path, units=Units.PIXEL, probe_size=True) == [
         ("0.png", "a", 0.05, 0.1, 0.25, 0.5), ("1.png", "a", 0.1, 0.1, 0.5, 0.5),
-        ("3.png", "a", 0.1, 0.1, 0.5, 0.5),
+        ("3.png", "a", 0.1, 0.1, 0.5, 0.5), ("5.png", "a", 0.1, 0.1, 0.5, 0.5),
     ]  # fmt: skip
