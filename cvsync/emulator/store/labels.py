@@ -113,6 +113,12 @@ def create_regions(
     return result
 
 
+REGIONS_BY_ID = (  # CROSS: from the regions, not from all images of the project
+    "SELECT r.pk, r.image, r.tag FROM regions r CROSS JOIN images i ON i.pk = r.image"
+    " WHERE i.frame = ? AND r.id IN (SELECT value FROM json_each(?))"
+)
+
+
 def delete_tags(
     db: sqlite3.Connection, project: Project, image_ids: Sequence[str], tag_ids: Sequence[str]
 ) -> None:
@@ -130,11 +136,7 @@ def delete_tags(
 
 def delete_regions(db: sqlite3.Connection, project: Project, region_ids: Sequence[str]) -> None:
     """Delete regions; with the last region of a tag, the image loses that tag. recorded."""
-    rows = db.execute(
-        "SELECT r.pk, r.image, r.tag FROM regions r JOIN images i ON i.pk = r.image"
-        " WHERE i.frame = ? AND r.id IN (SELECT value FROM json_each(?))",
-        (project.workspace, as_json(region_ids)),
-    ).fetchall()
+    rows = db.execute(REGIONS_BY_ID, (project.workspace, as_json(region_ids))).fetchall()
     db.executemany("DELETE FROM regions WHERE pk = ?", [(row[0],) for row in rows])
     db.executemany(
         "DELETE FROM image_tags WHERE image = ?1 AND tag = ?2"

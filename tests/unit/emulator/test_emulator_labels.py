@@ -1,3 +1,6 @@
+from cvsync.emulator.store.labels import REGIONS_BY_ID
+from cvsync.emulator.store.schema import Store
+
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
 NOBODY = "00000000-0000-0000-0000-000000000001"
 
@@ -132,3 +135,13 @@ async def test_tag_order_in_an_image_is_creation_in_v3_and_sql_server_in_v2(emul
 
     assert await tags_of(api, project, image) == tags[::-1]
     assert await tags_of(api.at("v2.2"), project, image) == sorted(tags, key=sql_order)
+
+
+def test_regions_are_found_by_their_ids_however_large_the_project_is(tmp_path):
+    store = Store(tmp_path / "state.sqlite")
+
+    plan = [row[3] for row in store.db.execute(f"EXPLAIN QUERY PLAN {REGIONS_BY_ID}", (1, "[]"))]
+
+    store.close()
+    assert plan[0] == "SEARCH r USING INDEX regions_id (id=?)"
+    assert plan[-1] == "SEARCH i USING INTEGER PRIMARY KEY (rowid=?)"
