@@ -14,7 +14,7 @@ from cvsync.known import SCHEMA, KnownImages
 from cvsync.labels import Labels
 from cvsync.limits import MAX_REGIONS_PER_IMAGE
 from cvsync.model import ProjectType, Tag
-from cvsync.plan import Kind, Plan, Prune, diff
+from cvsync.plan import Kind, NewTag, Plan, Prune, diff
 from cvsync.plan.scope import TagScope
 
 MULTICLASS, MULTILABEL, DETECTION = ProjectType.MULTICLASS, ProjectType.MULTILABEL, ProjectType.DETECTION
@@ -138,6 +138,16 @@ def test_a_rename_onto_another_tag_is_refused() -> None:
 
     with pytest.raises(PlanError, match="has both tags"):
         diff(make_labels([("a", "Gabel")]), snapshot, KnownImages.empty(), renames={"fork": "gabel"})
+
+
+def test_tags_of_the_project_get_the_description_that_is_told() -> None:
+    snapshot = make_snapshot({}, MULTICLASS, ["x", "y", "z"])
+    snapshot = replace(snapshot, tags=[replace(tag, description="old") for tag in snapshot.tags])
+    told = [NewTag("X", description="new"), NewTag("y", description="old"), NewTag("z")]
+
+    plan = diff(make_labels([]), snapshot, KnownImages.empty(), tags=told)
+
+    assert [str(rename) for rename in plan.renames] == ["x, described as 'new'"]
 
 
 def test_new_tags_have_the_type_that_the_manifest_tells() -> None:
