@@ -19,6 +19,7 @@ _STORAGE = frozenset(
     {"gs", "s3", "s3a", "s3n", "abfs", "abfss", "adl", "azureml", "wasb", "wasbs", "hdfs", "dbfs", "oci"}
 )
 IS_URL = r"^[A-Za-z][A-Za-z0-9+.-]+://"
+IS_PLACE = r"^\s*[A-Za-z][A-Za-z0-9+.-]+:/"  # a URL, or what was to be one
 _CONTROL = r"[\x00-\x1f\x7f]"
 _HOST = re.compile(r"(?i)https?://(?:[^/?#:\s\[]|\[[0-9a-f:.]+\])")  # in brackets an address of IPv6
 _MAY_START_A_HOST = np.array([chr(byte) not in "\0/?#: [" for byte in range(256)])

@@ -7,25 +7,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from cvsync.manifest.columns import FIELDS_OF, find_columns
+from cvsync.manifest.columns import FIELDS_OF, find_columns, match_columns
 from cvsync.manifest.dialect import Dialect, sniff_safely
 from cvsync.manifest.formats import Input, Kind
-from cvsync.manifest.identity import path_key
 from cvsync.manifest.lines import read_lines
+from cvsync.manifest.moved import Mover, is_place
 from cvsync.manifest.places import Place, packing_of, told
 from cvsync.manifest.raw import Raw, read_raw
 from cvsync.manifest.reader import Manifest
-from cvsync.manifest.reading import Box
+from cvsync.manifest.reading import Box, Reading
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.target import packed
 from cvsync.manifest.texts import as_text
+from cvsync.manifest.where import by_content
 from cvsync.whole import PRIVATE, open_named
 
 Refusal = tuple[str, int, str, str]
@@ -130,23 +131,40 @@ def _write_lines(
 ) -> None:
     if input_.format.kind is Kind.LINES:
         reasons = by_source.get(input_.place.name, {})
+        mover = _mover(manifest, input_, Path(input_.place.folder), destination)
         for number, line in read_lines(input_.place):
             if number in reasons:
-                code, error = _said(reasons[number])
-                file.write(_told_line(line, code, error) + b"\n")
+                file.write(_told_line(line, reasons[number], manifest.reading, mover) + b"\n")
         return
     for table in _tables(manifest, input_, by_source, destination):
         _write_objects(table, file)
 
 
-def _told_line(line: bytes, code: str, error: str) -> bytes:
+def _told_line(line: bytes, reasons: list[tuple[str, str]], reading: Reading, mover: Mover | None) -> bytes:
     try:
         said = orjson.loads(line)
     except orjson.JSONDecodeError:
         said = None
     if not isinstance(said, dict):
         said = {"line": line.decode(errors="replace")}
+    elif mover is not None:
+        said = _moved_line(said, reading, mover, has_urls=any(code == "E038" for code, _ in reasons))
+    code, error = _said(reasons)
     return orjson.dumps(said | {"error_code": code, "error": error})
+
+
+def _moved_line(
+    said: Mapping[str, Any], reading: Reading, mover: Mover, *, has_urls: bool
+) -> Mapping[str, Any]:
+    """Keep the path of a line true in another folder; ``has_urls`` where its place was to be a URL."""
+    names = [*said]
+    columns, _ = match_columns(names, reading)
+    at = _column_of_paths(columns, names, are_paths=not has_urls)
+    cell = None if at is None else said[names[at]]
+    key = mover.key(cell) if isinstance(cell, str) else None
+    if at is None or key is None:
+        return said
+    return {**said, names[at]: mover.path(cell)} | ({} if "key" in columns else {"key": key})
 
 
 def _tables(
@@ -154,14 +172,18 @@ def _tables(
 ) -> list[pa.Table]:
     if input_.format.kind is not Kind.TABLE:
         with told(input_.place.name):
-            found = [_labels_of(r, by_source) for r in input_.format.read(input_.place, manifest.reading)]
+            found = [
+                _labels_of(rows, by_source, _mover(manifest, input_, Path(rows.folder), destination))
+                for rows in input_.format.read(input_.place, manifest.reading)
+            ]
         return [table for table in found if table is not None]
     reasons = by_source.get(input_.place.name)
     return [_rejected(read_raw(input_.place), reasons, manifest, input_, destination)] if reasons else []
 
 
-def _labels_of(rows: Rows, by_source: Mapping[str, Reasons]) -> pa.Table | None:
+def _labels_of(rows: Rows, by_source: Mapping[str, Reasons], mover: Mover | None) -> pa.Table | None:
     """Write the refused rows of a format without rows as a table."""
+    rows = by_content(rows)
     names = [rows.source] * len(rows) if rows.sources is None else rows.sources.to_pylist()
     positions, why = [], []
     for position, (source, number) in enumerate(zip(names, rows.numbers.tolist(), strict=True)):
@@ -178,6 +200,9 @@ def _labels_of(rows: Rows, by_source: Mapping[str, Reasons]) -> pa.Table | None:
             cells = {"url": [lost.url], "path": [lost.path]}
             one = pa.table({name: pa.array(cell, pa.string()) for name, cell in cells.items()})
             table = pa.concat_tables([table, one], promote_options="permissive")
+    if mover is not None and "path" in table.column_names:
+        at = table.column_names.index("path")
+        table = mover.table(table, at, has_key="key" in table.column_names)
     return _with_reasons(table, why) if why else None
 
 
@@ -226,20 +251,31 @@ def _said(reasons: list[tuple[str, str]]) -> tuple[str, str]:
     return " ".join(code for code, _ in reasons), "; ".join(message for _, message in reasons)
 
 
+def _mover(manifest: Manifest, input_: Input, folder: Path, destination: Path) -> Mover | None:
+    """Give what keeps paths true; None: they are as they stand."""
+    is_beside = destination.absolute().parent == folder == manifest.common
+    if is_beside or manifest.reading.images or not input_.place.is_local:
+        return None
+    return Mover(folder, manifest.common)
+
+
 def _movable(table: pa.Table, raw: Raw, manifest: Manifest, input_: Input, destination: Path) -> pa.Table:
     """Keep relative paths and their keys true in another folder."""
+    mover = _mover(manifest, input_, Path(input_.place.folder), destination)
     columns = find_columns(input_.place.name, raw.names, manifest.reading)
-    folder = Path(input_.place.folder)
-    is_beside = destination.absolute().parent == folder == manifest.common
-    if "path" not in columns or is_beside or manifest.reading.images or not input_.place.is_local:
-        return table
-    paths = table.column(columns["path"]).cast(pa.string()).to_pylist()
-    full = [p and str(folder / p.strip().replace("\\", "/")) for p in paths]
-    table = table.set_column(columns["path"], raw.names[columns["path"]], pa.array(full, pa.string()))
-    if "key" in columns:
-        return table
-    keys = [p and path_key(p.strip(), folder=folder, common=manifest.common) for p in paths]
-    return table.append_column("key", pa.array(keys, pa.string()))
+    are_paths = "url" in columns and not any(
+        is_place(cell or "") for cell in raw.table.column(columns["url"]).cast(pa.string()).to_pylist()
+    )
+    at = _column_of_paths(columns, raw.names, are_paths=are_paths)
+    return table if mover is None or at is None else mover.table(table, at, has_key="key" in columns)
+
+
+def _column_of_paths(columns: Mapping[str, int], names: Sequence[str], *, are_paths: bool) -> int | None:
+    """Find the column of paths; one that is not called ``url`` may hold them, as ``by_content`` has it."""
+    if "path" in columns:
+        return columns["path"]
+    at = columns.get("url")
+    return at if at is not None and are_paths and names[at].casefold() != "url" else None
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

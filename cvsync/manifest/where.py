@@ -12,7 +12,7 @@ import pyarrow as pa
 from cvsync.manifest.files import check_files
 from cvsync.manifest.finder import Finder
 from cvsync.manifest.identity import path_keys, signature_end, url_keys
-from cvsync.manifest.links import IS_URL, check_endings, check_urls
+from cvsync.manifest.links import IS_PLACE, IS_URL, check_endings, check_urls
 from cvsync.manifest.reading import Reading
 from cvsync.manifest.rows import Rows
 from cvsync.manifest.texts import Texts, first_of
@@ -95,7 +95,7 @@ def by_content(rows: Rows) -> Rows:
         if name not in rows.table.column_names or not is_alias:
             continue
         texts = Texts.of(rows.table.column(name))
-        is_url = texts.matches(r"^\s*[A-Za-z][A-Za-z0-9+.-]+:/")
+        is_url = texts.matches(IS_PLACE)
         if len(is_url) and (not is_url.any() if name == "url" else is_url.all()):
             return _renamed(rows, name, other)
     return rows

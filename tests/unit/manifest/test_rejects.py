@@ -61,6 +61,47 @@ def test_the_end_of_the_name_says_what_the_file_is(tmp_path: Path, name: str) ->
     assert rows_in(rejects) == [said]
 
 
+COCO = {
+    "images": [{"id": 1, "file_name": "b.png", "width": 32, "height": 24}],
+    "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [30, 1, 9, 9]}],
+    "categories": [{"id": 1, "name": "cup"}],
+}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("m.csv", "path,tag\na.png,x\nb.png, \n", "E016"),
+        ("m.csv", "image,label\na.png,x\nb.png, \n", "E016"),
+        ("m.jsonl", '{"path": "a.png", "tag": "x"}\n{"path": "b.png", "tag": " "}\n', "E016"),
+        ("m.jsonl", '{"image": "a.png", "tag": "x"}\n{"image": "b.png", "tag": " "}\n', "E016"),
+        ("m.json", json.dumps(COCO), "E012"),
+    ],
+)
+def test_paths_and_keys_are_true_in_another_folder(
+    tmp_path: Path, name: str, text: str, code: str, suffix: str
+) -> None:
+    write(tmp_path, make_png(1), "here/b.png")
+    manifest = read_one(write(tmp_path, text, f"here/{name}"))
+
+    again = read_one(reject_all(manifest, tmp_path / "there" / f"rejects{suffix}"), check_files=True)
+
+    assert [(p.code, p.row) for p in again.problems] == [(code, 1)]
+    assert again.bad_keys == manifest.bad_keys == {"b.png"}
+
+
+def test_what_is_no_path_stays_as_it_is_written_in_another_folder(tmp_path: Path) -> None:
+    urls = read_one(write(tmp_path, f"filename,tag,note\n{URL}, ,1\n", "here/urls.csv"))
+    blank = read_one(write(tmp_path, "path,tag,note\na.png,x,1\n ,x,2\n", "here/blank.csv"))
+
+    (url,) = rows_in(reject_all(urls, tmp_path / "urls.csv"))
+    (path,) = rows_in(reject_all(blank, tmp_path / "blank.csv"))
+
+    assert (url["filename"], url["key"]) == (URL, None)
+    assert (path["path"], path["key"]) == (" ", None)
+
+
 def test_lines_stay_lines_with_the_reason_in_them(tmp_path: Path) -> None:
     good, bad = {"url": URL, "labels": ["a"]}, {"url": "ftp://x", "labels": ["a", "b"], "note": {"b": 1}}
     path = write(tmp_path, f"{json.dumps(good)}\n\n{json.dumps(bad)}\nno json\n", "m.jsonl")
