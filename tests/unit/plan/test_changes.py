@@ -10,7 +10,7 @@ import pytest
 from make import make_labels, make_snapshot
 
 from cvsync.errors import PlanError
-from cvsync.known import SCHEMA, KnownImages
+from cvsync.known import PULLED, SCHEMA, KnownImages
 from cvsync.labels import Labels
 from cvsync.limits import MAX_REGIONS_PER_IMAGE
 from cvsync.model import ProjectType, Tag
@@ -121,6 +121,23 @@ def test_a_hint_is_taken_only_if_the_project_has_that_image() -> None:
     assert plan.unmanaged == 0
 
 
+@pytest.mark.parametrize("other", ["image_id", "pulled"])
+def test_what_the_ledger_knows_counts_before_any_hint(other: str) -> None:
+    labels, known = make_labels([("a", "x"), ("new", "x")]), KnownImages.of({"a": "id-a"})
+    if other == "pulled":
+        known = replace(known, pulled=pa.table([["a"], ["id-b"]], schema=PULLED))
+    else:
+        labels = with_column(labels, "image_id", ["id-b", None])
+    snapshot = make_snapshot({"id-a": [("y",)], "id-b": [("x",)]}, MULTILABEL)
+
+    plan = diff(labels, snapshot, known)
+
+    assert [(action.kind, action.image_id) for action in plan.actions()] == [
+        (Kind.CREATE_IMAGE, None), (Kind.ADD_LABEL, "id-a"), (Kind.REMOVE_LABEL, "id-a"),
+    ]  # fmt: skip
+    assert plan.twins == 0
+
+
 def test_a_renamed_tag_keeps_its_images() -> None:
     desired = make_labels([("a", "Gabel")])
     snapshot = make_snapshot({"id-a": [("fork",)]}, MULTICLASS)
@@ -144,10 +161,12 @@ def test_tags_of_the_project_get_the_description_that_is_told() -> None:
     snapshot = make_snapshot({}, MULTICLASS, ["x", "y", "z"])
     snapshot = replace(snapshot, tags=[replace(tag, description="old") for tag in snapshot.tags])
     told = [NewTag("X", description="new"), NewTag("y", description="old"), NewTag("z")]
+    added = NewTag("w", description="none before")
 
-    plan = diff(make_labels([]), snapshot, KnownImages.empty(), tags=told)
+    plan = diff(make_labels([]), snapshot, KnownImages.empty(), tags=[*told, added])
 
     assert [str(rename) for rename in plan.renames] == ["x, described as 'new'"]
+    assert plan.new_tags == (added,)
 
 
 def test_new_tags_have_the_type_that_the_manifest_tells() -> None:
