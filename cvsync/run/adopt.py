@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cvsync.api.listing import fetch_images
 from cvsync.model import Image, ProjectType
 from cvsync.plan.actions import Kind
 from cvsync.plan.batch import Batch, remove_batches
+from cvsync.plan.fingerprint import shifted
 from cvsync.run.relabel import Relabels, sums_of_images
 from cvsync.run.settings import Adopt
-from cvsync.run.settle import Duplicate, settle
+from cvsync.run.settle import Duplicate, Settled, settle
+from cvsync.run.sums import fingerprints_of
 from cvsync.run.tags import Tags
 from cvsync.run.work import Job, Work
 
@@ -19,7 +21,7 @@ _AT_ONCE = 64  # images; their ids fit in a URL
 _NOTHING = Batch(Kind.CREATE_IMAGE, ())
 _KEPT = (
     "images were in the project already, {} among them, with labels that this run did not bring; they stay, "
-    "and the next run takes them off unless a row names them by then: pull them first if they matter"
+    "and the next run takes them off unless a row names them by then, or --on-drift project lets them be"
 )
 
 
@@ -50,9 +52,7 @@ class Adoptions:
 
         async def compare(_: Batch) -> None:
             ids = list(dict.fromkeys(duplicate.image_id for duplicate in some))
-            images = await fetch_images(self._work.client, self._work.project_id, ids)
-            self._work.ledger.observe(sums_of_images(images, self._type))
-            await self.compare(some, images)
+            await self.compare(some, await fetch_images(self._work.client, self._work.project_id, ids))
 
         return compare, _NOTHING
 
@@ -62,14 +62,15 @@ class Adoptions:
         for duplicate in duplicates:
             by_image[duplicate.image_id].append(duplicate)
         names, adopt = self._tags.names, self._work.settings.adopt
+        found = [
+            (image, settle(self._type, image, by_image.get(image.id, ()), names, adopt)) for image in images
+        ]
+        self._learn(found, by_image)
         refused = 0
-        for image in images:
-            settled = settle(self._type, image, by_image.get(image.id, ()), names, adopt)
+        for _, settled in found:
             for action, code, message in settled.conflicts:
                 self._work.refuse(action, code, message)
                 refused += 1
-            if settled.keeps_more and not settled.conflicts:
-                self._warn_once(image, by_image[image.id])
             if adopt is Adopt.REPLACE and self._type is not ProjectType.DETECTION:
                 for batch in remove_batches(settled.remove):  # the old tag goes before the new one comes
                     await self._relabels.remove(batch)
@@ -78,9 +79,25 @@ class Adoptions:
                 self._relabels.follow(action)
         self._work.note_refusals(Kind.CREATE_IMAGE, refused, steps=0)  # its adoption was one
 
-    def _warn_once(self, image: Image, duplicates: Sequence[Duplicate]) -> None:
-        """Tell of labels that are left for one run only, unless a key that was known before brought them."""
-        keys = {key for key, _ in self._work.ledger.keys_of([image.id]).get(image.id, [])}
-        if not self._has_warned and keys <= {duplicate.action.key for duplicate in duplicates}:
+    def _learn(
+        self, found: Sequence[tuple[Image, Settled]], by_image: Mapping[str, Sequence[Duplicate]]
+    ) -> None:
+        """Commit how the images are, but for labels that others gave them: to the next plan these are edits.
+
+        Labels that a key brought which was known before are not of others.
+        """
+        keeping = {image.id: image for image, settled in found if settled.kept and not settled.conflicts}
+        keys = self._work.ledger.keys_of([*keeping])
+        left = sums_of_images([image for image, _ in found], self._type)
+        for image, settled in found:
+            known = {key for key, _ in keys.get(image.id, [])}
+            if image.id in keeping and known <= {duplicate.action.key for duplicate in by_image[image.id]}:
+                left[image.id] = shifted(left[image.id], removed=fingerprints_of([settled.kept])[0])
+                self._warn_once(by_image[image.id][0])
+        self._work.ledger.observe(left)
+
+    def _warn_once(self, duplicate: Duplicate) -> None:
+        """Tell of labels of others."""
+        if not self._has_warned:
             self._has_warned = True
-            self._work.tell("warning", text=_KEPT.format(duplicates[0].action.name))
+            self._work.tell("warning", text=_KEPT.format(duplicate.action.name))

@@ -13,6 +13,7 @@ from cvsync.model import Image, ProjectType
 from cvsync.plan.actions import Action, Box, Kind, Label
 from cvsync.plan.diff import TOLERANCE
 from cvsync.plan.fingerprint import NO_BOX
+from cvsync.plan.images import TagAndBox
 from cvsync.plan.match import LabelSet, unmatched
 from cvsync.run.settings import Adopt
 
@@ -37,14 +38,16 @@ class Settled:
     remove: list[Action] = field(default_factory=list)
     conflicts: list[tuple[Action, str, str]] = field(default_factory=list)
     """Keys that cannot have their labels: action, code, message."""
-    keeps_more: bool = False
-    """Whether the image has labels that none of these keys wants, and that stay for now."""
+    kept: list[TagAndBox] = field(default_factory=list)
+    """Labels of the image that none of these keys wants, and that stay."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Present:
     label: Label
-    region_id: str | None
+    tag_id: str | None = None
+    """None: it is not there yet."""
+    region_id: str | None = None
 
 
 def settle(
@@ -76,7 +79,8 @@ def settle(
             surplus += [left[i] for i in unwanted]
             left = [p for p in left if p not in surplus]
         else:
-            settled.keeps_more = bool(unwanted)
+            others = [left[i] for i in unwanted]
+            settled.kept = [(p.tag_id, p.label.box) for p in others if p.tag_id is not None]
     for duplicate in duplicates:
         action = duplicate.action
         tags = {fold(p.label.tag) for p in left}
@@ -87,7 +91,7 @@ def settle(
         add, _ = _differences(action.labels, _labels(left))
         if add:
             settled.add.append(relabel(action, image.id, add))
-            left += [_Present(action.labels[i], None) for i in add]
+            left += [_Present(action.labels[i]) for i in add]
     if surplus:
         settled.remove.append(
             Action(
@@ -112,11 +116,12 @@ def relabel(action: Action, image_id: str, positions: Sequence[int]) -> Action:
 def _present(type_: ProjectType, image: Image, names: Mapping[str, str]) -> list[_Present]:
     if type_ is ProjectType.DETECTION:
         regions = sorted(image.regions, key=lambda r: r.region_id or "")  # whoever looks chooses the same
+        boxes = [Box(r.left, r.top, r.width, r.height) for r in regions]
         return [
-            _Present(Label(names.get(r.tag_id, r.tag_id), Box(r.left, r.top, r.width, r.height)), r.region_id)
-            for r in regions
+            _Present(Label(names.get(r.tag_id, r.tag_id), box), r.tag_id, r.region_id)
+            for r, box in zip(regions, boxes, strict=True)
         ]
-    return [_Present(Label(names.get(t.tag_id, t.tag_id)), None) for t in image.tags]
+    return [_Present(Label(names.get(t.tag_id, t.tag_id)), t.tag_id) for t in image.tags]
 
 
 def _merged_twice(present: Sequence[_Present], duplicates: Sequence[Duplicate]) -> list[_Present]:

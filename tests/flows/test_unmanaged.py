@@ -132,6 +132,19 @@ def test_labels_of_others_that_the_next_run_takes_off_are_warned_of_while_they_a
     assert "takes them off" not in again.err
 
 
+def test_labels_of_others_on_a_picture_that_was_there_are_edits_to_the_next_run(taken: Terminal) -> None:
+    manifest = taken.manifest([row | {"tag": "cup"} for row in taken.rows(12)])
+    taken.push(manifest)
+
+    stopped = taken.run("push", manifest, "--on-drift", "stop")
+    kept = [taken.run("push", manifest, "--on-drift", "project") for _ in range(2)]
+
+    assert stopped.code == 6
+    assert [run.out for run in kept] == ["nothing to do\n"] * 2
+    tags = [region["tagName"] for image in taken.images() for region in image["regions"]]
+    assert (len(tags), tags.count("cup")) == (24, 12)
+
+
 def test_a_renamed_file_brings_no_warning_of_its_own_labels(taken: Terminal) -> None:
     rows = taken.rows(12)
     taken.push(taken.manifest(rows))

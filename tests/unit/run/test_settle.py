@@ -110,13 +110,13 @@ def test_of_boxes_that_are_alike_the_later_ones_go() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "is_ours", "keeps_more"),
+    ("wanted", "is_ours", "keeps"),
     [([X], False, False), ([Y], False, True), ([Y], True, False)],
 )
-def test_labels_of_others_that_stay_are_told(wanted: list[Label], is_ours: bool, keeps_more: bool) -> None:
+def test_labels_of_others_that_stay_are_told(wanted: list[Label], is_ours: bool, keeps: bool) -> None:
     found = settled(MULTILABEL, [X], {"a": wanted}, is_ours=is_ours)
 
-    assert found.keeps_more is keeps_more
+    assert [box for _, box in found.kept] == [None] * keeps
 
 
 def test_an_image_that_this_run_made_loses_nothing() -> None:
