@@ -14,9 +14,9 @@ SHOWN = 5  # actions of a kind, before "and N more"
 _TAGS = 8  # tags of a kind
 
 
-def count(number: int, noun: str, what: str) -> str:
+def count(number: int, noun: str, what: str = "") -> str:
     """Say how many; nothing if there are none."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'} {what}" if number else ""
+    return f"{number:,} {noun}{'' if number == 1 else 's'} {what}".rstrip() if number else ""
 
 
 def plan_line(facts: Mapping[str, Any]) -> str:

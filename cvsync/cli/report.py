@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvsync.cli.one_line import one_line
+from cvsync.cli.plan_text import count
 from cvsync.cli.text import SHOWN
 from cvsync.whole import open_named
 
@@ -29,15 +30,15 @@ def report_lines(found: Verification, *, everything: bool = False) -> Iterator[s
     if found.is_equal:
         yield "equal"
         return
-    for kind, count in found.counts.items():
-        yield f"{kind}: {count:,}"
+    for kind, number in found.counts.items():
+        yield f"{kind}: {number:,}"
         listed = [d for d in found.differences if str(d.kind) == kind]
         for difference in listed if everything else listed[:SHOWN]:
             detail = f": {difference.detail}" if difference.detail else ""
             yield f"  {difference.image}{detail}"
         if len(listed) > SHOWN and not everything:
             yield f"  … and {len(listed) - SHOWN:,} more"
-    yield f"{len(found.differences):,} differences"
+    yield count(len(found.differences), "difference")
 
 
 def _text(found: Verification) -> str:
@@ -50,10 +51,10 @@ def _json(found: Verification) -> str:
 
 
 def _markdown(found: Verification) -> str:
-    verdict = "Equal." if found.is_equal else f"{len(found.differences):,} differences."
+    verdict = count(len(found.differences), "difference") or "Equal"
     lines = [
         f"# Verification of project {escape(found.project)}", "",
-        f"{verdict} {_now()} UTC.", "",
+        f"{verdict}. {_now()} UTC.", "",
         f"- compared: {escape(found.reference)}",
         f"- with: project {escape(found.project)} ({found.project_id})",
         f"- images: {found.images[0]:,} named, {found.images[1]:,} there",

@@ -110,6 +110,8 @@ def test_verify_proves_or_names_what_differs_and_writes_it_down(desk: Desk) -> N
     other = desk.run("verify", manifest, *local, "--report", "other.md")
     desk.run("verify", manifest, *local, "--report", "other.json")
     told = desk.run("verify", manifest, *local, "--json", "--report", "other.txt")
+    manifest.write_text(manifest.read_text().replace("tag | 0", "tag 1").rpartition("in/2.png")[0])
+    one = desk.run("verify", manifest, *local)
 
     assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "equal")
     assert "Equal." in (desk.folder / "same.md").read_text()
@@ -118,6 +120,7 @@ def test_verify_proves_or_names_what_differs_and_writes_it_down(desk: Desk) -> N
     assert "| tag \\| 0 | 1 | 0 |" in (desk.folder / "other.md").read_text()
     assert json.loads((desk.folder / "other.json").read_text())["counts"]["label extra"] == 1
     assert "tag missing: 1" in (desk.folder / "other.txt").read_text()
+    assert (one.returncode, one.stdout.splitlines()[-1]) == (10, "1 difference")
     events = [check_line(line) for line in told.stdout.splitlines()]
     assert [e["kind"] for e in events if e["ev"] == "difference"] == [
         "tag missing", "label missing", "label extra",
