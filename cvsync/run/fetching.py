@@ -6,7 +6,8 @@ import asyncio
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from itertools import count
+from itertools import count, repeat
+from operator import contains
 from pathlib import Path
 
 from cvsync import limits
@@ -20,6 +21,7 @@ from cvsync.run.work import Handle, Job, Work
 
 _AT_ONCE = 8  # downloads of one worker
 _ENOUGH = 3  # batches that tell of their host
+_MARK = "://"  # what a URL holds, and a path in a virtual network does not
 
 
 class Fetching:
@@ -50,7 +52,7 @@ class Fetching:
         """Tell whether any of some images goes as bytes."""
         if self._work.settings.as_bytes or self._unreadable:
             return any(map(self.is_wanted, urls))
-        return any(map(_is_path, urls))
+        return not all(map(contains, urls, repeat(_MARK)))
 
     def is_wanted(self, url: str) -> bool:
         """Tell whether an image goes as bytes: its owner wants it so, or the service cannot download it."""
@@ -147,8 +149,8 @@ class Fetching:
 
 def _is_path(url: str) -> bool:
     """Tell a path in a virtual network."""
-    return "://" not in url
+    return _MARK not in url
 
 
 def _host(url: str) -> str:
-    return without_query(url).partition("://")[2].partition("/")[0]
+    return without_query(url).partition(_MARK)[2].partition("/")[0]

@@ -84,6 +84,8 @@ class Ledger(LedgerReading, LedgerRuns):
         self.pulled = PulledKeys(connection, self._commits)
         found = connection.execute("SELECT 1 FROM meta WHERE name = 'unnamed'").fetchone()
         self._has_unnamed = found is not None
+        self._has_doomed = connection.execute("SELECT 1 FROM doomed LIMIT 1").fetchone() is not None
+        """Whether there are doomed images, or were since it was opened."""
         connection.create_function("shifted", 2, _shifted, deterministic=True)
 
     @classmethod
@@ -254,6 +256,7 @@ class Ledger(LedgerReading, LedgerRuns):
         old = self._keys.rows(list(replaced)) if replaced else []
         self._upsert(stored, batch_id)
         if old:
+            self._has_doomed = True
             still = {image_id for image_id, _, _ in self._keys.rows([row[0] for row in old])}
             self._db.executemany(
                 "INSERT OR IGNORE INTO doomed VALUES (?, ?, ?, ?)",
@@ -272,7 +275,7 @@ class Ledger(LedgerReading, LedgerRuns):
 
     def _spare(self, named: Iterable[Stored]) -> None:
         """Let no image be doomed that a key is now: its bytes came back under another key."""
-        if self._db.execute("SELECT 1 FROM doomed LIMIT 1").fetchone():
+        if self._has_doomed:
             ids = ((image.image_id,) for image in named)
             self._db.executemany("DELETE FROM doomed WHERE image_id = ?", ids)
 
