@@ -193,6 +193,28 @@ def test_a_replacement_takes_no_longer_the_more_were_replaced_before(tmp_path: P
     ledger.close()
 
 
+def test_forgetting_pulled_keys_takes_no_longer_for_each_the_more_images_are_gone(tmp_path: Path) -> None:
+    def steps_of(images: int) -> int:
+        steps = [0]
+
+        def count() -> None:
+            steps[0] += 1
+
+        folder = tmp_path / str(images)
+        folder.mkdir()
+        ledger = open_ledger(folder)
+        ledger.pulled.note((f"key {n}", f"image {n}") for n in range(images))
+        ledger._db.set_progress_handler(count, 10)
+        ledger.pulled.note([], gone=[f"image {n}" for n in range(0, images, 2)])
+        ledger._db.set_progress_handler(None, 0)
+        left = ledger.pulled.read().num_rows
+        ledger.close()
+        assert left == images / 2
+        return steps[0]
+
+    assert steps_of(4_000) < 6 * steps_of(1_000)
+
+
 def test_keys_of_an_image_are_known_until_it_is_deleted_for_good(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     both = [Stored("a", "x", 1, "v1"), Stored("b", "y", 1, None)]
