@@ -21,6 +21,7 @@ from cvsync.cli.release_options import (
     take_training,
     training_options,
 )
+from cvsync.cli.writable import require_folder
 
 if TYPE_CHECKING:
     from cvsync.flows.release import ReleaseRequest
@@ -117,6 +118,7 @@ def export(platforms: tuple[str, ...], iteration: str | None, export_dir: Path, 
     """
     from cvsync.flows.release import ReleaseRequest
 
+    require_folder("--export-dir", export_dir)
     common, options = split_common(options)
     request = ReleaseRequest(
         iteration=iteration, exports=read_targets(platforms), export_folder=export_dir,

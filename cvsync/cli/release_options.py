@@ -9,7 +9,7 @@ import click
 
 from cvsync.cli.common import LOCAL, Common, F, add_options
 from cvsync.cli.number import Number
-from cvsync.cli.writable import WritableFolder
+from cvsync.cli.writable import WritableFolder, require_folder
 from cvsync.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -161,11 +161,14 @@ def take_training(options: dict[str, Any]) -> TrainOptions:
 def take_ends(common: Common, options: dict[str, Any]) -> dict[str, Any]:
     """Take what becomes of a model out of a command's options, as fields of ``ReleaseRequest``."""
     name, resource = options.pop("publish"), options.pop("prediction_resource_id")
+    exports, folder = read_targets(options.pop("exports")), options.pop("export_dir")
+    if exports:
+        require_folder("--export-dir", folder)
     return {
         "gate": take_gate(options),
         "publish": take_publication(common, name, resource) if name is not None else None,
-        "exports": read_targets(options.pop("exports")),
-        "export_folder": options.pop("export_dir"),
+        "exports": exports,
+        "export_folder": folder,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 STDOUT = "-"
+_UNWRITABLE = "'{path}' cannot be written: {nearest} is no folder that you may write to"
 
 
 class WritableFolder(click.Path):
@@ -35,12 +36,30 @@ class WritableFile(click.Path):
         """Take a path, or refuse it: after hours of work it would be too late."""
         _refuse_stdout(self, value, param, ctx)
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        nearest = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
-        if nearest.is_dir() and os.access(nearest, os.W_OK):
-            return path
-        if nearest != path.absolute():
-            self.fail(f"'{path}' cannot be written: {nearest} is no folder that you may write to", param, ctx)
+        nearest = _nearest(path)
+        if nearest != path.absolute() and not _takes_files(nearest):
+            self.fail(_UNWRITABLE.format(path=path, nearest=nearest), param, ctx)
         return path
+
+
+def require_folder(option: str, folder: Path) -> None:
+    """Refuse a folder that takes no files, or cannot be made: after hours of work it would be too late.
+
+    Raises:
+        click.UsageError: It is refused.
+    """
+    nearest = _nearest(folder)
+    if not _takes_files(nearest):
+        raise click.UsageError(f"{option} {_UNWRITABLE.format(path=folder, nearest=nearest)}")
+
+
+def _nearest(path: Path) -> Path:
+    """Give what there is already of a path."""
+    return next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+
+
+def _takes_files(place: Path) -> bool:
+    return place.is_dir() and os.access(place, os.W_OK)
 
 
 def _refuse_stdout(

@@ -177,6 +177,26 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_done(
     assert terminal.calls() == {}
 
 
+@pytest.mark.parametrize("verb", ["push", "train", "export"])
+def test_a_folder_that_takes_no_model_is_refused_before_one_is_made(terminal: Terminal, verb: str) -> None:
+    manifest = classes(terminal)
+    arguments = {"push": [manifest, "--create-project", "--export", "onnx"], "train": ["--export", "onnx"]}
+
+    with pytest.raises(click.UsageError, match=r"--export-dir '.*models' cannot be written"):
+        terminal.run(verb, *arguments.get(verb, ["onnx"]), "--export-dir", manifest / "models")
+
+    assert terminal.calls() == {}
+
+
+def test_a_folder_for_models_matters_only_where_there_are_some(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = classes(terminal)
+    monkeypatch.setenv("CVSYNC_EXPORT_DIR", str(manifest / "models"))
+
+    assert terminal.push(manifest, "--train").code == 0
+
+
 @pytest.mark.parametrize("verb", ["push", "train"])
 def test_limit_of_what_the_version_never_tells_is_refused_before_anything_is_written(
     terminal: Terminal, verb: str
