@@ -186,14 +186,17 @@ _NEW_KEYS = (
     " new_images AS (SELECT pk AS old, :images + row_number() OVER (ORDER BY pk) AS new"
     " FROM images WHERE frame = :source) "
 )
+# Tags are found by the index of their ids. CROSS: from the images, or each label is tried with every tag.
 _COPY_STATEMENTS = (
     "INSERT INTO tags SELECT new, :frame, id, sort, name, folded, description, type"
     " FROM new_tags JOIN tags ON pk = old",
     "INSERT INTO images SELECT new, :frame, id, sort, created, width, height, sha, made, tagged"
     " FROM new_images JOIN images ON pk = old",
-    "INSERT INTO image_tags SELECT i.new, t.new, l.created, l.seq FROM new_images i"
-    " JOIN image_tags l ON l.image = i.old JOIN new_tags t ON t.old = l.tag",
-    "INSERT INTO regions(id, image, tag, created, box) SELECT r.id, i.new, t.new, r.created, r.box"
-    " FROM new_images i JOIN regions r ON r.image = i.old JOIN new_tags t ON t.old = r.tag ORDER BY r.pk",
+    "INSERT INTO image_tags SELECT i.new, t.pk, l.created, l.seq FROM new_images i"
+    " CROSS JOIN image_tags l ON l.image = i.old"
+    " CROSS JOIN tags o ON o.pk = l.tag CROSS JOIN tags t ON t.frame = :frame AND t.id = o.id",
+    "INSERT INTO regions(id, image, tag, created, box) SELECT l.id, i.new, t.pk, l.created, l.box"
+    " FROM new_images i CROSS JOIN regions l ON l.image = i.old"
+    " CROSS JOIN tags o ON o.pk = l.tag CROSS JOIN tags t ON t.frame = :frame AND t.id = o.id ORDER BY l.pk",
     "INSERT INTO metadata SELECT i.new, m.key, m.value FROM new_images i JOIN metadata m ON m.image = i.old",
 )

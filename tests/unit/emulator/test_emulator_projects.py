@@ -1,6 +1,8 @@
 import pytest
 
 from cvsync.emulator.numbers import sql_order
+from cvsync.emulator.store.projects import copy_frame
+from cvsync.emulator.store.schema import Store
 
 VERSIONS = ["v2.0", "v2.1", "v2.2", "v3.0", "v3.1", "v3.2", "v3.3", "v3.4-preview"]
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
@@ -151,3 +153,39 @@ async def test_image_links_have_the_names_of_the_version(emulator_api, version):
 
     old = {"imageUri", "thumbnailUri"}
     assert names == (old if version < "v2.2" else {"resizedImageUri", "originalImageUri", "thumbnailUri"})
+
+
+def test_a_copy_of_a_frame_takes_no_longer_the_more_tags_there_are(tmp_path):
+    def steps_of(tags):
+        steps = [0]
+
+        def count():
+            steps[0] += 1
+
+        store = Store(tmp_path / f"{tags}.sqlite")
+        numbers = [(n, n % tags + 1) for n in range(1, 501)]
+        with store.writing() as db:
+            db.execute("INSERT INTO frames VALUES(1, 1)")
+            db.executemany(
+                "INSERT INTO tags VALUES(?1, 1, ?1, ?1, ?1, ?1, NULL, 'Regular')",
+                [(n + 1,) for n in range(tags)],
+            )
+            db.executemany(
+                "INSERT INTO images VALUES(?1, 1, ?1, ?1, 0, 8, 8, ?1, 1, 1)", [n[:1] for n in numbers]
+            )
+            db.executemany("INSERT INTO image_tags VALUES(?, ?, 0, 0)", numbers)
+            db.executemany("INSERT INTO regions VALUES(?1, ?1, ?1, ?2, 0, '')", numbers)
+            db.set_progress_handler(count, 10)
+            frame = copy_frame(db, 1, project=1)
+            db.set_progress_handler(None, 0)
+            worn = (
+                "SELECT i.id, t.id FROM {} l JOIN images i ON i.pk = l.image JOIN tags t ON t.pk = l.tag"
+                " WHERE i.frame = ? AND t.frame = i.frame ORDER BY i.pk"
+            )
+            for table in ("image_tags", "regions"):
+                copied = db.execute(worn.format(table), (frame,)).fetchall()
+                assert copied == [(str(image), str(tag)) for image, tag in numbers]
+        store.close()
+        return steps[0]
+
+    assert steps_of(200) < 2 * steps_of(10)
