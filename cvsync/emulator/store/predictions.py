@@ -33,6 +33,7 @@ class StoredPrediction:
 _LIFETIME = 30 * 24 * 3600 * TICKS_PER_SECOND  # docs: of predictions, and of suggestions
 COLUMNS = ", ".join(field.name for field in fields(StoredPrediction))
 _SELECT = f"SELECT {COLUMNS} FROM predictions "  # noqa: S608
+BY_IDS = "+project = ? AND id IN (SELECT value FROM json_each(?))"  # +: not from all of the project
 
 
 def count(db: sqlite3.Connection, new: int, *, at_most: int) -> None:
@@ -81,10 +82,7 @@ def keep(
 
 
 def by_ids(db: sqlite3.Connection, project: Project, ids: Sequence[str]) -> dict[str, StoredPrediction]:
-    rows = db.execute(
-        _SELECT + "WHERE project = ? AND created >= ? AND id IN (SELECT value FROM json_each(?))",  # noqa: S608
-        (project.pk, _oldest(), as_json(ids)),
-    )
+    rows = db.execute(f"{_SELECT}WHERE {BY_IDS} AND created >= ?", (project.pk, as_json(ids), _oldest()))
     return {row[1]: StoredPrediction(*row) for row in rows}
 
 
@@ -135,10 +133,7 @@ def query(
 
 
 def delete(db: sqlite3.Connection, project: Project, ids: Sequence[str]) -> None:
-    db.execute(
-        "DELETE FROM predictions WHERE project = ? AND id IN (SELECT value FROM json_each(?))",
-        (project.pk, as_json(ids)),
-    )
+    db.execute(f"DELETE FROM predictions WHERE {BY_IDS}", (project.pk, as_json(ids)))  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

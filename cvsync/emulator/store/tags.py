@@ -19,6 +19,10 @@ _SELECT = (
     " (SELECT count(*) FROM image_tags WHERE tag = t.pk) FROM tags t "
 )
 
+REGIONS_OF_TAG = (  # regions have no index by tag alone, but each has its tag on its image, too
+    "DELETE FROM regions WHERE tag = ?1 AND image IN (SELECT image FROM image_tags WHERE tag = ?1)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Tag:
@@ -86,7 +90,7 @@ def update(
 def delete(db: sqlite3.Connection, project: Project, tag: Tag) -> None:
     """Delete a tag with its image tags and regions. spec."""
     wearers = [row[0] for row in db.execute("SELECT image FROM image_tags WHERE tag = ?", (tag.pk,))]
-    db.execute("DELETE FROM regions WHERE tag = ?", (tag.pk,))
+    db.execute(REGIONS_OF_TAG, (tag.pk,))
     db.execute("DELETE FROM image_tags WHERE tag = ?", (tag.pk,))
     db.execute("DELETE FROM tags WHERE pk = ?", (tag.pk,))
     note_tagged(db, wearers)

@@ -1,5 +1,6 @@
 from cvsync.emulator.store.labels import REGIONS_BY_ID
 from cvsync.emulator.store.schema import Store
+from cvsync.emulator.store.tags import REGIONS_OF_TAG
 
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
 NOBODY = "00000000-0000-0000-0000-000000000001"
@@ -145,3 +146,13 @@ def test_regions_are_found_by_their_ids_however_large_the_project_is(tmp_path):
     store.close()
     assert plan[0] == "SEARCH r USING INDEX regions_id (id=?)"
     assert plan[-1] == "SEARCH i USING INTEGER PRIMARY KEY (rowid=?)"
+
+
+def test_regions_of_a_deleted_tag_are_found_by_their_images_not_by_a_walk_through_all(tmp_path):
+    store = Store(tmp_path / "state.sqlite")
+
+    plan = [row[3] for row in store.db.execute(f"EXPLAIN QUERY PLAN {REGIONS_OF_TAG}", (1,))]
+
+    store.close()
+    assert plan[0] == "SEARCH regions USING INDEX regions_image (image=? AND tag=?)"
+    assert not [step for step in plan if step.startswith("SCAN")]

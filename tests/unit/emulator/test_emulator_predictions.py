@@ -7,6 +7,7 @@ from cvsync.emulator import quotas
 from cvsync.emulator.candidates import Candidate, most_probable
 from cvsync.emulator.numbers import TICKS_PER_SECOND, now
 from cvsync.emulator.store import predictions
+from cvsync.emulator.store.schema import Store
 
 pytestmark = pytest.mark.usefixtures("quick_learner")
 
@@ -200,3 +201,14 @@ def test_an_answer_has_room_for_the_most_probable_boxes():
 
     assert [c.tag_id for c in most_probable(seen, 3)] == ["1", "3", "4"]
     assert most_probable(seen, 5) == seen
+
+
+@pytest.mark.parametrize("verb", ["SELECT *", "DELETE"])
+def test_predictions_are_found_by_their_ids_however_many_a_project_has(tmp_path, verb):
+    store = Store(tmp_path / "state.sqlite")
+
+    wanted = f"{verb} FROM predictions WHERE {predictions.BY_IDS}"
+    plan = [row[3] for row in store.db.execute(f"EXPLAIN QUERY PLAN {wanted}", (1, "[]"))]
+
+    store.close()
+    assert plan[0] == "SEARCH predictions USING INDEX sqlite_autoindex_predictions_1 (id=?)"
