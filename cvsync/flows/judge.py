@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -72,6 +72,12 @@ class Gate:
     def is_open(self) -> bool:
         """Whether every model passes."""
         return not self.least and not self.no_worse_than_published
+
+    def unknown_to(self, tags: Iterable[str]) -> list[str]:
+        """Give the tags with a limit that are none of these; no model of a project with these can pass."""
+        known = {fold(tag) for tag in tags}
+        named = dict.fromkeys(least.tag for least in self.least if least.tag is not None)
+        return [tag for tag in named if fold(tag) not in known]
 
     def check(self, version: str, type_: ProjectType) -> None:
         """Refuse a limit of what the service does not tell, before anything is done.

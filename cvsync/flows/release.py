@@ -201,11 +201,15 @@ class Release:
         return Training(
             self.service.client, self.project.id, options=options, notes=self.notes, type_=self.type_,
             state=await asyncio.to_thread(lesson, snapshot, options), observer=self.service.observer,
-            in_vain=await self._why_in_vain(request), grace=self.grace, sleep=self.sleep,
+            in_vain=await self._why_in_vain(request, snapshot), grace=self.grace, sleep=self.sleep,
         )  # fmt: skip
 
-    async def _why_in_vain(self, request: ReleaseRequest) -> str | None:
-        """Say why nothing can become of a new model where it is for exports alone; it may be paid for."""
+    async def _why_in_vain(self, request: ReleaseRequest, snapshot: Snapshot) -> str | None:
+        """Say why no new model can pass the gate, or be exported where that is all; it may be paid for."""
+        unknown = request.gate.unknown_to(tag.name for tag in snapshot.tags)
+        if unknown:
+            which = " and no tag ".join(unknown)
+            return f"project {self.project.name} has no tag {which} to judge a model by"
         domain_id = self.project.settings.domain_id
         if not request.exports or request.publish is not None or domain_id is None:
             return None

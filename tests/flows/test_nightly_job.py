@@ -144,7 +144,7 @@ def test_a_copy_whose_models_a_later_step_cannot_export_is_not_made(
 def test_a_model_that_is_not_good_enough_leaves_the_published_one_alone(night: Night) -> None:
     night.job()
     night.row(0, tag="tag 1")
-    (night.folder / "cvsync.toml").write_text(JOB.replace("min_ap = 0.3", 'min_ap = "knife=0.3"'))
+    (night.folder / "cvsync.toml").write_text(JOB.replace("min_ap = 0.3", 'min_recall = "tag 1=0.3"'))
     refused = night.job()
     calls = night.writes()
     once_more = night.job()
@@ -155,7 +155,7 @@ def test_a_model_that_is_not_good_enough_leaves_the_published_one_alone(night: N
     assert night.published() == {"live": "Iteration 1"}
     report = night.reports()[0]
     assert "# Job nightly: training, the gate or an export failed; the data is in" in report
-    assert "Not good enough: the model does not know the tag knife." in report
+    assert "Not good enough: recall of tag 1 is 0.2500, below 0.3." in report
     assert [len(record.steps) for record in night.records()] == [2, 2, 4]
 
 

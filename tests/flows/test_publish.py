@@ -213,6 +213,16 @@ async def test_model_that_is_not_good_enough_is_not_published(stocked: Any) -> N
     assert (await shelf.writes())["TrainProject"] == 1
 
 
+async def test_no_training_is_paid_for_whose_model_cannot_pass(stocked: Any) -> None:
+    shelf = await stocked()
+    gate = Gate(least=(Least(Measure.RECALL, 0.1, "FORK"), Least(Measure.PRECISION, 0.1, "frok")))
+
+    with pytest.raises(TrainingError, match="nothing would come of it: project shelf has no tag frok"):
+        await release(shelf, train=TrainOptions(), publish=LIVE, gate=gate)
+
+    assert "TrainProject" not in await shelf.writes()
+
+
 async def test_equal_model_is_no_worse_than_the_published_one(stocked: Any) -> None:
     shelf = await stocked()
     gate = Gate(no_worse_than_published=True)
