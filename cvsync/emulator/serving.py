@@ -66,6 +66,15 @@ async def serve_copy(request: web.Request, site: Site) -> web.StreamResponse:
     return web.FileResponse(file)
 
 
+PICTURE = (  # any frame will do, as an image's bytes never change; predictions have blobs of their own
+    # CROSS: from the few frames of the project, not from all images of all projects
+    "SELECT i.sha, i.width, i.height, i.made FROM projects p CROSS JOIN frames f ON f.project = p.pk"
+    " CROSS JOIN images i ON i.frame = f.pk AND i.id = ?2 WHERE p.id = ?1 UNION ALL"
+    " SELECT s.sha, s.width, s.height, s.made FROM projects p JOIN predictions s ON s.project = p.pk"
+    " WHERE p.id = ?1 AND s.id = ?2 LIMIT 1"
+)
+
+
 async def blob_bytes(site: Site, path: str) -> bytes | None:
     """The bytes behind the path of a link, without asking for its signature."""
     export = _EXPORT.fullmatch(path)
@@ -76,14 +85,7 @@ async def blob_bytes(site: Site, path: str) -> bytes | None:
     if found is None:
         return None
     project, image = dashed(found["project"]), dashed(found["image"])
-    # Any frame will do, as an image's bytes never change; predictions have blobs of their own.
-    row = site.store.db.execute(
-        "SELECT i.sha, i.width, i.height, i.made FROM projects p JOIN frames f ON f.project = p.pk"
-        " JOIN images i ON i.frame = f.pk AND i.id = ?2 WHERE p.id = ?1 UNION ALL"
-        " SELECT s.sha, s.width, s.height, s.made FROM projects p JOIN predictions s ON s.project = p.pk"
-        " WHERE p.id = ?1 AND s.id = ?2 LIMIT 1",
-        (project, image),
-    ).fetchone()
+    row = site.store.db.execute(PICTURE, (project, image)).fetchone()
     if row is None:
         return None
     sha, width, height, made = row

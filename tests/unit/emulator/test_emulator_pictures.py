@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from cvsync.emulator import pictures
+from cvsync.emulator.serving import PICTURE
+from cvsync.emulator.store.schema import Store
 
 
 def encoded(format, **options):
@@ -40,3 +42,14 @@ def test_pictures_are_taken_in_the_published_formats(content):
 def test_others_and_halves_are_none(content):
     with pytest.raises(pictures.PictureError, match="ErrorImageFormat"):
         pictures.check(content)
+
+
+def test_the_picture_of_a_link_is_found_by_its_image_however_many_there_are(tmp_path):
+    store = Store(tmp_path / "state.sqlite")
+
+    plan = [row[3] for row in store.db.execute(f"EXPLAIN QUERY PLAN {PICTURE}", ("project", "image"))]
+
+    store.close()
+    assert [step.split(" (")[0] for step in plan if " i " in step] == [
+        "SEARCH i USING INDEX sqlite_autoindex_images_1"
+    ]
