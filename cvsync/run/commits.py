@@ -30,10 +30,22 @@ class Commits:
 
     def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         """Commit what one statement does, and whatever is held."""
+        with self.joined():
+            return self._db.execute(statement, parameters)
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Commit what the block does together with what is held; on any exception all of it is undone."""
         self._refuse_after_failure()
-        cursor = self._db.execute(statement, parameters)
+        was_held, self._is_held = self._is_held, False
+        with self._undone_on_error():
+            if not was_held:
+                self._db.execute("BEGIN IMMEDIATE")
+            yield
+            if not was_held:
+                self._db.execute("COMMIT")
+        self._is_held = was_held
         self.commit()
-        return cursor
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

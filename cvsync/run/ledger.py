@@ -15,8 +15,9 @@
              void      the request is known to have changed nothing
              unsure    a label request of a dead run: what it did will be seen, not known
              `counts` holds what it did, by the names of ``Outcomes.counts``, and the ``STEPS`` of the plan
-             that it brought to an end; `items` the keys, image ids or
-             tag names that it was about, for as long as it is `sent`
+             that it brought to an end
+    pending  the keys, image ids or tag names that each request which is `sent` is about. Its place is taken
+             again by a later one, so that the file grows by no page for it
     pulled   key -> image id, as manifests that were pulled have it: a hint, which makes no image managed
     runs     one row a run. At its end, however it ends, it gets its totals, its exit code and, where
              something ended it before it was through, the `reason`; a killed run has no `ended_at`
@@ -57,6 +58,7 @@ from cvsync.run.private import make_private
 from cvsync.run.pulled_keys import PulledKeys
 
 _ROWS_A_STATEMENT = 64  # a batch's images
+_FREE_PLACE = "SELECT place FROM pending LEFT JOIN batches USING (batch_id) WHERE state IS NOT 'sent' LIMIT 1"
 
 
 class Stored(NamedTuple):
@@ -148,14 +150,18 @@ class Ledger(LedgerReading, LedgerRuns):
             The batch's id, for ``conclude``.
         """
         failpoint("before-intent")
-        cursor = self._commits.execute(
-            "INSERT INTO batches (run_id, kind, state, sent_at, items, marker)"
-            " VALUES (?, ?, 'sent', ?, ?, ?)",
-            (run_id, kind, self._clock(), as_json(items), marker),
-        )
+        with self._commits.joined():
+            batch_id = self._db.execute(
+                "INSERT INTO batches (run_id, kind, state, sent_at, marker) VALUES (?, ?, 'sent', ?, ?)",
+                (run_id, kind, self._clock(), marker),
+            ).lastrowid
+            self._db.execute(
+                f"INSERT OR REPLACE INTO pending VALUES (({_FREE_PLACE}), ?, ?)",  # noqa: S608
+                (batch_id, as_json(items)),
+            )
         failpoint("after-intent")
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        assert batch_id is not None
+        return batch_id
 
     def intend_again(self, batch_id: int) -> int:
         """Commit that the same request is about to leave once more; give the attempt's number."""
@@ -201,8 +207,8 @@ class Ledger(LedgerReading, LedgerRuns):
             if self._has_unnamed and (named := self._drop_named(stored)):
                 counts = Counter(counts) - Counter(images_adopted=named)  # counted when they were created
             self._db.execute(
-                "UPDATE batches SET state = ?, ended_at = ?, ended_in = coalesce(?, run_id), counts = ?,"
-                " items = '[]' WHERE batch_id = ?",
+                "UPDATE batches SET state = ?, ended_at = ?, ended_in = coalesce(?, run_id), counts = ?"
+                " WHERE batch_id = ?",
                 (state, self._clock(), run_id, _json_counts(counts), batch_id),
             )
             if unnamed:
@@ -219,8 +225,8 @@ class Ledger(LedgerReading, LedgerRuns):
     def note(self, run_id: str, kind: str, *, counts: Mapping[str, int], state: str = "refused") -> None:
         """Commit an outcome that needed no request."""
         self._commits.execute(
-            "INSERT INTO batches (run_id, kind, state, sent_at, ended_at, ended_in, items, counts)"
-            " VALUES (?1, ?2, ?3, ?4, ?4, ?1, '[]', ?5)",
+            "INSERT INTO batches (run_id, kind, state, sent_at, ended_at, ended_in, counts)"
+            " VALUES (?1, ?2, ?3, ?4, ?4, ?1, ?5)",
             (run_id, kind, state, self._clock(), _json_counts(counts)),
         )
 

@@ -9,7 +9,7 @@ from cvsync import __version__
 from cvsync.errors import SettingsError
 from cvsync.run.commits import Commits
 
-SCHEMA_NUMBER = 6
+SCHEMA_NUMBER = 7
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -57,6 +57,12 @@ INSERT OR IGNORE INTO meta SELECT 'copied from a manifest', ''
     5: """
 DROP INDEX batches_open;
 DROP INDEX batches_by_run;
+""",
+    # A batch's keys are ten times as long as all else of its row, and are there for a second.
+    6: """
+CREATE TABLE pending (place INTEGER PRIMARY KEY, batch_id INTEGER NOT NULL, items TEXT NOT NULL);
+INSERT INTO pending (batch_id, items) SELECT batch_id, items FROM batches WHERE state = 'sent';
+ALTER TABLE batches DROP COLUMN items;
 """,
 }
 

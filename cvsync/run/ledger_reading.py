@@ -98,7 +98,8 @@ class LedgerReading:
             but: Leave out those of this run.
         """
         rows = self._db.execute(
-            "SELECT batch_id, run_id, kind, marker, attempt, sent_at, items FROM batches"
+            "SELECT batch_id, run_id, kind, marker, attempt, sent_at, coalesce(items, '[]')"
+            " FROM batches LEFT JOIN pending USING (batch_id)"
             " WHERE state = 'sent' AND run_id IS NOT ? ORDER BY batch_id",
             (but,),
         )

@@ -66,6 +66,22 @@ async def test_a_statement_is_committed_at_once_and_what_is_held_with_it(
     assert committed(file) == ["a", "b"]
 
 
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_what_joins_is_committed_whole_and_at_once(
+    is_held: bool, db: sqlite3.Connection, file: Path
+) -> None:
+    commits = Commits(db)
+    if is_held:
+        hold(commits, db, "a")
+
+    with commits.joined():
+        db.execute("INSERT INTO facts (name) VALUES ('b')")
+        assert committed(file) == []
+        db.execute("INSERT INTO facts (name) VALUES ('c')")
+
+    assert committed(file) == ["a"] * is_held + ["b", "c"]
+
+
 async def test_a_transaction_that_fails_undoes_itself_alone(db: sqlite3.Connection, file: Path) -> None:
     commits = Commits(db)
     hold(commits, db, "a")
@@ -86,11 +102,12 @@ def test_without_an_event_loop_everything_is_committed_at_once(db: sqlite3.Conne
     assert committed(file) == ["a"]
 
 
-async def test_an_error_undoes_all_that_is_held(db: sqlite3.Connection, file: Path) -> None:
+@pytest.mark.parametrize("block", ["held", "joined"])
+async def test_an_error_undoes_all_that_is_held(block: str, db: sqlite3.Connection, file: Path) -> None:
     commits = Commits(db)
     hold(commits, db, "a")
 
-    with pytest.raises(sqlite3.IntegrityError), commits.held():
+    with pytest.raises(sqlite3.IntegrityError), getattr(commits, block)():
         db.execute("INSERT INTO facts (name) VALUES ('b')")
         db.execute("INSERT INTO facts (name) VALUES ('b')")
     await asyncio.sleep(0)
@@ -127,7 +144,7 @@ def undo(db: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize("harm", [refuse, undo])
-@pytest.mark.parametrize("write", ["execute", "transaction", "held", "commit"])
+@pytest.mark.parametrize("write", ["execute", "joined", "transaction", "held", "commit"])
 async def test_after_a_commit_that_failed_nothing_more_is_written(
     harm: Callable[[sqlite3.Connection], None], write: str, db: sqlite3.Connection, file: Path
 ) -> None:

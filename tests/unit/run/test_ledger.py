@@ -118,6 +118,32 @@ def test_a_request_without_an_answer_stays_open(tmp_path: Path) -> None:
     ledger.close()
 
 
+@given(data=st.data())
+@settings(deadline=None, max_examples=40)
+def test_what_open_requests_are_about_is_kept_in_no_more_places_than_were_ever_open(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("ledger")
+    ledger, is_open, most = open_ledger(folder), dict[int, tuple[str, ...]](), 0
+    for n in range(data.draw(st.integers(1, 15))):
+        match data.draw(st.sampled_from(["intend", "intend", "conclude", "reopen"])):
+            case "conclude" if is_open:
+                batch = data.draw(st.sampled_from(sorted(is_open)))
+                ledger.conclude(batch)
+                del is_open[batch]
+            case "reopen":
+                ledger.close()
+                ledger = open_ledger(folder)
+            case _:
+                items = (f"key {n}",) * data.draw(st.sampled_from([0, 1, 64]))
+                is_open[ledger.intend("run", "create image", items)] = items
+                most = max(most, len(is_open))
+
+        assert {batch.batch_id: batch.items for batch in ledger.open_batches()} == is_open
+    assert ledger._db.execute("SELECT count(*) FROM pending").fetchone()[0] == most
+    ledger.close()
+
+
 def test_totals_are_added_up_from_the_rows_of_the_run_that_learnt_of_them(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path)
     ledger.start_run("one")
