@@ -193,13 +193,12 @@ def _labels_of(rows: Rows, by_source: Mapping[str, Reasons], mover: Mover | None
             why.append(reasons)
     table = _four_columns(rows.table.take(pa.array(positions, pa.int64())), rows.box)
     table = pa.table({name: _plain(table.column(name)) for name in table.column_names})
-    for lost in rows.lost:
-        reasons = by_source.get(lost.source or rows.source, {}).get(lost.row)
-        if reasons:
-            why.append(reasons)
-            cells = {"url": [lost.url], "path": [lost.path]}
-            one = pa.table({name: pa.array(cell, pa.string()) for name, cell in cells.items()})
-            table = pa.concat_tables([table, one], promote_options="permissive")
+    said = [(lost, by_source.get(lost.source or rows.source, {}).get(lost.row)) for lost in rows.lost]
+    if refused := [(lost, reasons) for lost, reasons in said if reasons]:
+        why += [reasons for _, reasons in refused]
+        cells = {"url": [lost.url for lost, _ in refused], "path": [lost.path for lost, _ in refused]}
+        more = pa.table({name: pa.array(cell, pa.string()) for name, cell in cells.items()})
+        table = pa.concat_tables([table, more], promote_options="permissive")
     if mover is not None and "path" in table.column_names:
         at = table.column_names.index("path")
         table = mover.table(table, at, has_key="key" in table.column_names)

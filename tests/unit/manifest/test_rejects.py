@@ -189,3 +189,23 @@ def test_a_column_of_codes_alone_makes_no_rejects(tmp_path: Path) -> None:
 
     assert not manifest.is_rejects
     assert not manifest.bad_keys
+
+
+def test_labels_without_an_image_are_written_at_once_however_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables: list[int] = []
+
+    def concat(parts: list[pa.Table], **options: Any) -> pa.Table:
+        tables.append(len(parts))
+        return real(parts, **options)
+
+    real = pa.concat_tables
+    stray = [COCO["annotations"][0] | {"id": n, "image_id": 1000 + n} for n in range(100)]
+    manifest = read_one(write(tmp_path, json.dumps(COCO | {"annotations": stray}), "coco.json"))
+    monkeypatch.setattr(pa, "concat_tables", concat)
+
+    rejects = reject_all(manifest, tmp_path / "rejects.csv")
+
+    assert [row["error_code"] for row in rows_in(rejects)] == ["E042"] * 100
+    assert sum(tables) < 10
