@@ -63,7 +63,9 @@ class Adoptions:
             by_image[duplicate.image_id].append(duplicate)
         names, adopt = self._tags.names, self._work.settings.adopt
         found = [
-            (image, settle(self._type, image, by_image.get(image.id, ()), names, adopt)) for image in images
+            (image, settle(self._type, image, by_image[image.id], names, adopt))
+            for image in images
+            if image.id in by_image  # else: the service failed on it as it was sent once more
         ]
         self._learn(found, by_image)
         refused = 0

@@ -19,6 +19,7 @@ from cvsync.errors import LockedError, MissingProjectError, SettingsError
 from cvsync.flows.project import NewProject
 from cvsync.model import ProjectType
 from cvsync.plan import Kind, Prune
+from cvsync.run.settings import Adopt
 
 
 @pytest.fixture
@@ -278,3 +279,17 @@ async def test_cutlery_by_url_and_from_parquet(start_shelf: Any, cutlery: Path, 
     stored = [(tag, *(float(np.float32(v)) for v in box)) for tag, *box in boxes_by_key(await shelf.images())]
     assert stored == [(t, *(float(np.float32(v)) for v in box)) for t, *box in wanted]
     assert await shelf.writes() == {}
+
+
+@pytest.mark.parametrize("adopt", Adopt)
+async def test_an_image_that_fails_as_its_lost_batch_is_sent_again_is_sent_once_more(
+    shelf: Shelf, manifest: Path, adopt: Adopt
+) -> None:
+    lost = {"operation": "CreateImagesFromUrls", "kind": "reset_after", "count": 1}
+    fails = lost | {"kind": "partial", "image_status": "ErrorUnknown", "every": 2, "skip": 1}
+    await shelf.control("POST", "faults", json=[lost, fails])
+
+    report = await shelf.push(manifest, run=replace(QUICK, adopt=adopt))
+
+    assert report.is_complete
+    assert len(await shelf.images()) == len(boxes_by_key(await shelf.images())) == 6
