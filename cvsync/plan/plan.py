@@ -9,6 +9,7 @@ from itertools import chain
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.labels import TEXT
@@ -136,6 +137,14 @@ class Plan:
         """
         rows = self._rows(kind)
         return as_images(rows, ids) if rows else iter(())
+
+    def images_of(self, keys: Collection[str]) -> Iterator[Action]:
+        """Give the new images of some keys, and those that replace others."""
+        wanted = pa.array([*keys], pa.string())
+        for kind in (Kind.CREATE_IMAGE, Kind.REPLACE_IMAGE):
+            rows = self._rows(kind)
+            if rows := rows.filter(pc.is_in(rows.column("key").cast(pa.string()), wanted)):
+                yield from as_actions(rows)
 
     def _rows(self, kind: Kind) -> pa.Table:
         rows = np.flatnonzero(np.asarray(self.table.column("kind")) == kind)

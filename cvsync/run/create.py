@@ -50,7 +50,7 @@ class Creations:
         self._again: dict[int, list[Action]] = defaultdict(list)
         """Images to send once more, by how often they were sent."""
         self._full: deque[Job] = deque()
-        self._adoptions = Adoptions(work, plan.type, tags, relabels)
+        self._adoptions = Adoptions(work, plan, tags, relabels)
         self._has_unknown = False
         """Whether an image failed without a reason since the tags were read."""
         self._has_other_tags = False

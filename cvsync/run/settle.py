@@ -56,6 +56,8 @@ def settle(
     duplicates: Sequence[Duplicate],
     names: Mapping[str, str],
     adopt: Adopt = Adopt.ADD,
+    *,
+    others: Sequence[Label] = (),
 ) -> Settled:
     """Compare an image that was already there with what its keys want.
 
@@ -68,19 +70,21 @@ def settle(
         duplicates: The keys that turned out to be it.
         names: Tag id -> folded name.
         adopt: What becomes of labels that no key wants.
+        others: Labels that keys want which turned out to be it before; to bring them is seen to already.
     """
     settled = Settled()
     present = _present(type_, image, names)
     surplus = _merged_twice(present, duplicates)
     left = [p for p in present if p not in surplus]
     if not any(d.is_ours for d in duplicates):
-        _, unwanted = _differences([w for d in duplicates for w in d.action.labels], _labels(left))
+        wanted = [*others, *(label for d in duplicates for label in d.action.labels)]
+        _, unwanted = _differences(wanted, _labels(left))
         if adopt is Adopt.REPLACE:
             surplus += [left[i] for i in unwanted]
             left = [p for p in left if p not in surplus]
         else:
-            others = [left[i] for i in unwanted]
-            settled.kept = [(p.tag_id, p.label.box) for p in others if p.tag_id is not None]
+            kept = [left[i] for i in unwanted]
+            settled.kept = [(p.tag_id, p.label.box) for p in kept if p.tag_id is not None]
     for duplicate in duplicates:
         action = duplicate.action
         tags = {fold(p.label.tag) for p in left}

@@ -154,3 +154,34 @@ def test_a_renamed_file_brings_no_warning_of_its_own_labels(taken: Terminal) -> 
 
     assert "12 images already there" in moved.out
     assert "takes them off" not in moved.err
+
+
+def test_of_twins_that_are_compared_apart_neither_brings_labels_of_others(
+    taken: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cvsync.run.adopt._AT_ONCE", 1)
+    rows = [row | {"key": f"{twin} {n}", "tag": twin} for n, row in enumerate(taken.rows(2)) for twin in "ab"]
+    manifest = taken.manifest(rows)
+
+    met = taken.push(manifest)
+    kept = taken.run("push", manifest, "--on-drift", "project")
+
+    assert met.out == "2 tags created, 4 images already there, 4 labels added\n"
+    assert kept.out == "nothing to do\n"
+    assert sum(labels in (["a", "b", "fork"], ["a", "b", "spoon"]) for labels in taken.labels().values()) == 2
+
+
+@pytest.mark.parametrize("together", [1, 64])
+def test_replacing_labels_of_others_spares_those_of_twins(
+    taken: Terminal, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    """Those of one push, whether they are compared together or apart; one picture is new."""
+    monkeypatch.setattr("cvsync.run.adopt._AT_ONCE", together)
+    rows = [
+        row | {"key": f"{twin} {n}", "tag": twin} for n, row in enumerate(taken.rows(13)) for twin in "ab"
+    ]
+
+    pushed = taken.push(taken.manifest(rows), "--adopt", "replace")
+
+    assert pushed.code == 0
+    assert [*taken.labels().values()] == [["a", "b"]] * 13
