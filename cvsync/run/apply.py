@@ -17,6 +17,7 @@ from cvsync.run.metadata import MetadataChanges
 from cvsync.run.outcome import Outcomes
 from cvsync.run.progress import Progress
 from cvsync.run.relabel import Relabels
+from cvsync.run.spared import still_to_remove
 from cvsync.run.tags import Tags
 from cvsync.run.work import Job, Work
 from cvsync.run.workers import spread
@@ -80,7 +81,7 @@ class Run:
         await self._stage(creations.jobs(Kind.CREATE_IMAGE))
         await self._stage(relabels.removing(plan.actions(Kind.MAKE_ROOM), Kind.MAKE_ROOM))
         adding = relabels.adding(plan.actions(Kind.ADD_LABEL))
-        removing = relabels.removing(plan.actions(Kind.REMOVE_LABEL))
+        removing = relabels.removing(still_to_remove(self._work, plan))
         await self._stage(adding)
         await self._stage(creations.jobs(Kind.REPLACE_IMAGE))
         await self._stage(removing)

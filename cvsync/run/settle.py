@@ -78,7 +78,7 @@ def settle(
     left = [p for p in present if p not in surplus]
     if not any(d.is_ours for d in duplicates):
         wanted = [*others, *(label for d in duplicates for label in d.action.labels)]
-        _, unwanted = _differences(wanted, _labels(left))
+        _, unwanted = differences(wanted, _labels(left))
         if adopt is Adopt.REPLACE:
             surplus += [left[i] for i in unwanted]
             left = [p for p in left if p not in surplus]
@@ -92,7 +92,7 @@ def settle(
             message = f"the same picture is in the project with tag {', '.join(sorted(tags))}"
             settled.conflicts.append((action, "E120", message))
             continue
-        add, _ = _differences(action.labels, _labels(left))
+        add, _ = differences(action.labels, _labels(left))
         if add:
             settled.add.append(relabel(action, image.id, add))
             left += [_Present(action.labels[i]) for i in add]
@@ -155,7 +155,8 @@ def _labels(present: Sequence[_Present]) -> list[Label]:
     return [item.label for item in present]
 
 
-def _differences(wanted: Sequence[Label], present: Sequence[Label]) -> tuple[list[int], list[int]]:
+def differences(wanted: Sequence[Label], present: Sequence[Label]) -> tuple[list[int], list[int]]:
+    """Give the places of labels of an image without a partner on the other side, for either side."""
     if not wanted or not present or _counted(wanted) == _counted(present):
         same = bool(wanted) == bool(present)
         return ([], []) if same else ([*range(len(wanted))], [*range(len(present))])

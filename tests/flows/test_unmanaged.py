@@ -185,3 +185,20 @@ def test_replacing_labels_of_others_spares_those_of_twins(
 
     assert pushed.code == 0
     assert [*taken.labels().values()] == [["a", "b"]] * 13
+
+
+@pytest.mark.parametrize("type_", ["detection", "multilabel"])
+def test_a_label_stays_that_moves_to_another_key_of_the_same_picture(terminal: Terminal, type_: str) -> None:
+    boxed = type_ == "detection"
+    rows = [{n: row[n] for n in ("url", *(BOX if boxed else ()))} for row in terminal.rows(2)]
+    before = [row | {"key": f"a {n}", "tag": tag} for n, row in enumerate(rows) for tag in ("cup", "jug")]
+    after = [row | {"key": f"a {n}", "tag": "cup"} for n, row in enumerate(rows)]
+    after += [row | {"key": f"b {n}", "tag": tag} for n, row in enumerate(rows) for tag in ("jug", "pan")]
+    terminal.push(terminal.manifest(before), "--type", type_)
+
+    moved = terminal.run("push", terminal.manifest(after))
+    again = terminal.run("push", terminal.manifest(after), "--on-drift", "stop")
+
+    assert (moved.code, again.out) == (0, "nothing to do\n")
+    tags = [sorted(t["tagName"] for t in image["tags"]) for image in terminal.images()]
+    assert tags == [["cup", "jug", "pan"]] * 2
