@@ -24,7 +24,7 @@ def plan_results(folder: Path, pictures: Sequence[Picture], *, overwrite: bool =
     Raises:
         SettingsError: A file is there already, is one of the pictures, or would lie outside of the folder.
     """
-    used: set[str] = set()
+    used: dict[str, int] = {}
     files = [folder / _unused(_plain(picture.place), used) for picture in pictures]
     root = folder.resolve()
     sources = {picture.file.resolve() for picture in pictures if picture.file is not None}
@@ -76,12 +76,18 @@ def _name(part: str) -> str:
     return f"_{short}" if _RESERVED.fullmatch(short) else short
 
 
-def _unused(place: str, used: set[str]) -> str:
-    """Number a name that is taken; names that differ in case only are one to some file systems."""
+def _unused(place: str, used: dict[str, int]) -> str:
+    """Number a name that is taken; names that differ in case only are one to some file systems.
+
+    Args:
+        place: The name.
+        used: Folded names that are taken, each with the last number that was put to it.
+    """
     stem, dot, suffix = place.rpartition(".")
-    number, free = 1, place
+    number, free = used.get(place.casefold(), 1), place
     while free.casefold() in used:
         number += 1
         free = f"{stem}-{number}{dot}{suffix}"
-    used.add(free.casefold())
+    used[place.casefold()] = number
+    used.setdefault(free.casefold(), 1)
     return free

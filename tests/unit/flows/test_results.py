@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,23 @@ def test_results_have_names_of_their_own_and_stay_in_the_folder(places: list[str
         assert ".." not in parts
         assert all(part.strip() == part and part[0] != "." and len(part.encode()) < 255 for part in parts)
         assert file.suffix in (".jpg", ".png")
+
+
+def test_pictures_of_one_name_are_numbered_on(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def watch(frame: object, event: str, what: object) -> None:
+        if event == "c_call" and getattr(what, "__name__", "") == "casefold":
+            asked.append(event)
+
+    places = ["a-3.png", *["a.png", "A.png"] * 200]
+    sys.setprofile(watch)
+    files = plan_results(tmp_path, [Picture("p", place=place) for place in places])
+    sys.setprofile(None)
+
+    assert [file.name for file in files[:5]] == ["a-3.png", "a.png", "A-2.png", "a-4.png", "A-5.png"]
+    assert files[-1].name == "A-401.png"
+    assert len(asked) < 6 * len(places)
 
 
 @pytest.mark.parametrize(
