@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from cvsync.errors import ManifestError, MissingProjectError
 from cvsync.flows.aim import Aim, PlanRequest
 from cvsync.flows.desired import Desired, refuse_metadata, refuse_negative, want
@@ -19,9 +21,12 @@ from cvsync.flows.project import (
 )
 from cvsync.flows.service import Service
 from cvsync.flows.telling import tell_problems
+from cvsync.labels import fold
 from cvsync.manifest import Problem
 from cvsync.model import Project, ProjectType
 from cvsync.plan.fit import infer_type
+from cvsync.plan.plan import Extent
+from cvsync.plan.quota import check_extent
 
 _SHOWN = 10  # problems that an error names
 
@@ -75,6 +80,7 @@ async def find_or_create(
         dry: Whether nothing may be touched: a new project then has no id.
 
     Raises:
+        GuardError: A new project cannot hold all that is wanted; nothing was made.
         UnsupportedError: There is metadata, or a new project's tag is negative, and the API version has none.
     """
     project: Project | None = None
@@ -94,9 +100,20 @@ async def find_or_create(
     if project is None:
         assert aim.create is not None
         refuse_negative(desired.negative_tags, service.client.api_version)
+        check_extent(_extent(aim, desired), aim.tier)
         if dry:
             choose_domain(await service.client.get_domains(), type_, aim.create)
             project = Project("", aim.project)
         else:
             project = await make_project(service, aim.project, aim.create, inferred=inferred)
     return project, desired
+
+
+def _extent(aim: Aim, desired: Desired) -> Extent:
+    """Tell how much of what the service limits a new project is to hold."""
+    labels, scope = desired.labels, aim.scope
+    images = len(labels.keys)
+    if not scope.is_everything:
+        images = len(np.unique(labels.key_codes[scope.of_labels(labels)]))
+    tags = {fold(name) for name in (*scope.wanted(labels), *(tag.name for tag in desired.tags))}
+    return Extent(images, len(tags))

@@ -15,6 +15,8 @@ from cvsync.errors import GuardError
 from cvsync.plan.actions import Kind
 from cvsync.plan.plan import Extent, Plan
 
+_NOTHING = Extent(0, 0)
+
 
 class Tier(Enum):
     """The pricing tier of a resource; it cannot be asked of the service."""
@@ -38,16 +40,25 @@ def check_quota(plan: Plan, tier: Tier) -> None:
     Raises:
         GuardError: The project would hold more images or tags than its tier allows.
     """
+    check_extent(plan.after, tier, before=plan.before)
+
+
+def check_extent(after: Extent, tier: Tier, *, before: Extent = _NOTHING) -> None:
+    """Refuse what a project cannot come to hold, as ``check_quota`` does.
+
+    Raises:
+        GuardError: It is more images or tags than the tier allows, and than there were before.
+    """
     most = tier.extent
     if most is None:
         return
-    for noun, before, after, limit in (
-        ("images", plan.before.images, plan.after.images, most.images),
-        ("tags", plan.before.tags, plan.after.tags, most.tags),
+    for noun, was, count, limit in (
+        ("images", before.images, after.images, most.images),
+        ("tags", before.tags, after.tags, most.tags),
     ):
-        if after > max(before, limit):
+        if count > max(was, limit):
             raise GuardError(
-                f"the project would hold {after:,} {noun}; a project of tier {tier.value} may hold {limit:,} "
+                f"the project would hold {count:,} {noun}; a project of tier {tier.value} may hold {limit:,} "
                 "(--quota says which tier, or none); nothing was sent"
             )
 

@@ -291,3 +291,16 @@ def test_a_run_that_deleted_says_how_that_is_undone(terminal: Terminal, saves: b
         undone = terminal.run("undo", lines[0].split("`")[1].split()[-1])
         assert undone.out == "1 image created, 1 label added\n"
         assert len(terminal.images()) == 3
+
+
+def test_a_push_that_cannot_fit_makes_no_project(terminal: Terminal) -> None:
+    rows = [terminal.rows(1)[0] | {"tag": f"tag {n}"} for n in range(51)]
+    manifest = terminal.manifest(rows)
+
+    refused = terminal.push(manifest, "--quota", "F0")
+    writes = terminal.writes()
+    narrowed = terminal.push(manifest, "--quota", "F0", "--exclude", "tag 50")
+
+    assert (refused.code, writes) == (6, {})
+    assert "would hold 51 tags; a project of tier F0 may hold 50" in refused.err
+    assert narrowed.code == 0
