@@ -24,6 +24,12 @@ from cvsync.run.work import Job, Ticket, Work
 _Identity = tuple[str, str, bytes]
 """Image id, tag id, and the four sides of a box as the service stores them; none of a whole-image tag."""
 
+_FULL = "the image can hold no further label of this kind"
+_OTHER_TAG = (
+    "the image has another tag by now, as from a new key that is the same picture, and a multiclass project "
+    "holds one; the next run names such a key's row"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Added:
@@ -127,7 +133,7 @@ class Relabels:
             identity = _identity(image_id, tag, label.box)
             if identity in added.exceeded:
                 refused += 1
-                self._work.refuse(action, "exceeded", "the image can hold no further label of this kind")
+                self._work.refuse(action, "exceeded", self._exceeded)
             elif added.created[identity]:
                 added.created[identity] -= 1
                 gained[image_id].append((tag, label.box))
@@ -148,6 +154,10 @@ class Relabels:
             shifts=dict(zip(gained, fingerprints_of(list(gained.values())), strict=True)),
         )
         self._work.tell_done(ticket.batch)
+
+    @property
+    def _exceeded(self) -> str:
+        return _OTHER_TAG if self._type is ProjectType.MULTICLASS else _FULL
 
     async def _settle(self, ticket: Ticket) -> None:
         """Look which regions are there, and send the others; never all of them blindly."""

@@ -202,3 +202,16 @@ def test_a_label_stays_that_moves_to_another_key_of_the_same_picture(terminal: T
     assert (moved.code, again.out) == (0, "nothing to do\n")
     tags = [sorted(t["tagName"] for t in image["tags"]) for image in terminal.images()]
     assert tags == [["cup", "jug", "pan"]] * 2
+
+
+def test_a_row_that_a_new_key_of_the_same_picture_keeps_out_is_told_why(terminal: Terminal) -> None:
+    (row,) = [{"url": row["url"]} for row in terminal.rows(1)]
+    old, new = row | {"key": "old", "tag": "cup"}, row | {"key": "new", "tag": "jug"}
+    terminal.push(terminal.manifest([old | {"tag": ""}]), "--type", "multiclass")
+
+    kept_out = terminal.run("push", terminal.manifest([old, new]))
+    named = terminal.run("push", terminal.manifest([old, new]))
+
+    assert (kept_out.code, named.code) == (3, 3)
+    assert "a new key that is the same picture" in kept_out.err
+    assert "another key is the same picture" in named.err
