@@ -27,6 +27,10 @@ _FULL = "BadRequestExceedIterationPerProjectLimit"
 MAX_HOURS = 96  # docs: the longest advanced training
 LONGEST_TRAINING = (MAX_HOURS + 1) * 3600.0  # seconds; one that still goes on is stuck in the service
 LONGEST_UNLISTED = 600.0  # seconds in which the service says that it trains and lists no training
+_PASSED_OVER = (
+    "{name}, which an earlier run asked for, is neither published nor exported, as the project has changed "
+    "since and is trained anew; `cvsync publish` and `cvsync export` take it with --iteration"
+)
 
 
 class TrainingType(StrEnum):
@@ -115,7 +119,7 @@ class Training:
                 self._tell("NotNeeded" if resumed is None else same.status, same)
                 return same
         await self._check()
-        return await self._train(forced)
+        return await self._train(forced, resumed)
 
     def forget(self) -> None:
         """Drop the note of a training of which everything that was to become of it has become."""
@@ -170,7 +174,7 @@ class Training:
             if why is not None:
                 raise TrainingError(f"the project cannot be trained yet: {why}")
 
-    async def _train(self, forced: bool) -> Iteration:
+    async def _train(self, forced: bool, resumed: Iteration | None) -> Iteration:
         for wait in waits(most=LONGEST_UNLISTED):
             iterations = await self._when_idle()
             self.notes["training"] = {
@@ -195,6 +199,9 @@ class Training:
                     raise
                 continue
             self.notes["training"] |= {"iteration": begun.id}
+            if resumed is not None:
+                text = _PASSED_OVER.format(name=resumed.name)
+                tell(self.observer, "warning", text=text)
             return await self._finish(begun)
         raise OverdueError(
             "the service says that it trains the project, and lists no training; try again later"

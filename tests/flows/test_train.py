@@ -120,6 +120,8 @@ async def test_data_that_changed_after_a_death_is_trained(shelf: Shelf) -> None:
 
     assert [i.name for i in await iterations(shelf)] == ["Iteration 1", "Iteration 2"]
     assert told(shelf, "train") == ["Resumed", "Completed", "Completed"]
+    (warned,) = [str(event.facts["text"]) for event in shelf.events if event.name == "warning"]
+    assert warned.startswith("Iteration 1, which an earlier run asked for, is neither published nor exported")
 
 
 async def test_training_whose_answer_was_lost_is_known_when_it_is_in_the_way(
