@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cvsync.emulator.numbers import now, sql_order
-from cvsync.emulator.quotas import NO_LIMIT, Quota
+from cvsync.emulator.quotas import Quota
 from cvsync.emulator.settings import Quirks
 from cvsync.emulator.store import projects, wearing
 from cvsync.emulator.store.images import write_metadata
@@ -95,9 +95,10 @@ class _Creation:
         self.tags = wearing.tags_by_id(db, frame, sorted(wanted))
         self.known = self._known_content(frame, {entry.sha for entry in entries if entry.status == OK})
         self.wearing = wearing.of_images(db, list(self.known.values()))
-        is_bounded = rules.quota.images < NO_LIMIT
-        self.room = rules.quota.images - (self._count(frame) if is_bounded else 0)
         self.next_key = db.execute("SELECT coalesce(max(pk), 0) + 1 FROM images").fetchone()[0]
+        # A frame has no more images than there are numbers, and is counted only where that tells nothing.
+        may_be_full = self.next_key - 1 + len(entries) > rules.quota.images
+        self.room = rules.quota.images - (self._count(frame) if may_be_full else 0)
         self.moment = now()
         self.ids = dict(self._ids_of(list(self.known.values())))
         self.image_rows: list[tuple[object, ...]] = []

@@ -7,6 +7,12 @@ import pytest
 from aiohttp import web
 from serving import serving
 
+from cvsync.emulator.quotas import QUOTAS
+from cvsync.emulator.settings import Quirks
+from cvsync.emulator.store import projects
+from cvsync.emulator.store.creating import Entry, Rules, create_images
+from cvsync.emulator.store.schema import Store
+
 DETECTION = "da2e3a8a-40a5-4171-82f4-58522f70fbc1"
 
 
@@ -327,3 +333,31 @@ async def test_equal_batches_at_the_same_time_store_each_image_once(emulator_api
     await asyncio.gather(*(api.add(project, *urls) for _ in range(8)))
 
     assert (await api.get(f"projects/{project}/images/count")).value == 64
+
+
+def test_a_batch_takes_no_longer_the_more_images_there_are_while_there_is_surely_room(tmp_path):
+    def steps_of(images):
+        steps = [0]
+
+        def count():
+            steps[0] += 1
+
+        store = Store(tmp_path / f"{images}.sqlite")
+        quota = QUOTAS["S0"]
+        with store.writing() as db:
+            project = projects.create(
+                db, "shelf", description="", domain=DETECTION, classification="", platforms=[], quota=quota
+            )
+            db.executemany(
+                "INSERT INTO images VALUES(?1, ?2, ?1, ?1, 0, 8, 8, ?1, 1, 0)",
+                [(n + 1, project.workspace) for n in range(images)],
+            )
+            rules = Rules(version=(3, 3), quota=quota, quirks=Quirks())
+            db.set_progress_handler(count, 10)
+            (made,) = create_images(db, project, [Entry("x", [], sha=b"new")], rules=rules, metadata={})
+            db.set_progress_handler(None, 0)
+            assert made.status == "OK"
+        store.close()
+        return steps[0]
+
+    assert steps_of(4000) < 2 * steps_of(100)
