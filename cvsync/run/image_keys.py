@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-import orjson
+from cvsync.run.sql import as_json
 
 
 class ImageKeys:
@@ -27,7 +27,7 @@ class ImageKeys:
         return self._db.execute(
             "SELECT i.image_id, i.key, version FROM temp.image_keys i JOIN images USING (key)"
             " WHERE i.image_id IN (SELECT value FROM json_each(?))",
-            (orjson.dumps([*image_ids]).decode(),),
+            (as_json(image_ids),),
         ).fetchall()
 
     def update(self, change: str, values: Iterable[tuple[Any, str]]) -> None:

@@ -50,12 +50,13 @@ from cvsync.run.disk import refuse_network_disk
 from cvsync.run.failpoints import failpoint
 from cvsync.run.image_keys import ImageKeys
 from cvsync.run.ledger_file import bring_up_to_date
-from cvsync.run.ledger_reading import ROWS_AT_ONCE, LedgerReading, as_json
+from cvsync.run.ledger_reading import ROWS_AT_ONCE, LedgerReading
 from cvsync.run.ledger_runs import LedgerRuns
 from cvsync.run.notes import Notes
 from cvsync.run.origins import Origins
 from cvsync.run.private import make_private
 from cvsync.run.pulled_keys import PulledKeys
+from cvsync.run.sql import as_json
 
 _ROWS_A_STATEMENT = 64  # a batch's images
 _FREE_PLACE = "SELECT place FROM pending LEFT JOIN batches USING (batch_id) WHERE state IS NOT 'sent' LIMIT 1"

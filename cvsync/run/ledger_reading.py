@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
@@ -13,6 +13,7 @@ from cvsync.known import SCHEMA as KNOWN_SCHEMA
 from cvsync.known import KnownImages
 from cvsync.run.image_keys import ImageKeys
 from cvsync.run.pulled_keys import PulledKeys
+from cvsync.run.sql import as_json
 
 _CHANGE_IMAGES = ("add label", "remove label", "delete image")  # kinds whose items are image ids
 ROWS_AT_ONCE = 65_536
@@ -108,8 +109,3 @@ class LedgerReading:
     def in_doubt(self) -> int:
         """Count the requests whose outcome was never read."""
         return int(self._db.execute("SELECT count(*) FROM batches WHERE state = 'sent'").fetchone()[0])
-
-
-def as_json(items: Iterable[str]) -> str:
-    """Write keys or ids as SQLite's ``json_each`` reads them."""
-    return orjson.dumps([*items]).decode()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-import orjson
 import pyarrow as pa
 
 from cvsync.known import PULLED
 from cvsync.run.commits import Commits
+from cvsync.run.sql import as_json
 
 
 class PulledKeys:
@@ -34,5 +34,5 @@ class PulledKeys:
             # All at once: the table has no index by image, and so is read once for each statement.
             self._db.execute(
                 "DELETE FROM pulled WHERE image_id IN (SELECT value FROM json_each(?))",
-                (orjson.dumps([*gone]).decode(),),
+                (as_json(gone),),
             )
